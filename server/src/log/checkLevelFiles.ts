@@ -1,0 +1,380 @@
+import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { WeftError } from '../errors.ts'
+import { crc32c, unmaskCrc } from './crc32c.ts'
+
+/** Bytes of tables whose data blocks are read at a start, the smallest tables first; about 100 ms. */
+const dataBudgetBytes = 64 << 20
+
+/**
+ * Reads LevelDB's files before LevelDB does, for what LevelDB 1.20 forgives without a word when it opens them:
+ *
+ * - a broken record inside its log: it drops that and the rest of the 32 KiB block, and goes on behind it;
+ * - a manifest that ends early (or whose last length is wrong): it goes back to an older list of files, and then deletes the
+ *   files that are not on it;
+ * - a log that the manifest names and that is missing; a table that is shorter than the manifest says;
+ * - a table whose index, filter or footer is broken: records vanish. Data blocks are checked too as far as `dataBudgetBytes`
+ *   goes: in a small table a whole document, with its name, may lie in one block. In larger ones they lie apart, and our own
+ *   records tell (see `LevelUpdateLog` [L2], [L3]).
+ *
+ * A broken record at the very end of the newest log is what a loss of power in the middle of a write leaves behind, a write that
+ * was never acknowledged: it is reported, not refused. Every write of ours is synced before the next begins, so that behind such
+ * an end no other record can begin.
+ *
+ * The store may be open in another process: then the files change under this reading, which may see damage where there is none
+ * only if a file disappears; those are left to LevelDB, which finds the lock.
+ *
+ * Formats: LevelDB's doc/log_format.md, doc/table_format.md, db/version_edit.cc.
+ * @returns warnings, in words.
+ * @throws {WeftError} `STORE_DAMAGED`, `STORAGE_READ_FAILED`
+ */
+export async function checkLevelFiles(folder: string): Promise<string[]> {
+  try {
+    return await checkFolder(folder)
+  } catch (error) {
+    if (error instanceof WeftError) throw error
+    throw new WeftError('STORAGE_READ_FAILED', `the files in ${folder} could not be read: ${String(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+async function checkFolder(folder: string): Promise<string[]> {
+  const damaged = (what: string): WeftError =>
+    new WeftError('STORE_DAMAGED', `the store in ${folder} is damaged: ${what}`)
+  const current = await readFile(join(folder, 'CURRENT'), 'latin1')
+  const manifestName = /^(MANIFEST-\d{6,})\n$/.exec(current)?.[1]
+  const names = new Set(await readdir(folder))
+  if (manifestName === undefined || !names.has(manifestName))
+    throw damaged('its file CURRENT names no manifest that is there')
+
+  const warnings: string[] = []
+  const manifest = readLevelLog(await readFile(join(folder, manifestName)))
+  if (manifest.damagedAt !== null) throw damaged(`a broken record in ${manifestName} at byte ${manifest.damagedAt}`)
+  const version = readVersion(manifest.records)
+  if (typeof version === 'string') throw damaged(`${manifestName}: ${version}`)
+  if (version.logNumber > 0 && !names.has(logName(version.logNumber))) {
+    throw damaged(`${logName(version.logNumber)}, which ${manifestName} names, is missing`)
+  }
+  if (manifest.tornAt !== null) warnings.push(`${manifestName} ends inside a record, at byte ${manifest.tornAt}`)
+
+  const logs = [...names].flatMap(name => /^(\d+)\.log$/.exec(name)?.[1] ?? []).map(Number)
+  const live = logs.filter(number => number >= version.logNumber).sort((a, b) => a - b)
+  for (const number of live) {
+    const log = readLevelLog(await readFile(join(folder, logName(number))))
+    const isLast = number === live.at(-1)
+    const brokenAt = log.damagedAt ?? (isLast ? null : log.tornAt)
+    if (brokenAt !== null) throw damaged(`a broken record in ${logName(number)} at byte ${brokenAt}`)
+    if (log.tornAt !== null) {
+      warnings.push(
+        `${logName(number)} ends inside a record, at byte ${log.tornAt}: a write that a loss of power cut short`,
+      )
+    }
+  }
+
+  const tables = [...version.tables].sort((a, b) => a[1] - b[1])
+  let budget = dataBudgetBytes
+  for (const [number, size] of tables) {
+    const name = [`${String(number).padStart(6, '0')}.ldb`, `${String(number).padStart(6, '0')}.sst`].find(file =>
+      names.has(file),
+    )
+    if (name === undefined) throw damaged(`the table ${number}, which ${manifestName} names, is missing`)
+    const path = join(folder, name)
+    const present = (await stat(path)).size
+    if (present !== size) throw damaged(`${name} has ${present} bytes, not ${size}`)
+    budget -= size
+    const file = await open(path, 'r')
+    try {
+      const fault = await checkTable(file, size, budget >= 0)
+      if (fault !== null) throw damaged(`${name}: ${fault}`)
+    } finally {
+      await file.close()
+    }
+  }
+  return warnings
+}
+
+function logName(number: number): string {
+  return `${String(number).padStart(6, '0')}.log`
+}
+
+interface LevelLog {
+  /** The whole records before anything broken. */
+  readonly records: Uint8Array[]
+  /** Where something broken lies with a whole record behind it. */
+  readonly damagedAt: number | null
+  /** Where something broken lies with nothing whole behind it. */
+  readonly tornAt: number | null
+}
+
+const logBlockBytes = 32 << 10
+const logHeaderBytes = 7
+const fragment = { full: 1, first: 2, middle: 3, last: 4 } as const
+
+/** `log = block(32 KiB)*`, `block = fragment* • zeros`, `fragment = maskedCrc(4) • length(2) • type(1) • data`. */
+export function readLevelLog(file: Buffer): LevelLog {
+  const records: Uint8Array[] = []
+  let parts: Uint8Array[] | null = null
+  let partsAt = 0
+  let offset = 0
+  while (offset < file.length) {
+    const blockEnd = Math.min(file.length, offset - (offset % logBlockBytes) + logBlockBytes)
+    if (blockEnd - offset < logHeaderBytes) {
+      // A block's last bytes, too few for a header, are filled with zeros; at the end of the file it is a torn header.
+      if (blockEnd === file.length && blockEnd % logBlockBytes !== 0) return broken(file, records, offset)
+      offset = blockEnd
+      continue
+    }
+    const type = fragmentAt(file, offset, blockEnd)
+    const length = file.readUInt16LE(offset + 4)
+    const data = file.subarray(offset + logHeaderBytes, offset + logHeaderBytes + length)
+    const begins = type === fragment.full || type === fragment.first
+    if (type === null || begins !== (parts === null))
+      return broken(file, records, parts === null ? offset : partsAt, offset)
+    if (parts === null) {
+      parts = []
+      partsAt = offset
+    }
+    parts.push(data)
+    if (type === fragment.full || type === fragment.last) {
+      records.push(parts.length === 1 ? data : Buffer.concat(parts))
+      parts = null
+    }
+    offset += logHeaderBytes + length
+  }
+  return { records, damagedAt: null, tornAt: parts === null ? null : partsAt }
+}
+
+/** The type of the whole and sound fragment at this place, or null. */
+function fragmentAt(file: Buffer, offset: number, blockEnd: number): number | null {
+  if (offset + logHeaderBytes > blockEnd) return null
+  const end = offset + logHeaderBytes + file.readUInt16LE(offset + 4)
+  const type = file[offset + 6] ?? 0
+  if (type < fragment.full || type > fragment.last || end > blockEnd) return null
+  return crc32c(file, offset + 6, end) === unmaskCrc(file.readUInt32LE(offset)) ? type : null
+}
+
+/** Tells damage from a torn end: whether any record begins behind the broken place. */
+function broken(file: Buffer, records: Uint8Array[], brokenAt: number, searchFrom = brokenAt): LevelLog {
+  const beginsRecord = (offset: number, blockEnd: number): boolean => {
+    const type = file[offset + 6]
+    return (type === fragment.full || type === fragment.first) && fragmentAt(file, offset, blockEnd) !== null
+  }
+  // In the broken block lengths can't be trusted: every byte may be a beginning.
+  let blockEnd = Math.min(file.length, searchFrom - (searchFrom % logBlockBytes) + logBlockBytes)
+  for (let offset = searchFrom; offset + logHeaderBytes <= blockEnd; offset++) {
+    if (offset !== brokenAt && beginsRecord(offset, blockEnd)) return { records, damagedAt: brokenAt, tornAt: null }
+  }
+  // The following ones begin with a fragment.
+  for (let block = blockEnd; block < file.length; block += logBlockBytes) {
+    blockEnd = Math.min(file.length, block + logBlockBytes)
+    let offset = block
+    while (fragmentAt(file, offset, blockEnd) !== null) {
+      if (beginsRecord(offset, blockEnd)) return { records, damagedAt: brokenAt, tornAt: null }
+      offset += logHeaderBytes + file.readUInt16LE(offset + 4)
+    }
+  }
+  return { records, damagedAt: null, tornAt: brokenAt }
+}
+
+interface Version {
+  readonly logNumber: number
+  /** Tables in use: number → size in bytes. */
+  readonly tables: Map<number, number>
+}
+
+/** Plays a manifest's records: db/version_edit.cc. */
+function readVersion(records: readonly Uint8Array[]): Version | string {
+  let logNumber = 0
+  const tables = new Map<number, number>()
+  if (records.length === 0) return 'it holds no whole record'
+  for (const record of records) {
+    const reader = new VarintReader(record)
+    while (!reader.atEnd) {
+      const tag = reader.number()
+      if (tag === 1)
+        reader.bytes() // comparator
+      else if (tag === 2) logNumber = reader.number()
+      else if (tag === 3 || tag === 4 || tag === 9)
+        reader.number() // next file, last sequence, previous log
+      else if (tag === 5) {
+        reader.number() // where a level's next compaction begins
+        reader.bytes()
+      } else if (tag === 6) {
+        reader.number()
+        tables.delete(reader.number())
+      } else if (tag === 7) {
+        reader.number()
+        const table = reader.number()
+        tables.set(table, reader.number())
+        reader.bytes() // smallest key
+        reader.bytes() // largest key
+      } else return `an unknown tag ${tag}`
+    }
+    if (reader.failed) return 'a record that ends early'
+  }
+  return { logNumber, tables }
+}
+
+const footerBytes = 48
+const blockTrailerBytes = 5
+
+interface BlockHandle {
+  readonly offset: number
+  readonly size: number
+}
+
+/** @returns what is wrong with the table, or null. */
+async function checkTable(file: FileHandle, size: number, withData: boolean): Promise<string | null> {
+  if (size < footerBytes) return 'it has no room for a footer'
+  const footer = await readAt(file, size - footerBytes, footerBytes)
+  if (footer.readUInt32LE(40) !== 0x8b80fb57 || footer.readUInt32LE(44) !== 0xdb477524)
+    return 'it does not end like a table'
+  const reader = new VarintReader(footer.subarray(0, 40))
+  const metaHandle = reader.handle()
+  const indexHandle = reader.handle()
+  // The footer has no checksum: what is not used of it must be zero, and what is used must fit the file without a gap.
+  if (reader.failed || footer.subarray(reader.offset, 40).some(byte => byte !== 0)) return 'a broken footer'
+  if (indexHandle.offset + indexHandle.size + blockTrailerBytes !== size - footerBytes)
+    return 'a footer that does not fit'
+  if (metaHandle.offset + metaHandle.size + blockTrailerBytes !== indexHandle.offset)
+    return 'a footer that does not fit'
+  const index = await readBlock(file, indexHandle)
+  const meta = await readBlock(file, metaHandle)
+  if (index === null || meta === null) return 'a broken index'
+  const handles = [...blockHandles(meta), ...(withData ? blockHandles(index) : [])]
+  if (handles.includes(null)) return 'an index that does not decode'
+  for (const handle of handles) {
+    if (handle === null || handle.offset + handle.size + blockTrailerBytes > metaHandle.offset)
+      return 'an index that does not fit'
+    if ((await readSoundBlock(file, handle)) === null) return `a broken block at byte ${handle.offset}`
+  }
+  return null
+}
+
+/** `block = data • type(1) • maskedCrc(4)`; null: its checksum is wrong. */
+async function readSoundBlock(file: FileHandle, { offset, size }: BlockHandle): Promise<Buffer | null> {
+  const block = await readAt(file, offset, size + blockTrailerBytes)
+  return crc32c(block, 0, size + 1) === unmaskCrc(block.readUInt32LE(size + 1)) ? block : null
+}
+
+/** The data of a block; null: broken. */
+async function readBlock(file: FileHandle, handle: BlockHandle): Promise<Uint8Array | null> {
+  const block = await readSoundBlock(file, handle)
+  if (block === null) return null
+  const data = block.subarray(0, handle.size)
+  return block[handle.size] === 1 ? uncompress(data) : data
+}
+
+/** The values of an index block: `entry = shared • unshared • valueLength • key • value`, then restarts(4 each) • count(4). */
+function blockHandles(block: Uint8Array): (BlockHandle | null)[] {
+  const view = Buffer.from(block.buffer, block.byteOffset, block.length)
+  if (view.length < 4) return [null]
+  const end = view.length - 4 - 4 * view.readUInt32LE(view.length - 4)
+  if (end < 0) return [null]
+  const handles: (BlockHandle | null)[] = []
+  const reader = new VarintReader(block.subarray(0, end))
+  while (!reader.atEnd) {
+    reader.number()
+    const unshared = reader.number()
+    const valueLength = reader.number()
+    reader.skip(unshared)
+    const value = new VarintReader(reader.take(valueLength))
+    const handle = value.handle()
+    handles.push(reader.failed || value.failed ? null : handle)
+  }
+  return handles
+}
+
+/** Snappy's format (format_description.txt); null: broken. */
+function uncompress(block: Uint8Array): Uint8Array | null {
+  const reader = new VarintReader(block)
+  const result = new Uint8Array(reader.number())
+  let to = 0
+  while (!reader.atEnd) {
+    const tag = reader.byte()
+    const kind = tag & 3
+    if (kind === 0) {
+      let length = tag >> 2
+      if (length >= 60) length = reader.littleEndian(length - 59)
+      const literal = reader.take(length + 1)
+      if (to + literal.length > result.length) return null
+      result.set(literal, to)
+      to += literal.length
+      continue
+    }
+    const length = kind === 1 ? ((tag >> 2) & 7) + 4 : (tag >> 2) + 1
+    const distance = kind === 1 ? ((tag >> 5) << 8) | reader.byte() : reader.littleEndian(kind === 2 ? 2 : 4)
+    if (distance === 0 || distance > to || to + length > result.length) return null
+    for (let i = 0; i < length; i++, to++) result[to] = result[to - distance] ?? 0
+  }
+  return reader.failed || to !== result.length ? null : result
+}
+
+async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(length)
+  await file.read(buffer, 0, length, offset)
+  return buffer
+}
+
+/** Reads on behind the end as zeros and says so in `failed`: the caller asks once. */
+class VarintReader {
+  offset = 0
+  failed = false
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  get atEnd(): boolean {
+    return this.failed || this.offset >= this.#bytes.length
+  }
+
+  byte(): number {
+    const byte = this.#bytes[this.offset]
+    if (byte === undefined) this.failed = true
+    this.offset++
+    return byte ?? 0
+  }
+
+  number(): number {
+    let value = 0
+    for (let shift = 1; ; shift *= 128) {
+      const byte = this.byte()
+      value += (byte & 127) * shift
+      if (byte < 128) break
+      if (shift > 2 ** 49) {
+        this.failed = true
+        break
+      }
+    }
+    return this.failed ? 0 : value
+  }
+
+  littleEndian(length: number): number {
+    let value = 0
+    for (let i = 0; i < length; i++) value += this.byte() * 256 ** i
+    return value
+  }
+
+  handle(): BlockHandle {
+    const offset = this.number()
+    return { offset, size: this.number() }
+  }
+
+  skip(length: number): void {
+    this.take(length)
+  }
+
+  bytes(): Uint8Array {
+    return this.take(this.number())
+  }
+
+  take(length: number): Uint8Array {
+    if (this.offset + length > this.#bytes.length) this.failed = true
+    const taken = this.#bytes.subarray(this.offset, this.offset + length)
+    this.offset += length
+    return taken
+  }
+}

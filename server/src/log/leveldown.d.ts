@@ -1,0 +1,44 @@
+// The part of leveldown 6.1 that LevelStore uses; the package has no types of its own.
+declare module 'leveldown' {
+  type Callback<T extends unknown[] = []> = (error: Error | null | undefined, ...result: T) => void
+
+  export interface LeveldownOptions {
+    createIfMissing?: boolean
+    errorIfExists?: boolean
+    compression?: boolean
+    cacheSize?: number
+    writeBufferSize?: number
+    blockSize?: number
+    maxOpenFiles?: number
+    maxFileSize?: number
+  }
+
+  export type LeveldownOperation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
+
+  export interface LeveldownIterator {
+    next(callback: Callback<[key?: Buffer, value?: Buffer]>): void
+    end(callback: Callback): void
+  }
+
+  export interface Leveldown {
+    open(options: LeveldownOptions, callback: Callback): void
+    close(callback: Callback): void
+    getMany(
+      keys: Buffer[],
+      options: { asBuffer: true; fillCache?: boolean },
+      callback: Callback<[(Buffer | undefined)[]]>,
+    ): void
+    batch(operations: LeveldownOperation[], options: { sync: boolean }, callback: Callback): void
+    iterator(options: {
+      gte: Buffer
+      lt: Buffer
+      limit?: number
+      highWaterMark?: number
+      fillCache?: boolean
+    }): LeveldownIterator
+    approximateSize(start: Buffer, end: Buffer, callback: Callback<[number]>): void
+    compactRange(start: Buffer, end: Buffer, callback: Callback): void
+  }
+
+  export default function leveldown(location: string): Leveldown
+}
