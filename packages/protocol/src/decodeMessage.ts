@@ -1,0 +1,73 @@
+import * as decoding from 'lib0/decoding'
+import { type Message, messageType, syncStep } from './message.ts'
+
+/** Bytes that are no message; `message` says why. */
+export class MalformedMessageError extends Error {
+  override readonly name = 'MalformedMessageError'
+}
+
+/**
+ * Reads one frame of the y-websocket dialect. The arrays inside the result are views of `frame`.
+ * @throws {MalformedMessageError} when the frame is empty, cut short, has bytes left over or an unknown sync step
+ */
+export function decodeMessage(frame: Uint8Array): Message {
+  try {
+    const decoder = decoding.createDecoder(frame)
+    const message = readBody(decoder, decoding.readVarUint(decoder))
+    if (message.type !== 'unknown' && decoding.hasContent(decoder)) {
+      throw new MalformedMessageError(`${frame.length - decoder.pos} bytes after the end of the message`)
+    }
+    return message
+  } catch (error) {
+    if (error instanceof MalformedMessageError) throw error
+    // lib0 throws plain errors at the end of the array and for integers beyond 2^53.
+    throw new MalformedMessageError(`a message of ${frame.length} bytes does not decode`, { cause: error })
+  }
+}
+
+function readBody(decoder: decoding.Decoder, type: number): Message {
+  switch (type) {
+    case messageType.sync:
+      return readSync(decoder)
+    case messageType.awareness:
+      return { type: 'awareness', payload: readBytes(decoder) }
+    case messageType.auth:
+      return readAuth(decoder)
+    case messageType.queryAwareness:
+      return { type: 'queryAwareness' }
+    case messageType.ack:
+      return { type: 'ack', payload: readBytes(decoder) }
+    case messageType.announce:
+      return { type: 'announce', payload: readBytes(decoder) }
+    default:
+      return { type: 'unknown', messageType: type }
+  }
+}
+
+function readSync(decoder: decoding.Decoder): Message {
+  const step = decoding.readVarUint(decoder)
+  switch (step) {
+    case syncStep.step1:
+      return { type: 'syncStep1', stateVector: readBytes(decoder) }
+    case syncStep.step2:
+      return { type: 'syncStep2', update: readBytes(decoder) }
+    case syncStep.update:
+      return { type: 'update', update: readBytes(decoder) }
+    default:
+      throw new MalformedMessageError(`sync step ${step} is not 0, 1 or 2`)
+  }
+}
+
+function readAuth(decoder: decoding.Decoder): Message {
+  const kind = decoding.readVarUint(decoder)
+  if (kind !== 0) throw new MalformedMessageError(`auth message ${kind} is not 0`)
+  return { type: 'permissionDenied', reason: decoding.readVarString(decoder) }
+}
+
+// lib0's readVarUint8Array trusts the length: a view that would reach past the end throws a RangeError of the engine.
+function readBytes(decoder: decoding.Decoder): Uint8Array {
+  const length = decoding.readVarUint(decoder)
+  const left = decoder.arr.length - decoder.pos
+  if (length > left) throw new MalformedMessageError(`a buffer of ${length} bytes with ${left} left`)
+  return decoding.readUint8Array(decoder, length)
+}

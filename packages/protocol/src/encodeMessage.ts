@@ -1,0 +1,65 @@
+import * as encoding from 'lib0/encoding'
+import { messageType, syncStep } from './message.ts'
+
+/** "This is what I have": asks the other side for what is missing. */
+export function encodeSyncStep1(stateVector: Uint8Array): Uint8Array {
+  return encodeSync(syncStep.step1, stateVector)
+}
+
+/** The answer to a sync step 1; a client is synced when it has it. */
+export function encodeSyncStep2(update: Uint8Array): Uint8Array {
+  return encodeSync(syncStep.step2, update)
+}
+
+export function encodeUpdate(update: Uint8Array): Uint8Array {
+  return encodeSync(syncStep.update, update)
+}
+
+/** @param payload an awareness payload of y-protocols: count, then per client id • clock • JSON */
+export function encodeAwareness(payload: Uint8Array): Uint8Array {
+  return encodeBuffer(messageType.awareness, payload)
+}
+
+/** y-protocols' "permission denied", which stock clients log. */
+export function encodePermissionDenied(reason: string): Uint8Array {
+  return encoding.encode(encoder => {
+    encoding.writeVarUint(encoder, messageType.auth)
+    encoding.writeVarUint(encoder, 0)
+    encoding.writeVarString(encoder, reason)
+  })
+}
+
+export function encodeQueryAwareness(): Uint8Array {
+  return Uint8Array.of(messageType.queryAwareness)
+}
+
+/** The server returns the same bytes once everything that came before is committed. */
+export function encodeAck(payload: Uint8Array): Uint8Array {
+  return encodeBuffer(messageType.ack, payload)
+}
+
+/** A client's first message of our own: from here on the server may send types from 110. */
+export function encodeAnnounce(payload: Uint8Array = new Uint8Array()): Uint8Array {
+  return encodeBuffer(messageType.announce, payload)
+}
+
+function encodeSync(step: number, bytes: Uint8Array): Uint8Array {
+  return concatenate(messageType.sync, step, bytes)
+}
+
+function encodeBuffer(type: number, bytes: Uint8Array): Uint8Array {
+  return concatenate(type, null, bytes)
+}
+
+// Sized exactly and copied once: lib0's growing encoder copies a large snapshot several times.
+function concatenate(type: number, step: number | null, bytes: Uint8Array): Uint8Array {
+  const head = encoding.encode(encoder => {
+    encoding.writeVarUint(encoder, type)
+    if (step !== null) encoding.writeVarUint(encoder, step)
+    encoding.writeVarUint(encoder, bytes.length)
+  })
+  const message = new Uint8Array(head.length + bytes.length)
+  message.set(head)
+  message.set(bytes, head.length)
+  return message
+}

@@ -1,0 +1,25 @@
+export type { AwarenessEntry } from './awareness.ts'
+export { decodeAwareness, encodeAwarenessEntries, isNullState, NULL_STATE } from './awareness.ts'
+export type { CloseAction, CloseMeaning, CloseName } from './closeCode.ts'
+export { closeCode, closeReason, isFinalClose, parseCloseReason, retryAfterSeconds } from './closeCode.ts'
+export { decodeMessage, MalformedMessageError } from './decodeMessage.ts'
+export type { DocumentId } from './documentId.ts'
+export {
+  BadDocumentIdError,
+  documentIdFromPath,
+  documentPath,
+  MAX_DOCUMENT_ID_BYTES,
+  parseDocumentId,
+} from './documentId.ts'
+export {
+  encodeAck,
+  encodeAnnounce,
+  encodeAwareness,
+  encodePermissionDenied,
+  encodeQueryAwareness,
+  encodeSyncStep1,
+  encodeSyncStep2,
+  encodeUpdate,
+} from './encodeMessage.ts'
+export type { Message } from './message.ts'
+export { messageType, syncStep } from './message.ts'
