@@ -1,0 +1,9 @@
+/** How often tests repeat what is random: small counts in `npm test`, the counts that we promise in `npm run test:long`. */
+export const isLong = process.env.WEFT_TEST_LONG === '1'
+
+export const rounds = {
+  /** One random bit flipped per round and kind of file, in a copy of a store. */
+  bitFlips: isLong ? 500 : 20,
+  /** A log cut off at a random byte. */
+  truncations: isLong ? 500 : 20,
+}
