@@ -1,0 +1,231 @@
+import * as encoding from 'lib0/encoding'
+import { ByteReader } from './ByteReader.ts'
+import { addRanges, coversRanges, type Ranges } from './ranges.ts'
+import type { UpdateContents } from './readUpdate.ts'
+import { encodeStateVector } from './stateVector.ts'
+
+/** First byte of the stored form. */
+const FORMAT = 1
+
+/**
+ * What the log of one document contains: its state vector and its delete set. Never a `Y.Doc`.
+ *
+ * [K1] The state vector is that of a `Y.Doc` made from the log, after every `add`: only closed updates are added.
+ * [K2] The delete set is contained in that document's. What the document has more are deletions that no bytes carry:
+ *      items of a deleted parent, superseded map keys, redundant formatting marks.
+ * [K3] Ranges are sorted and merged, clocks of 0 and clients without deletions have no entry.
+ */
+export class Knowledge {
+  readonly #clocks = new Map<number, number>()
+  readonly #deletes = new Map<number, number[]>()
+  /** Encoded forms, until something changes. */
+  #encodedStateVector: Uint8Array | null = null
+  #encodedDeleteSet: Uint8Array | null = null
+
+  /**
+   * What a log of this one update contains.
+   * @throws {RangeError} if it isn't closed by itself
+   */
+  static fromContents(contents: UpdateContents): Knowledge {
+    const knowledge = new Knowledge()
+    knowledge.add(contents)
+    return knowledge
+  }
+
+  /** `Map<clientID, clock>`: the next clock of each client. A view that follows changes. */
+  get stateVector(): ReadonlyMap<number, number> {
+    return this.#clocks
+  }
+
+  /** `Map<clientID, ranges>`. A view that follows changes. */
+  get deletes(): ReadonlyMap<number, Ranges> {
+    return this.#deletes
+  }
+
+  get isEmpty(): boolean {
+    return this.#clocks.size === 0
+  }
+
+  get clientCount(): number {
+    return this.#clocks.size
+  }
+
+  /** Ranges of the delete set, of all clients. */
+  get rangeCount(): number {
+    let count = 0
+    for (const ranges of this.#deletes.values()) count += ranges.length / 2
+    return count
+  }
+
+  /** Whether adding this would change anything: operations beyond the state vector, or deletions that aren't known. */
+  brings(contents: UpdateContents): boolean {
+    for (const [clientID, range] of contents.structs) {
+      if (range.end > (this.#clocks.get(clientID) ?? 0)) return true
+    }
+    for (const [clientID, ranges] of contents.deletes) {
+      if (!coversRanges(this.#deletes.get(clientID) ?? [], ranges)) return true
+    }
+    return false
+  }
+
+  /**
+   * What must be in the log before this can be.
+   * @returns `Map<clientID, clock>`, the clocks that must be reached; null if none is missing: the update is causally closed
+   */
+  missing(contents: UpdateContents): Map<number, number> | null {
+    let missing: Map<number, number> | null = null
+    for (const [clientID, clock] of contents.requires) {
+      if ((this.#clocks.get(clientID) ?? 0) >= clock) continue
+      missing ??= new Map()
+      missing.set(clientID, clock)
+    }
+    return missing
+  }
+
+  /**
+   * Whether it repeats operations that are known: then they are cut off before the rest is stored (`trimUpdate`).
+   */
+  overlaps(contents: UpdateContents): boolean {
+    for (const [clientID, range] of contents.structs) {
+      if (range.start < (this.#clocks.get(clientID) ?? 0)) return true
+    }
+    return false
+  }
+
+  /**
+   * Adds what a closed update contains.
+   * @throws {RangeError} if it isn't closed (`missing`); nothing is changed then
+   */
+  add(contents: UpdateContents): void {
+    const missing = this.missing(contents)
+    if (missing !== null) throw new RangeError(`an update that lacks operations of ${missing.size} clients was added`)
+    for (const [clientID, range] of contents.structs) {
+      if (range.end <= (this.#clocks.get(clientID) ?? 0)) continue
+      this.#clocks.set(clientID, range.end)
+      this.#encodedStateVector = null
+    }
+    this.addDeletes(contents.deletes)
+  }
+
+  /** Adds deletions (`Map<clientID, ranges>`, sorted and merged) of operations that are known. */
+  addDeletes(deletes: ReadonlyMap<number, Ranges>): void {
+    for (const [clientID, ranges] of deletes) {
+      if (ranges.length === 0) continue
+      const known = this.#deletes.get(clientID)
+      this.#deletes.set(clientID, known === undefined ? [...ranges] : addRanges(known, ranges))
+      this.#encodedDeleteSet = null
+    }
+  }
+
+  /** The state vector as Yjs encodes it. The same bytes until something is added: not to be changed. */
+  encodeStateVector(): Uint8Array {
+    this.#encodedStateVector ??= encodeStateVector(this.#clocks)
+    return this.#encodedStateVector
+  }
+
+  /** The delete set as an update (v1) without structs. The same bytes until something is added: not to be changed. */
+  encodeDeleteSet(): Uint8Array {
+    this.#encodedDeleteSet ??= this.#writeDeleteSet()
+    return this.#encodedDeleteSet
+  }
+
+  #writeDeleteSet(): Uint8Array {
+    const encoder = encoding.createEncoder()
+    encoding.writeVarUint(encoder, 0)
+    encoding.writeVarUint(encoder, this.#deletes.size)
+    for (const clientID of sortedFalling(this.#deletes.keys())) {
+      const ranges = this.#deletes.get(clientID) ?? []
+      encoding.writeVarUint(encoder, clientID)
+      encoding.writeVarUint(encoder, ranges.length / 2)
+      for (let index = 0; index < ranges.length; index += 2) {
+        const start = ranges[index] as number
+        encoding.writeVarUint(encoder, start)
+        encoding.writeVarUint(encoder, (ranges[index + 1] as number) - start)
+      }
+    }
+    return encoding.toUint8Array(encoder)
+  }
+
+  /**
+   * The form in which it is stored beside the snapshot.
+   * ```
+   * knowledge = 1 varUint(n) (varUint(clientID) varUint(clock))*n
+   *             varUint(n) (varUint(clientID) varUint(count) (varUint(gap) varUint(length))*count)*n
+   * ```
+   * `gap` is the distance from the end of the range before; client ids fall.
+   */
+  encode(): Uint8Array {
+    const encoder = encoding.createEncoder()
+    encoding.writeUint8(encoder, FORMAT)
+    encoding.writeUint8Array(encoder, this.encodeStateVector())
+    encoding.writeVarUint(encoder, this.#deletes.size)
+    for (const clientID of sortedFalling(this.#deletes.keys())) {
+      const ranges = this.#deletes.get(clientID) ?? []
+      encoding.writeVarUint(encoder, clientID)
+      encoding.writeVarUint(encoder, ranges.length / 2)
+      let end = 0
+      for (const clock of ranges) {
+        encoding.writeVarUint(encoder, clock - end)
+        end = clock
+      }
+    }
+    return encoding.toUint8Array(encoder)
+  }
+
+  /**
+   * @param bytes from `encode`
+   * @throws {MalformedUpdate} if they aren't, or if they are of a later format
+   */
+  static decode(bytes: Uint8Array): Knowledge {
+    const reader = new ByteReader(bytes)
+    const format = reader.readByte()
+    if (format !== FORMAT) throw reader.malformed(`knowledge of format ${format}`)
+    const knowledge = new Knowledge()
+    let previousClient = Number.POSITIVE_INFINITY
+    for (let left = reader.readCount(2); left > 0; left--) {
+      const clientID = reader.readClientID()
+      if (clientID >= previousClient) throw reader.malformed('clients of knowledge are not in falling order')
+      previousClient = clientID
+      knowledge.#clocks.set(clientID, reader.readLength(0))
+    }
+    previousClient = Number.POSITIVE_INFINITY
+    for (let left = reader.readCount(4); left > 0; left--) {
+      const clientID = reader.readClientID()
+      if (clientID >= previousClient) throw reader.malformed('clients of knowledge are not in falling order')
+      previousClient = clientID
+      knowledge.#deletes.set(clientID, knowledge.#readRanges(reader, clientID))
+    }
+    if (reader.bytesLeft > 0) throw reader.malformed(`${reader.bytesLeft} bytes follow the end of knowledge`)
+    return knowledge
+  }
+
+  #readRanges(reader: ByteReader, clientID: number): number[] {
+    const count = reader.readCount(2)
+    if (count < 1) throw reader.malformed('a client without deletions in knowledge')
+    const ranges: number[] = []
+    let end = 0
+    for (let left = count; left > 0; left--) {
+      const gap = reader.readClock()
+      if (gap < 1 && ranges.length > 0) throw reader.malformed('touching ranges in knowledge')
+      const start = end + gap
+      end = start + reader.readLength(start)
+      ranges.push(start, end)
+    }
+    if (end > (this.#clocks.get(clientID) ?? 0)) throw reader.malformed('a deletion beyond the clock of knowledge')
+    return ranges
+  }
+
+  /** An independent copy. */
+  clone(): Knowledge {
+    const copy = new Knowledge()
+    for (const [clientID, clock] of this.#clocks) copy.#clocks.set(clientID, clock)
+    copy.addDeletes(this.#deletes)
+    copy.#encodedStateVector = this.#encodedStateVector
+    copy.#encodedDeleteSet = this.#encodedDeleteSet
+    return copy
+  }
+}
+
+function sortedFalling(clientIDs: Iterable<number>): number[] {
+  return [...clientIDs].sort((a, b) => b - a)
+}

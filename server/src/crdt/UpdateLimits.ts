@@ -1,0 +1,27 @@
+/**
+ * What one update or state vector may contain. Plain values: they travel to workers.
+ * The defaults are those of the threat model; a deployment changes them through its configuration.
+ */
+export interface UpdateLimits {
+  /** Structs in one update. Default 2 000 000: a document of 1 500 blocks and 50 tables has 60 000. */
+  readonly maxStructs: number
+  /** Client ids in one update, delete set or state vector. Default 100 000, as many as a document may have. */
+  readonly maxClients: number
+  /** Different names of root types in one update. Default 16. */
+  readonly maxRootNames: number
+  /** Types within types that one update brings. Default 100: deleting a type recurses once per level. */
+  readonly maxNesting: number
+  /** Levels of objects and arrays in one JSON value. Default 32. */
+  readonly maxJsonDepth: number
+  /** The only root names allowed, or null for any. Default null. */
+  readonly allowedRootNames: ReadonlySet<string> | null
+}
+
+export const DEFAULT_UPDATE_LIMITS: UpdateLimits = {
+  maxStructs: 2_000_000,
+  maxClients: 100_000,
+  maxRootNames: 16,
+  maxNesting: 100,
+  maxJsonDepth: 32,
+  allowedRootNames: null,
+}
