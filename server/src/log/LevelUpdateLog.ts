@@ -23,6 +23,7 @@ import {
   everyDocument,
   everything,
   maxUint48,
+  type NameRow,
   nameKey,
   recordFormat,
   recordKey,
@@ -48,7 +49,11 @@ export interface LevelUpdateLogOptions {
   readonly folder: string
   /** Whether an absent or empty folder becomes a new store; without it that is `STORE_MISSING`. */
   readonly create: boolean
+  /** How many bytes of tables a start reads to check them, smallest tables first. Default 64 MiB: about 100 ms. */
+  readonly checkedTableBytes?: number
 }
+
+const defaultCheckedTableBytes = 64 << 20
 
 /** Rows that writes needn't read again, about 150 bytes each. */
 const maxRows = 20_000
@@ -69,8 +74,9 @@ interface Change {
  * [L1] Writes run one after another, in call order: what a write checks (head, tombstone) is still so when it is stored.
  * [L2] Every batch that changes a document puts its row (head, bounds of what is kept) along. What a read finds must be exactly
  *      what the row says: LevelDB drops log records and skips blocks without a word, and flips in its tables go unseen.
- * [L3] A document is witnessed twice, by its row and by its name, which lie in different places: one without the other is damage,
- *      so that a lost row is not an unwritten document.
+ * [L3] A document is witnessed twice, by its row and by its name, which are written together and lie in different places: one
+ *      without the other, or with another revision, is damage. So a lost row is not an unwritten document, and an old row, which
+ *      shows where a newer one is lost, is not the present state.
  * [L4] Before LevelDB opens the folder, `checkLevelFiles` reads what LevelDB would forgive: a broken record inside its log, a
  *      manifest that ends early, a table that is missing, short, or whose index is broken.
  *
@@ -90,7 +96,7 @@ export class LevelUpdateLog implements UpdateLog {
   #closed: Promise<void> | null = null
   #lastWrite: Promise<unknown> = Promise.resolve()
   #reopening: Promise<unknown> | null = null
-  readonly #rows = new Map<DocumentId, DocumentRow | null>()
+  readonly #rows = new Map<DocumentId, DocumentRow>()
   readonly #damaged = new Map<DocumentId, WeftError>()
   readonly #reclaimable = new Map<DocumentId, Buffer>()
   #failedChanges: Change[] = []
@@ -106,8 +112,9 @@ export class LevelUpdateLog implements UpdateLog {
    * @throws {WeftError} `STORE_LOCKED`, `STORE_MISSING`, `STORE_FOREIGN`, `STORE_DAMAGED`, `STORE_TOO_NEW`, `STORE_UNWRITABLE`
    */
   static async open(options: LevelUpdateLogOptions): Promise<LevelUpdateLog> {
+    const { checkedTableBytes = defaultCheckedTableBytes } = options
     const content = await prepareFolder(options.folder, options.create)
-    const warnings = content === 'store' ? await checkLevelFiles(options.folder) : []
+    const warnings = content === 'store' ? await checkLevelFiles(options.folder, checkedTableBytes) : []
     const store = new LevelStore(options.folder)
     await store.open(content === 'first start')
     try {
@@ -156,14 +163,14 @@ export class LevelUpdateLog implements UpdateLog {
           operations.push({ type: 'put', key: recordKey(key.hash, recordKind.entry, seq), value: record })
         }
         const after: DocumentRow = {
+          revision: (before?.revision ?? 0) + 1,
           head: seq,
           createdAt: before?.createdAt ?? time,
           deletedAt: null,
           snapshotSeq: before?.snapshotSeq ?? 0,
           keptAfter: before?.keptAfter ?? 0,
         }
-        operations.push(putRow(key, after, time))
-        if (before === null) operations.push(putName(key, after))
+        operations.push(...putRow(key, after, time))
         changes.push({ key, before, after })
       })
       await this.#commit(operations, changes)
@@ -182,6 +189,7 @@ export class LevelUpdateLog implements UpdateLog {
   async readFrom(documentId: DocumentId, after: number): Promise<LogEntry[] | null> {
     const key = documentKey(documentId)
     await this.#readable()
+    const known = this.#rows.get(documentId)?.revision ?? 0
     const from = recordKey(key.hash, recordKind.entry, after + 1)
     const records = await this.#store.scan(from, recordKey(key.hash, recordKind.compaction, 0))
     const last = records.pop()
@@ -191,6 +199,8 @@ export class LevelUpdateLog implements UpdateLog {
       return []
     }
     const row = this.#decodeRow(key, last)
+    if (row.revision < known)
+      throw this.#damage(key, row.head, `its row is of revision ${row.revision}, and was of ${known}`)
     if (after < row.keptAfter) return null
     return this.#decodeEntries(key, records, Math.min(after, row.head), row.head)
   }
@@ -224,12 +234,12 @@ export class LevelUpdateLog implements UpdateLog {
         { kind: recordKind.snapshot, hash: key.hash, seq: snapshotSeq, time },
         compaction.snapshot,
       )
-      const after: DocumentRow = { ...before, snapshotSeq, keptAfter }
+      const after: DocumentRow = { ...before, revision: before.revision + 1, snapshotSeq, keptAfter }
       const compactionKey = recordKey(key.hash, recordKind.compaction, 0)
       const operations: LevelOperation[] = [
         { type: 'put', key: recordKey(key.hash, recordKind.snapshot, 0), value: snapshot },
         { type: 'put', key: compactionKey, value: encodeCompactionRow(key.hash, snapshotSeq, row, time) },
-        putRow(key, after, time),
+        ...putRow(key, after, time),
         ...deleteEntries(key, old.keptAfter, keptAfter),
       ]
       await this.#commit(operations, [{ key, before, after }])
@@ -243,12 +253,17 @@ export class LevelUpdateLog implements UpdateLog {
       const key = documentKey(documentId)
       const [before = null] = await this.#readRows([key])
       if (before === null || before.deletedAt !== null) return
-      const after: DocumentRow = { ...before, deletedAt: time, snapshotSeq: 0, keptAfter: before.head }
+      const after: DocumentRow = {
+        ...before,
+        revision: before.revision + 1,
+        deletedAt: time,
+        snapshotSeq: 0,
+        keptAfter: before.head,
+      }
       const operations: LevelOperation[] = [
         { type: 'del', key: recordKey(key.hash, recordKind.snapshot, 0) },
         { type: 'del', key: recordKey(key.hash, recordKind.compaction, 0) },
-        putRow(key, after, time),
-        putName(key, after),
+        ...putRow(key, after, time),
         ...deleteEntries(key, before.keptAfter, before.head),
       ]
       await this.#commit(operations, [{ key, before, after }])
@@ -261,8 +276,8 @@ export class LevelUpdateLog implements UpdateLog {
       const key = documentKey(documentId)
       const [before = null] = await this.#readRows([key])
       if (before === null || before.deletedAt === null) return
-      const after: DocumentRow = { ...before, deletedAt: null }
-      await this.#commit([putRow(key, after, before.deletedAt), putName(key, after)], [{ key, before, after }])
+      const after: DocumentRow = { ...before, revision: before.revision + 1, deletedAt: null }
+      await this.#commit(putRow(key, after, before.deletedAt), [{ key, before, after }])
     })
   }
 
@@ -281,10 +296,10 @@ export class LevelUpdateLog implements UpdateLog {
         if (!name.subarray(0, prefix.length).equals(prefix)) return
         from = nameAfter(name)
         const key = documentKey(name.toString('utf8') as DocumentId)
-        const row = decodeNameRow(value, key)
-        if (typeof row === 'string') throw this.#damage(key, 0, `${row} under its name`)
-        if (row.deletedAt !== null && options.deleted !== true) continue
-        yield { documentId: key.documentId, ...row }
+        const row = this.#decodeName(key, value)
+        if (row === null || (row.deletedAt !== null && options.deleted !== true)) continue
+        const { createdAt, deletedAt } = row
+        yield { documentId: key.documentId, createdAt, deletedAt }
         if (--left <= 0) return
       }
       if (page.length < listPageSize) return
@@ -351,7 +366,7 @@ export class LevelUpdateLog implements UpdateLog {
   async #openAgain(): Promise<void> {
     await this.#store.close()
     this.#rows.clear()
-    await checkLevelFiles(this.#folder)
+    await checkLevelFiles(this.#folder, 0)
     this.#store = new LevelStore(this.#folder)
     await this.#store.open(false)
     if ((await readSentinel(this.#store, this.#folder))?.toString('hex') !== this.storeId) {
@@ -372,7 +387,7 @@ export class LevelUpdateLog implements UpdateLog {
       // Deletions and compactions that took place can't be undone, and needn't: both are whole, and may be done again.
       if (row === null || row.head !== after.head || row.head === (before?.head ?? 0)) return []
       const entries = deleteEntries(key, before?.head ?? 0, after.head)
-      if (before !== null) return [...entries, putRow(key, before, before.createdAt)]
+      if (before !== null) return [...entries, ...putRow(key, before, before.createdAt)]
       return [
         ...entries,
         { type: 'del', key: recordKey(key.hash, recordKind.row, 0) },
@@ -454,25 +469,26 @@ export class LevelUpdateLog implements UpdateLog {
     await this.#readable()
     const from = recordKey(key.hash, recordKind.entry, 0)
     const to = recordKey(key.hash, recordKind.snapshot, withSnapshot ? 1 : 0)
-    const nameRecord = nameKey(key.name)
-    const [records, [name]] = await Promise.all([this.#store.scan(from, to), this.#store.get([nameRecord])])
+    const readName = async (): Promise<NameRow | null> =>
+      this.#decodeName(key, (await this.#store.get([nameKey(key.name)]))[0])
+    // Two views, and a write may come between them: revisions only grow, so that this order tells a write from a loss. [L3]
+    const nameBefore = await readName()
+    const records = await this.#store.scan(from, to)
     const rowIndex = records.findLastIndex(([storedKey]) => storedKey[17] === recordKind.row)
     const rowRecord = records[rowIndex]
     if (rowRecord === undefined) {
       if (records.length > 0)
         throw this.#damage(key, 0, `its row is missing, ${records.length} other records are there`)
-      if (name !== undefined) {
-        // Two views: it may have been written for the first time between them.
-        const again = await this.#store.scan(from, to)
-        if (again.length > 0) return this.#readDocument(key, withSnapshot)
-        throw this.#damage(key, 0, 'its row is missing, its name is there') // [L3]
-      }
+      if (nameBefore !== null) throw this.#witnessError(key, null, nameBefore)
       return neverWritten
     }
-    if (name === undefined && (await this.#store.get([nameRecord]))[0] === undefined) {
-      throw this.#damage(key, 0, 'its name is missing') // [L3]
-    }
     const row = this.#decodeRow(key, rowRecord)
+    if (nameBefore?.revision !== row.revision) {
+      const nameAfter = await readName()
+      const isWrittenMeanwhile =
+        (nameBefore?.revision ?? 0) < row.revision && row.revision <= (nameAfter?.revision ?? 0)
+      if (!isWrittenMeanwhile) throw this.#witnessError(key, row, nameBefore)
+    }
     // [L2]
     const entries = this.#decodeEntries(key, records.slice(0, rowIndex), row.keptAfter, row.head)
     const [compactionRecord, snapshotRecord] = records.slice(rowIndex + 1)
@@ -499,6 +515,19 @@ export class LevelUpdateLog implements UpdateLog {
       throw this.#damage(key, snapshotSeq, `a snapshot of ${snapshot.body.length} bytes, not ${snapshotBytes}`)
     }
     return { ...stored, snapshot: snapshot.body }
+  }
+
+  #decodeName(key: DocumentKey, value: Buffer | undefined): NameRow | null {
+    if (value === undefined) return null
+    const name = decodeNameRow(value, key)
+    if (typeof name === 'string') throw this.#damage(key, 0, `${name} under its name`)
+    return name
+  }
+
+  #witnessError(key: DocumentKey, row: DocumentRow | null, name: NameRow | null): WeftError {
+    if (row === null) return this.#damage(key, 0, 'its row is missing, its name is there')
+    if (name === null) return this.#damage(key, 0, 'its name is missing, its row is there')
+    return this.#damage(key, row.head, `its row is of revision ${row.revision}, its name of ${name.revision}`)
   }
 
   #decodeRow(key: DocumentKey, [storedKey, value]: readonly [Buffer, Buffer]): DocumentRow {
@@ -607,12 +636,12 @@ function checkTime(time: number): void {
   if (!Number.isSafeInteger(time) || time < 1 || time > maxUint48) throw new RangeError(`not a time in ms: ${time}`)
 }
 
-function putRow(key: DocumentKey, row: DocumentRow, time: number): LevelOperation {
-  return { type: 'put', key: recordKey(key.hash, recordKind.row, 0), value: encodeRow(key, row, time) }
-}
-
-function putName(key: DocumentKey, { createdAt, deletedAt }: DocumentRow): LevelOperation {
-  return { type: 'put', key: nameKey(key.name), value: encodeNameRow(key, { createdAt, deletedAt }) }
+/** Row and name, always together [L3]. */
+function putRow(key: DocumentKey, row: DocumentRow, time: number): LevelOperation[] {
+  return [
+    { type: 'put', key: recordKey(key.hash, recordKind.row, 0), value: encodeRow(key, row, time) },
+    { type: 'put', key: nameKey(key.name), value: encodeNameRow(key, row) },
+  ]
 }
 
 function deleteEntries(key: DocumentKey, after: number, upTo: number): LevelOperation[] {

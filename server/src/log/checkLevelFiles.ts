@@ -3,9 +3,6 @@ import { join } from 'node:path'
 import { WeftError } from '../errors.ts'
 import { crc32c, unmaskCrc } from './crc32c.ts'
 
-/** Bytes of tables whose data blocks are read at a start, the smallest tables first; about 100 ms. */
-const dataBudgetBytes = 64 << 20
-
 /**
  * Reads LevelDB's files before LevelDB does, for what LevelDB 1.20 forgives without a word when it opens them:
  *
@@ -13,8 +10,8 @@ const dataBudgetBytes = 64 << 20
  * - a manifest that ends early (or whose last length is wrong): it goes back to an older list of files, and then deletes the
  *   files that are not on it;
  * - a log that the manifest names and that is missing; a table that is shorter than the manifest says;
- * - a table whose index, filter or footer is broken: records vanish. Data blocks are checked too as far as `dataBudgetBytes`
- *   goes: in a small table a whole document, with its name, may lie in one block. In larger ones they lie apart, and our own
+ * - a table whose index, filter or footer is broken: records vanish. Data blocks are checked too as far as `dataBytes`
+ *   goes, the smallest tables first: in a small table a whole document, with its name, may lie in one block. In larger ones they lie apart, and our own
  *   records tell (see `LevelUpdateLog` [L2], [L3]).
  *
  * A broken record at the very end of the newest log is what a loss of power in the middle of a write leaves behind, a write that
@@ -25,12 +22,13 @@ const dataBudgetBytes = 64 << 20
  * only if a file disappears; those are left to LevelDB, which finds the lock.
  *
  * Formats: LevelDB's doc/log_format.md, doc/table_format.md, db/version_edit.cc.
+ * @param dataBytes how much of the tables to read whole.
  * @returns warnings, in words.
  * @throws {WeftError} `STORE_DAMAGED`, `STORAGE_READ_FAILED`
  */
-export async function checkLevelFiles(folder: string): Promise<string[]> {
+export async function checkLevelFiles(folder: string, dataBytes: number): Promise<string[]> {
   try {
-    return await checkFolder(folder)
+    return await checkFolder(folder, dataBytes)
   } catch (error) {
     if (error instanceof WeftError) throw error
     throw new WeftError('STORAGE_READ_FAILED', `the files in ${folder} could not be read: ${String(error)}`, {
@@ -39,7 +37,7 @@ export async function checkLevelFiles(folder: string): Promise<string[]> {
   }
 }
 
-async function checkFolder(folder: string): Promise<string[]> {
+async function checkFolder(folder: string, dataBytes: number): Promise<string[]> {
   const damaged = (what: string): WeftError =>
     new WeftError('STORE_DAMAGED', `the store in ${folder} is damaged: ${what}`)
   const current = await readFile(join(folder, 'CURRENT'), 'latin1')
@@ -73,7 +71,7 @@ async function checkFolder(folder: string): Promise<string[]> {
   }
 
   const tables = [...version.tables].sort((a, b) => a[1] - b[1])
-  let budget = dataBudgetBytes
+  let budget = dataBytes
   for (const [number, size] of tables) {
     const name = [`${String(number).padStart(6, '0')}.ldb`, `${String(number).padStart(6, '0')}.sst`].find(file =>
       names.has(file),
@@ -185,9 +183,8 @@ interface Version {
 
 /** Plays a manifest's records: db/version_edit.cc. */
 function readVersion(records: readonly Uint8Array[]): Version | string {
-  let logNumber = 0
+  let logNumber: number | null = null
   const tables = new Map<number, number>()
-  if (records.length === 0) return 'it holds no whole record'
   for (const record of records) {
     const reader = new VarintReader(record)
     while (!reader.atEnd) {
@@ -213,7 +210,8 @@ function readVersion(records: readonly Uint8Array[]): Version | string {
     }
     if (reader.failed) return 'a record that ends early'
   }
-  return { logNumber, tables }
+  // A manifest begins with the list of files, and the log's number comes in its second record.
+  return logNumber === null ? 'it ends before it names a log' : { logNumber, tables }
 }
 
 const footerBytes = 48

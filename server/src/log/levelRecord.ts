@@ -29,7 +29,7 @@ export const recordKind = {
   /** `CompactionRow`: knowledge and kept stretch; exists together with the snapshot. */
   compaction: 3,
   snapshot: 4,
-  /** `NameRow`: under the document's name, for lists, and as a second witness that the document exists. */
+  /** `NameRow`: under the document's name, for lists, and as a second witness of the row; written with it. */
   name: 5,
   sentinel: 6,
 } as const
@@ -153,6 +153,8 @@ export function decodeRecord(value: Buffer, kind: RecordKind, hash: Buffer, seq:
 
 /** One per document that was ever written. Its record's `seq` is the head, its `time` that of the last write. */
 export interface DocumentRow {
+  /** Counts the writes to the document: 1, 2 … Its name says the same number. */
+  readonly revision: number
   readonly head: number
   readonly createdAt: number
   readonly deletedAt: number | null
@@ -160,13 +162,16 @@ export interface DocumentRow {
   readonly keptAfter: number
 }
 
+const rowBytes = 30
+
 export function encodeRow(key: DocumentKey, row: DocumentRow, time: number): Buffer {
-  const body = Buffer.allocUnsafe(24 + key.name.length)
+  const body = Buffer.allocUnsafe(rowBytes + key.name.length)
   body.writeUIntBE(row.createdAt, 0, 6)
   body.writeUIntBE(row.deletedAt ?? 0, 6, 6)
   body.writeUIntBE(row.snapshotSeq, 12, 6)
   body.writeUIntBE(row.keptAfter, 18, 6)
-  key.name.copy(body, 24)
+  body.writeUIntBE(row.revision, 24, 6)
+  key.name.copy(body, rowBytes)
   return encodeRecord({ kind: recordKind.row, hash: key.hash, seq: row.head, time }, body)
 }
 
@@ -176,8 +181,8 @@ export function decodeRow(value: Buffer, key: DocumentKey): DocumentRow | string
   const record = decodeRecord(value, recordKind.row, key.hash, head)
   if (typeof record === 'string') return record
   const body = asBuffer(record.body)
-  if (body.length < 24) return 'a row that is too short'
-  if (!body.subarray(24).equals(key.name)) return `a row of ${JSON.stringify(body.toString('utf8', 24))}`
+  if (body.length < rowBytes) return 'a row that is too short'
+  if (!body.subarray(rowBytes).equals(key.name)) return `a row of ${JSON.stringify(body.toString('utf8', rowBytes))}`
   const deletedAt = body.readUIntBE(6, 6)
   const row: DocumentRow = {
     head,
@@ -185,6 +190,7 @@ export function decodeRow(value: Buffer, key: DocumentKey): DocumentRow | string
     deletedAt: deletedAt === 0 ? null : deletedAt,
     snapshotSeq: body.readUIntBE(12, 6),
     keptAfter: body.readUIntBE(18, 6),
+    revision: body.readUIntBE(24, 6),
   }
   return row
 }
@@ -221,24 +227,22 @@ export function decodeCompactionRow(value: Buffer, hash: Buffer, snapshotSeq: nu
   }
 }
 
-/** Under a document's name. */
-export interface NameRow {
-  readonly createdAt: number
-  readonly deletedAt: number | null
-}
+/** Under a document's name. Its record's `seq` is the revision, its `time` that of the document's first entry. */
+export type NameRow = Pick<DocumentRow, 'revision' | 'createdAt' | 'deletedAt'>
 
 export function encodeNameRow(key: DocumentKey, row: NameRow): Buffer {
   const body = Buffer.allocUnsafe(6)
   body.writeUIntBE(row.deletedAt ?? 0, 0, 6)
-  return encodeRecord({ kind: recordKind.name, hash: key.hash, seq: 0, time: row.createdAt }, body)
+  return encodeRecord({ kind: recordKind.name, hash: key.hash, seq: row.revision, time: row.createdAt }, body)
 }
 
 export function decodeNameRow(value: Buffer, key: DocumentKey): NameRow | string {
-  const record = decodeRecord(value, recordKind.name, key.hash, 0)
+  const revision = value.length < recordOverheadBytes ? 0 : value.readUIntBE(22, 6)
+  const record = decodeRecord(value, recordKind.name, key.hash, revision)
   if (typeof record === 'string') return record
   if (record.body.length < 6) return 'a name that is too short'
   const deletedAt = asBuffer(record.body).readUIntBE(0, 6)
-  return { createdAt: record.time, deletedAt: deletedAt === 0 ? null : deletedAt }
+  return { revision, createdAt: record.time, deletedAt: deletedAt === 0 ? null : deletedAt }
 }
 
 const noHash = Buffer.alloc(16)

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { LevelStore } from './LevelStore.ts'
+
+const key = (text: string): Buffer => Buffer.from(text)
+const put = (name: string, value: string) => ({ type: 'put', key: key(name), value: key(value) }) as const
+
+describe('LevelStore', () => {
+  let folder: string
+  let store: LevelStore
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'weft-store-'))
+    store = new LevelStore(folder)
+  })
+  afterEach(async () => {
+    await store.close()
+    await rm(folder, { recursive: true })
+  })
+
+  it('writes, reads and scans in the order of the keys', async () => {
+    await store.open(true)
+    await store.write([put('b', '2'), put('a', '1'), put('c', '3')])
+    await store.write([{ type: 'del', key: key('b') }])
+    expect(await store.get([key('c'), key('b'), key('a')])).toEqual([key('3'), undefined, key('1')])
+    expect(await store.scan(key('a'), key('d'))).toEqual([
+      [key('a'), key('1')],
+      [key('c'), key('3')],
+    ])
+    expect(await store.scan(key('a'), key('c'))).toHaveLength(1)
+    expect(await store.scan(key('a'), key('d'), 1)).toHaveLength(1)
+  })
+
+  it('scans more than fits into one read', async () => {
+    await store.open(true)
+    const value = 'x'.repeat(500)
+    await store.write(Array.from({ length: 3000 }, (_, i) => put(`k${String(i).padStart(5, '0')}`, value)))
+    const found = await store.scan(key('k'), key('l'))
+    expect(found).toHaveLength(3000)
+    expect(found.at(-1)?.[0].toString()).toBe('k02999')
+  })
+
+  it('refuses every operation before it is open and after it is closed', async () => {
+    const operations: (() => Promise<unknown>)[] = [
+      () => store.get([key('a')]),
+      () => store.scan(key('a'), key('b')),
+      () => store.write([put('a', '1')]),
+      () => store.compactRange(key('a'), key('b')),
+      () => store.approximateSize(key('a'), key('b')),
+    ]
+    const refuseAll = async (): Promise<void> => {
+      for (const operation of operations) await expect(operation()).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+    }
+    await refuseAll()
+    const opening = store.open(true)
+    expect(store.state).toBe('opening')
+    await refuseAll()
+    await opening
+    await expect(store.open(true)).rejects.toThrow(TypeError)
+    const closing = store.close()
+    expect(store.state).toBe('closing')
+    await refuseAll()
+    await closing
+    expect(store.state).toBe('closed')
+    await refuseAll()
+    await store.close()
+  })
+
+  it('closes after everything under way is done', async () => {
+    await store.open(true)
+    await store.write(Array.from({ length: 500 }, (_, i) => put(`k${i}`, 'x'.repeat(1000))))
+    const running = [
+      store.write([put('a', '1')]),
+      store.scan(key('a'), key('z')),
+      store.compactRange(key('a'), key('z')),
+      store.get([key('k1')]),
+    ]
+    await Promise.all([store.close(), store.close()])
+    await Promise.all(running)
+    await store.open(false)
+    expect(await store.get([key('a')])).toEqual([key('1')])
+  })
+
+  it('does not make a store where none is', async () => {
+    await expect(store.open(false)).rejects.toMatchObject({ code: 'STORE_MISSING' })
+    expect(store.state).toBe('closed')
+    await expect(new LevelStore(join(folder, 'absent')).open(true)).rejects.toMatchObject({ code: 'STORE_MISSING' })
+  })
+
+  it('refuses a folder that another process holds, and takes it when that has ended', async () => {
+    const holder = await hold(folder)
+    await expect(store.open(true)).rejects.toMatchObject({ code: 'STORE_LOCKED' })
+    holder.kill('SIGKILL')
+    await once(holder, 'exit')
+    await store.open(true)
+    await store.write([put('a', '1')])
+  })
+
+  it('refuses a second handle in one process, and keeps other processes out after that', async () => {
+    await store.open(true)
+    await expect(new LevelStore(`${folder}/.`).open(true)).rejects.toMatchObject({ code: 'STORE_LOCKED' })
+    await expect(hold(folder)).rejects.toThrow(/lock/)
+    await store.write([put('a', '1')])
+  })
+})
+
+/** Another process with leveldown, without our wrapper. */
+async function hold(folder: string): Promise<ChildProcess> {
+  const script = `require(process.argv[1])(process.argv[2]).open({}, error => {
+    process.stdout.write(String(error ?? 'held'))
+    if (!error) setInterval(() => {}, 1000)
+  })`
+  const path = createRequire(import.meta.url).resolve('leveldown')
+  const child = spawn(process.execPath, ['-e', script, path, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [said] = await once(child.stdout, 'data')
+  if (String(said) === 'held') return child
+  await once(child, 'exit')
+  throw new Error(String(said))
+}
