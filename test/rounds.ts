@@ -6,4 +6,8 @@ export const rounds = {
   bitFlips: isLong ? 500 : 20,
   /** A log cut off at a random byte. */
   truncations: isLong ? 500 : 20,
+  /** Two random documents, one made into the other on a shared document. */
+  documentPairs: isLong ? 5_000 : 100,
+  /** A random document written as Markdown and read again. */
+  markdownRoundTrips: isLong ? 50_000 : 500,
 }

@@ -1,0 +1,272 @@
+import type { Mark, Node } from '@tiptap/pm/model'
+import * as Y from 'yjs'
+import { EditError } from './EditError.ts'
+import { checkNode } from './json.ts'
+import { type ReadFragment, readFragment } from './readFragment.ts'
+import { schema } from './schema.ts'
+import { align, commonSubsequence, countWords, diffText, type Pair, similarity } from './sequence.ts'
+
+/** A child as Yjs keeps it: an element, or neighbouring text nodes as one text. */
+type Child = Node | readonly Node[]
+
+type Attributes = Record<string, unknown>
+
+const isText = (child: Child): child is readonly Node[] => Array.isArray(child)
+
+/** The children of `node` as Yjs keeps them. */
+const childrenOf = (node: Node): Child[] => {
+  const children: Child[] = []
+  let text: Node[] = []
+  node.forEach(child => {
+    if (!child.isText) {
+      text = []
+      children.push(child)
+      return
+    }
+    if (text.length === 0) children.push(text)
+    text.push(child)
+  })
+  return children
+}
+
+const attributesOf = (marks: readonly Mark[]): Attributes =>
+  Object.fromEntries(marks.map(mark => [mark.type.name, { ...mark.attrs }]))
+
+/**
+ * Equal keys: equal content. Marks of inline elements (a bold line break) don't count: the shared document has no place
+ * for them.
+ */
+const keyOf = (child: Child): string =>
+  JSON.stringify(isText(child) ? child : [child], (_key, value) =>
+    value?.marks && value.type !== 'text' ? { ...value, marks: undefined } : value,
+  )
+
+const plain = (child: Child): string =>
+  isText(child) ? child.map(node => node.text).join('') : child.textBetween(0, child.content.size, ' ')
+
+const textOfDelta = (text: Y.XmlText): string =>
+  (text.toDelta() as { insert: unknown }[]).map(({ insert }) => (typeof insert === 'string' ? insert : '')).join('')
+
+/** A new Yjs type that holds `child`, as y-tiptap would write it. */
+export const createType = (child: Child): Y.XmlElement | Y.XmlText => {
+  if (isText(child)) {
+    const text = new Y.XmlText()
+    text.applyDelta(child.map(node => ({ insert: node.text ?? '', attributes: attributesOf(node.marks) })))
+    return text
+  }
+  const element = new Y.XmlElement(child.type.name)
+  for (const [name, value] of Object.entries(child.attrs)) {
+    if (value !== null && value !== undefined) element.setAttribute(name, value)
+  }
+  element.insert(0, childrenOf(child).map(createType))
+  return element
+}
+
+/** What has to be formatted so that text with `before` carries `marks`; null if nothing. */
+const formatChange = (before: Attributes, marks: readonly Mark[]): Attributes | null => {
+  const change: Attributes = {}
+  for (const key of Object.keys(before)) if (!marks.some(mark => mark.type.name === key)) change[key] = null
+  for (const mark of marks) {
+    const value = before[mark.type.name]
+    const isSame = value !== undefined && mark.eq(mark.type.create(Object(value)))
+    if (!isSame) change[mark.type.name] = { ...mark.attrs }
+  }
+  return Object.keys(change).length > 0 ? change : null
+}
+
+/** Turns the content of `text` into `wanted`: words that stay keep their identity, and so the carets and edits in them. */
+const updateText = (text: Y.XmlText, wanted: readonly Node[]): void => {
+  const before = text.toDelta() as { insert: string; attributes?: Attributes }[]
+  const delta: { retain?: number; insert?: string; delete?: number; attributes?: Attributes }[] = []
+  let run = 0
+  let runOffset = 0
+  let node = 0
+  let nodeOffset = 0
+  /** Moves on in the old text and calls `each` per stretch of equal attributes. */
+  const walkOld = (length: number, each: (attributes: Attributes, length: number) => void) => {
+    for (let left = length; left > 0; ) {
+      const { insert, attributes = {} } = before[run] as { insert: string; attributes?: Attributes }
+      const taken = Math.min(left, insert.length - runOffset)
+      each(attributes, taken)
+      left -= taken
+      runOffset += taken
+      if (runOffset === insert.length) {
+        run++
+        runOffset = 0
+      }
+    }
+  }
+  /** The same in the wanted text. */
+  const walkNew = (length: number, each: (marks: readonly Mark[], text: string) => void) => {
+    for (let left = length; left > 0; ) {
+      const { text = '', marks } = wanted[node] as Node
+      const taken = text.slice(nodeOffset, nodeOffset + left)
+      each(marks, taken)
+      left -= taken.length
+      nodeOffset += taken.length
+      if (nodeOffset === text.length) {
+        node++
+        nodeOffset = 0
+      }
+    }
+  }
+  const keep = (length: number) =>
+    walkOld(length, (attributes, oldLength) =>
+      walkNew(oldLength, (marks, { length: retain }) => {
+        const change = formatChange(attributes, marks)
+        delta.push(change ? { retain, attributes: change } : { retain })
+      }),
+    )
+
+  const oldText = before.map(({ insert }) => insert).join('')
+  let done = 0
+  for (const { index, remove, insert } of diffText(oldText, wanted.map(({ text }) => text).join(''))) {
+    keep(index - done)
+    walkNew(insert.length, (marks, piece) => delta.push({ insert: piece, attributes: attributesOf(marks) }))
+    if (remove > 0) delta.push({ delete: remove })
+    walkOld(remove, () => {})
+    done = index + remove
+  }
+  keep(oldText.length - done)
+  text.applyDelta(delta)
+}
+
+const updateAttributes = (element: Y.XmlElement, wanted: Node): void => {
+  const defaults = wanted.type.create().attrs
+  const given = element.getAttributes() as Attributes
+  for (const [name, value] of Object.entries(wanted.attrs)) {
+    const current = given[name] === undefined ? defaults[name] : given[name]
+    if (JSON.stringify(current) === JSON.stringify(value)) continue
+    if (value === null || value === undefined) element.removeAttribute(name)
+    else element.setAttribute(name, value)
+  }
+}
+
+type Nodes = ReadFragment['nodes']
+
+const updateChild = (child: unknown, wanted: Child, nodes: Nodes): void => {
+  if (child instanceof Y.XmlText && isText(wanted)) updateText(child, wanted)
+  else if (child instanceof Y.XmlElement && !isText(wanted)) {
+    updateAttributes(child, wanted)
+    updateChildren(child, childrenOf(wanted), nodes)
+  }
+}
+
+/**
+ * Pairs the children that are with those that are wanted: equal ones first, then, between these, alike ones of the same
+ * kind. As many as possible are kept: who writes in a block at this moment must not lose it under the caret.
+ */
+const pairChildren = (
+  children: readonly unknown[],
+  wanted: readonly Child[],
+  nodes: Nodes,
+): { pair: Pair; isEqual: boolean }[] => {
+  const exact = children.map(child => nodes.get(child as Y.XmlElement))
+  const keys = exact.map((node, index) => (node ? keyOf(node) : `not exact: ${index}`))
+  const pairs: { pair: Pair; isEqual: boolean }[] = []
+  let y = 0
+  let p = 0
+  for (const [yEqual, pEqual] of [
+    ...commonSubsequence(keys, wanted.map(keyOf)),
+    [children.length, wanted.length] as Pair,
+  ]) {
+    const from = y
+    const to = p
+    const words = children.slice(from, yEqual).map((child, index) => {
+      const node = exact[from + index]
+      return countWords(node ? plain(node) : child instanceof Y.XmlText ? textOfDelta(child) : String(child))
+    })
+    const wantedWords = wanted.slice(to, pEqual).map(child => countWords(plain(child)))
+    const alike = align(words.length, wantedWords.length, (a, b) => {
+      const child = children[from + a]
+      const target = wanted[to + b] as Child
+      const isSameKind = isText(target)
+        ? child instanceof Y.XmlText
+        : child instanceof Y.XmlElement && child.nodeName === target.type.name
+      return isSameKind ? 1 + 4 * similarity(words[a] ?? new Map(), wantedWords[b] ?? new Map()) : 0
+    })
+    for (const [a, b] of alike) pairs.push({ pair: [from + a, to + b], isEqual: false })
+    if (yEqual < children.length && pEqual < wanted.length) pairs.push({ pair: [yEqual, pEqual], isEqual: true })
+    y = yEqual + 1
+    p = pEqual + 1
+  }
+  return pairs
+}
+
+const updateChildren = (parent: Y.XmlFragment, wanted: readonly Child[], nodes: Nodes): void => {
+  const children: unknown[] = parent.toArray()
+  const [only] = children
+  if (wanted.length === 0 && children.length === 1 && only instanceof Y.XmlText) {
+    // Keeps the text itself, so that what others type into it at this moment stays.
+    if (only.length > 0) only.delete(0, only.length)
+    return
+  }
+  let yEnd = children.length
+  let pEnd = wanted.length
+  // From the end, so that indexes before the change stay right.
+  for (const {
+    pair: [y, p],
+    isEqual,
+  } of [{ pair: [-1, -1] as Pair, isEqual: true }, ...pairChildren(children, wanted, nodes)].reverse()) {
+    if (yEnd - y > 1) parent.delete(y + 1, yEnd - y - 1)
+    if (pEnd - p > 1) parent.insert(y + 1, wanted.slice(p + 1, pEnd).map(createType))
+    if (!isEqual) updateChild(children[y], wanted[p] as Child, nodes)
+    yEnd = y
+    pEnd = p
+  }
+}
+
+/** Runs `change` as one transaction of the fragment's document. */
+export const transactOn = <T>(fragment: Y.XmlFragment, origin: unknown, change: () => T): T => {
+  if (!fragment.doc) throw new TypeError('the fragment belongs to no Y.Doc')
+  return fragment.doc.transact(change, origin)
+}
+
+/** The content of a fragment that can be rewritten without deleting what this version doesn't know. */
+export const readKnown = (fragment: Y.XmlFragment): ReadFragment => {
+  const read = readFragment(fragment)
+  const lost = read.unknown.filter(({ kind }) => kind !== 'attribute' && kind !== 'content')
+  if (lost.length > 0) {
+    const names = [...new Set(lost.map(({ kind, name }) => `${kind} ${name}`))].join(', ')
+    throw new EditError('UNKNOWN_CONTENT', `the document holds what this version would delete: ${names}`)
+  }
+  return read
+}
+
+/**
+ * Turns the shared document into `node` with the least change: blocks that are equal stay, blocks that are alike are
+ * changed inside, word by word. So others' carets stay, and what they write at the same time survives. One transaction;
+ * if nothing differs, no update. Attributes that the schema doesn't know stay on the elements that stay.
+ * @param node a whole document (`doc`).
+ * @param origin of the Yjs transaction; one's own undo manager tracks it.
+ * @throws {EditError} `UNKNOWN_CONTENT`.
+ * @throws {RangeError} `node` is not a valid document.
+ */
+export const replaceDocument = (fragment: Y.XmlFragment, node: Node, origin: unknown = null): void => {
+  if (node.type !== schema.topNodeType) throw new RangeError(`expected a whole document, got ${node.type.name}`)
+  checkNode(node)
+  const { nodes, node: current } = readKnown(fragment)
+  // An empty fragment is read as one empty paragraph: that is no difference.
+  if (fragment.length === 0 && keyOf(current) === keyOf(node)) return
+  transactOn(fragment, origin, () => updateChildren(fragment, childrenOf(node), nodes))
+}
+
+/**
+ * Puts content that stands where the schema doesn't allow it (`findUnknown`'s `content`, and `attribute` with an invalid
+ * value) into a valid form, keeping its text, before an editor bound by y-tiptap would delete it. Best done by one client:
+ * what is missing and filled in by several is there several times.
+ * @returns whether anything was changed.
+ * @throws {EditError} `UNKNOWN_CONTENT`.
+ */
+export const repair = (fragment: Y.XmlFragment, origin: unknown = null): boolean => {
+  const { unknown, node } = readKnown(fragment)
+  if (unknown.length === 0) return false
+  let isChanged = false
+  const notice = () => {
+    isChanged = true
+  }
+  fragment.doc?.on('update', notice)
+  replaceDocument(fragment, node, origin)
+  fragment.doc?.off('update', notice)
+  return isChanged
+}
