@@ -1,0 +1,225 @@
+import { decodeMessage, encodeAck, encodeAnnounce, type Message, messageType, syncStep } from '@weft/protocol'
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import type { WebSocketClass, WebSocketLike } from './WebSocketLike.ts'
+
+const OPEN = 1
+const CLOSED = 3
+
+/**
+ * Shortest time between two questions "is it committed?" that nobody waits for, in ms. A question costs the server a
+ * frame and its answer another; a person can't see a tenth of a second between typing and "saved".
+ */
+const ASK_INTERVAL_MS = 100
+
+/** Time that the server has to answer a close, in ms; then the socket is cut, where that is possible (Node). */
+const CLOSE_TIMEOUT_MS = 1_000
+
+/** What a connection needs to know of its document, and tells it. */
+export interface ConnectionHost {
+  /** Local edits so far. */
+  readonly version: number
+  /** Local edits that are not known to be committed. */
+  readonly unsavedCount: number
+  opened(connection: Connection): void
+  /** Any message of the server that this connection does not handle itself and the provider does not know. */
+  received(message: Message): void
+  /** This connection had asked that: everything up to `version` is committed. */
+  acknowledged(version: number): void
+}
+
+/**
+ * One WebSocket as `y-websocket`'s provider sees it, and the acknowledgements that belong to it.
+ *
+ * ```
+ *   client                                server
+ *     sync step 1, awareness  ──────────►
+ *     110 (announcement)      ──────────►
+ *                             ◄──────────  sync step 1
+ *     sync step 2             ──────────►            [C1]
+ *     102 (version)           ──────────►
+ *                             ◄──────────  102 (version), after the commit
+ * ```
+ * [C1] Nothing is asked before this connection's sync step 2 was sent: only then has the server heard of every edit
+ *      that was made before. Every later edit goes out at once, and messages keep their order.
+ * [C2] An answer counts only on the connection that asked, and only up to what it asked.
+ * [C3] One question is under way at a time, unless somebody waits for a save.
+ */
+export class Connection implements WebSocketLike {
+  // What `y-websocket` reads and sets on a WebSocket.
+  readonly OPEN = OPEN
+  binaryType = 'arraybuffer'
+  onopen: ((event: unknown) => void) | null = null
+  onmessage: ((event: { data: ArrayBuffer }) => void) | null = null
+  onerror: ((event: unknown) => void) | null = null
+  onclose: ((event: unknown) => void) | null = null
+
+  readonly #socket: WebSocketLike
+  readonly #host: ConnectionHost
+  #hasAnswered = false
+  #isOver = false
+  #asked = 0
+  #acknowledgedVersion = 0
+  #isAskDue = false
+  #pause: ReturnType<typeof setTimeout> | undefined
+  #closing: ReturnType<typeof setTimeout> | undefined
+
+  constructor(socket: WebSocketLike, host: ConnectionHost) {
+    this.#socket = socket
+    this.#host = host
+    socket.binaryType = 'arraybuffer'
+    socket.onopen = (event: unknown) => this.#open(event)
+    socket.onmessage = (event: { data: unknown }) => this.#receive(event)
+    socket.onerror = (event: unknown) => this.onerror?.(event)
+    socket.onclose = (event: unknown) => {
+      clearTimeout(this.#closing)
+      this.#end()
+      this.onclose?.(event)
+    }
+  }
+
+  get readyState(): number {
+    return this.#socket.readyState
+  }
+
+  /** Sends a frame; a socket that is not open (any more) drops it, and what it held goes with the next step 2. */
+  send(frame: Uint8Array): void {
+    if (this.#isOver || this.#socket.readyState !== OPEN) return
+    // lib0 and Yjs never share their memory.
+    this.#socket.send(frame as Uint8Array<ArrayBuffer>)
+    // The answer to the server's question. [C1]
+    if (frame[0] === messageType.sync && frame[1] === syncStep.step2 && !this.#hasAnswered) {
+      this.#hasAnswered = true
+      this.askSoon()
+    }
+  }
+
+  /** `y-websocket` leaves this socket: nothing that comes over it counts any more. */
+  close(): void {
+    this.#end()
+    this.#socket.close()
+    const isUnderWay = this.#socket.readyState !== CLOSED && this.#closing === undefined
+    if (isUnderWay && this.#socket.terminate !== undefined) {
+      const socket = this.#socket
+      this.#closing = setTimeout(() => socket.terminate?.(), CLOSE_TIMEOUT_MS)
+      this.#closing.unref?.()
+    }
+  }
+
+  /** Asks whether everything so far is committed, if that isn't under way: soon, and not too often. [C3] */
+  askSoon(): void {
+    if (this.#isAskDue || this.#pause !== undefined || this.#asked > this.#acknowledgedVersion) return
+    if (!this.#hasAnswered || this.#host.unsavedCount === 0) return
+    this.#isAskDue = true
+    // One question for all edits of one turn of the event loop.
+    queueMicrotask(() => {
+      this.#isAskDue = false
+      this.askNow()
+    })
+  }
+
+  /** Asks at once, unless this was asked already: somebody waits. */
+  askNow(): void {
+    const { version, unsavedCount } = this.#host
+    if (!this.#hasAnswered || this.#isOver || this.#socket.readyState !== OPEN) return
+    if (unsavedCount === 0 || version <= this.#asked) return
+    this.#asked = version
+    this.send(encodeVersion(version))
+    clearTimeout(this.#pause)
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined
+      this.askSoon()
+    }, ASK_INTERVAL_MS)
+  }
+
+  #open(event: unknown): void {
+    if (this.#isOver) return
+    // The provider speaks first: the first byte of a connection tells the server which protocol it is.
+    this.onopen?.(event)
+    this.send(encodeAnnounce())
+    this.#host.opened(this)
+  }
+
+  #receive(event: { data: unknown }): void {
+    // Text frames are not of this protocol.
+    if (this.#isOver || typeof event.data === 'string') return
+    let message: Message
+    try {
+      message = decodeMessage(new Uint8Array(event.data as ArrayBuffer))
+    } catch (error) {
+      // It may have held an update: the replica has to sync anew, over another connection.
+      this.onclose?.({ code: 1006, reason: error instanceof Error ? error.message : String(error) })
+      return
+    }
+    switch (message.type) {
+      case 'syncStep1':
+      case 'syncStep2':
+      case 'update':
+      case 'awareness':
+      case 'queryAwareness':
+        this.#provide(event.data as ArrayBuffer)
+        break
+      case 'ack':
+        this.#acknowledged(message.payload)
+        break
+      case 'permissionDenied':
+      case 'announce':
+      case 'unknown':
+        this.#host.received(message)
+    }
+  }
+
+  /** Hands a message to `y-websocket`. What its listeners throw must not reach the socket: in Node it would end the program. */
+  #provide(data: ArrayBuffer): void {
+    try {
+      this.onmessage?.({ data })
+    } catch (error) {
+      // As y-protocols does where an update is applied.
+      console.error('Caught error while handling a message', error)
+    }
+  }
+
+  /** [C2] */
+  #acknowledged(payload: Uint8Array): void {
+    const version = readVersion(payload)
+    if (version === undefined || version > this.#asked || version <= this.#acknowledgedVersion) return
+    this.#acknowledgedVersion = version
+    // What was edited since the question is the next question.
+    this.askSoon()
+    this.#host.acknowledged(version)
+  }
+
+  #end(): void {
+    this.#isOver = true
+    clearTimeout(this.#pause)
+    this.#pause = undefined
+  }
+}
+
+function encodeVersion(version: number): Uint8Array {
+  return encodeAck(encoding.encode(encoder => encoding.writeVarUint(encoder, version)))
+}
+
+/** @returns `undefined` for bytes that are no version of ours. */
+function readVersion(payload: Uint8Array): number | undefined {
+  try {
+    return decoding.readVarUint(decoding.createDecoder(payload))
+  } catch {
+    return undefined
+  }
+}
+
+/** A WebSocket class for `y-websocket` whose sockets are connections of `host`. */
+export function connectionClass(
+  socketClass: WebSocketClass,
+  host: ConnectionHost,
+): new (
+  url: string,
+  protocols?: string | string[],
+) => Connection {
+  return class extends Connection {
+    constructor(url: string, protocols?: string | string[]) {
+      super(new socketClass(url, protocols), host)
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/** What a WebSocket tells when it has closed: the part of `CloseEvent` that is read here. */
+export interface CloseInfo {
+  code: number
+  reason: string
+}
+
+/** The part of a WebSocket that is used here; a browser's and `ws`'s both have it. */
+export interface WebSocketLike {
+  binaryType: string
+  readonly readyState: number
+  onopen: ((event: never) => void) | null
+  onmessage: ((event: never) => void) | null
+  onerror: ((event: never) => void) | null
+  onclose: ((event: never) => void) | null
+  send(data: Uint8Array<ArrayBuffer>): void
+  close(): void
+  /** Only in Node (`ws`): ends the socket without waiting for the server. */
+  terminate?(): void
+}
+
+export type WebSocketClass = new (url: string, protocols?: string | string[]) => WebSocketLike

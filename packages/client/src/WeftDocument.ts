@@ -1,0 +1,410 @@
+import { encodeUpdate, isFinalClose, type Message } from '@weft/protocol'
+import { ObservableV2 } from 'lib0/observable'
+import { Awareness } from 'y-protocols/awareness'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { type Connection, type ConnectionHost, connectionClass } from './Connection.ts'
+import type { DocumentAddress } from './documentAddress.ts'
+import { RefusedError, UnsavedError } from './errors.ts'
+import type { LocalStore } from './LocalStore.ts'
+import { retryDelay } from './retryDelay.ts'
+import { SaveTracker } from './SaveTracker.ts'
+import type { CloseInfo, WebSocketClass } from './WebSocketLike.ts'
+
+/**
+ * - `connecting`: the first connection is being made, or one is open and the replica is not yet up to date;
+ * - `synced`: this connection has brought everything that the server has, and brings what follows;
+ * - `offline`: there is no connection; the next attempt comes by itself;
+ * - `refused`: the server has closed the document for good (close code 4400-4499).
+ */
+export type DocumentStatus = 'connecting' | 'synced' | 'offline' | 'refused'
+
+export interface DocumentEvents {
+  status: (status: DocumentStatus) => void
+  /** Every local edit is committed on the server. */
+  saved: () => void
+  /** The number of local edits that are not known to be committed has changed. */
+  unsaved: (count: number) => void
+  refused: (error: RefusedError) => void
+  /** The server let an edit of this client pass by (y-protocols' "permission denied"). */
+  denied: (reason: string) => void
+  /** A connection ended. `retryInMs` is `null` where no further attempt comes. */
+  disconnected: (info: CloseInfo & { retryInMs: number | null }) => void
+}
+
+export interface User {
+  name: string
+  /** A CSS colour, `#rrggbb`. */
+  color: string
+}
+
+/** What `connect` hands over; every default is applied. */
+export interface DocumentSettings {
+  address: DocumentAddress
+  ydoc: Y.Doc | undefined
+  awareness: Record<string, unknown> | null
+  store: LocalStore | undefined
+  webSocketClass: WebSocketClass
+  random: () => number
+}
+
+/** Longest wait for a store that opens (or closes) before the network goes on without it, in ms. */
+const STORE_TIMEOUT_MS = 3_000
+
+/** How long `close` waits for the last edits, in ms, if nothing else is asked. */
+const CLOSE_TIMEOUT_MS = 10_000
+
+/**
+ * A document on a Weft server and its replica here. Made by `connect`.
+ *
+ * [D1] Every change of the `Y.Doc` that did not come from the server is a local edit, whoever made it: this program, an
+ *      editor, a store, another provider. It is unsaved until the server has said that it is committed.
+ * [D2] An edit that is made without a connection goes with the sync step 2 of the next one.
+ * [D3] Nothing is discarded: whatever fails, the replica keeps its content until it is closed.
+ */
+export class WeftDocument {
+  /** The shared content. Edit it like any `Y.Doc`. */
+  readonly ydoc: Y.Doc
+  /** Who is here: y-protocols' awareness. */
+  readonly awareness: Awareness
+  /** The document's name on the server, decoded: `team/notes`. */
+  readonly documentId: string
+
+  readonly #provider: WebsocketProvider
+  readonly #store: LocalStore | undefined
+  readonly #random: () => number
+  readonly #tracker = new SaveTracker()
+  readonly #events = new ObservableV2<DocumentEvents>()
+  readonly #ownsYdoc: boolean
+  readonly #ready: Promise<void>
+  #becomeReady: () => void = () => {}
+  #failReady: (error: Error) => void = () => {}
+  #status: DocumentStatus = 'connecting'
+  #connection: Connection | undefined
+  #retry: ReturnType<typeof setTimeout> | undefined
+  #refusal: RefusedError | undefined
+  #storeError: Error | undefined
+  #hadPending = false
+  #isClosed = false
+  #released: Promise<void> | undefined
+
+  /** @internal Use `connect`. */
+  constructor(settings: DocumentSettings) {
+    const { address } = settings
+    this.documentId = address.documentId
+    this.#store = settings.store
+    this.#random = settings.random
+    this.#ownsYdoc = settings.ydoc === undefined
+    this.ydoc = settings.ydoc ?? new Y.Doc()
+    this.#ready = new Promise((resolve, reject) => {
+      this.#becomeReady = resolve
+      this.#failReady = reject
+    })
+    // A content that was here before counts like any other edit. [D1]
+    if (this.ydoc.store.clients.size > 0) this.#tracker.edited()
+    this.ydoc.on('beforeTransaction', this.#beforeTransaction)
+    this.ydoc.on('update', this.#update)
+    this.ydoc.on('destroy', this.#destroyed)
+
+    this.awareness = new Awareness(this.ydoc)
+    this.awareness.setLocalState(settings.awareness)
+    this.#provider = new WebsocketProvider(address.serverUrl, address.path, this.ydoc, {
+      awareness: this.awareness,
+      connect: false,
+      // An edit heard from another tab by BroadcastChannel is never forwarded to the server by this provider.
+      disableBc: true,
+      // The pause between attempts is this class's (`#disconnected`); the provider's own timer then finds nothing to do.
+      maxBackoffTime: 0,
+      params: address.params,
+      // Of a browser's WebSocket, the provider uses what `Connection` has.
+      WebSocketPolyfill: connectionClass(
+        settings.webSocketClass,
+        this.#connectionHost(),
+      ) as unknown as typeof WebSocket,
+    })
+    // One listener of the process per document would be a leak to Node; the server withdraws the awareness of the gone.
+    if (typeof process !== 'undefined') process.off?.('exit', this.#provider._exitHandler)
+    this.#provider.on('sync', isSynced => {
+      if (!isSynced) return
+      this.#setStatus('synced')
+      this.#becomeReady()
+    })
+    this.#provider.on('connection-close', close => this.#disconnected(close))
+    this.#provider.on('closed', close => this.#refused(close))
+  }
+
+  get status(): DocumentStatus {
+    return this.#status
+  }
+
+  /** Local edits that are not known to be committed on the server. */
+  get unsaved(): number {
+    return this.#tracker.unsavedCount
+  }
+
+  /** Why the server refuses the document, while `status` is `refused`. */
+  get refusal(): RefusedError | undefined {
+    return this.#refusal
+  }
+
+  /** Why the local store can't be used, if so: the document lives on, but is not kept on this device. */
+  get storeError(): Error | undefined {
+    return this.#storeError
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  on<Name extends keyof DocumentEvents>(name: Name, listener: DocumentEvents[Name]): void {
+    this.#events.on(name, listener)
+  }
+
+  once<Name extends keyof DocumentEvents>(name: Name, listener: DocumentEvents[Name]): void {
+    this.#events.once(name, listener)
+  }
+
+  off<Name extends keyof DocumentEvents>(name: Name, listener: DocumentEvents[Name]): void {
+    this.#events.off(name, listener)
+  }
+
+  /**
+   * Opens the store, then the connection.
+   * @internal Called once, by `connect`.
+   * @returns resolves when the content is here; rejects with the `RefusedError` of a server that refuses it.
+   */
+  async open(): Promise<void> {
+    if (this.#store !== undefined) {
+      await withinStoreTimeout(this.#openStore(this.#store)).catch(error => {
+        this.#storeError = error
+      })
+    }
+    if (!this.isClosed) this.#provider.connect()
+    return this.#ready
+  }
+
+  /**
+   * Resolves when every local edit up to this call is committed on the server, however long that takes.
+   * @throws {RefusedError} the server refuses the document. {UnsavedError} it was closed before.
+   */
+  async saved(): Promise<void> {
+    if (this.isClosed) throw this.#closedError()
+    // A transaction that is running now ends before this continues, and its edits are counted.
+    await undefined
+    if (this.unsaved === 0) return
+    if (this.#refusal !== undefined) throw this.#refusal
+    if (this.isClosed) throw this.#closedError()
+    const saved = this.#tracker.whenSaved()
+    this.#connection?.askNow()
+    return saved
+  }
+
+  /** Leaves the server and stays away until `reconnect`; the document can be edited meanwhile. */
+  disconnect(): void {
+    if (this.isClosed) return
+    clearTimeout(this.#retry)
+    this.#provider.disconnect()
+    if (this.#refusal === undefined) this.#setStatus('offline')
+  }
+
+  /** Connects now: after `disconnect`, after a refusal whose cause is cured, or instead of waiting for the next attempt. */
+  reconnect(): void {
+    if (this.isClosed) return
+    clearTimeout(this.#retry)
+    this.#refusal = undefined
+    if (this.#status === 'refused') this.#setStatus('offline')
+    this.#provider.connect()
+  }
+
+  /**
+   * Waits until everything is saved and releases all: connection, timers, awareness, store.
+   * Changes of the `Y.Doc` after that are nobody's concern.
+   * @param options.saved `false`: don't wait. Default `true`.
+   * @param options.timeoutMs longest wait for the server. Default 10 000.
+   * @throws {UnsavedError} not everything could be saved. The document is then still open and nothing is discarded.
+   */
+  async close({
+    saved = true,
+    timeoutMs = CLOSE_TIMEOUT_MS,
+  }: {
+    saved?: boolean
+    timeoutMs?: number
+  } = {}): Promise<void> {
+    if (saved && !this.#isClosed) await this.#saveWithin(timeoutMs)
+    if (!this.#isClosed) this.#released = this.#release()
+    return this.#released
+  }
+
+  async #saveWithin(timeoutMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1_000} s`)), timeoutMs)
+    })
+    try {
+      // Others may edit while this waits.
+      do await Promise.race([this.saved(), timeout])
+      while (this.unsaved > 0 && !this.isClosed)
+    } catch (cause) {
+      const count = this.unsaved
+      const why = cause instanceof Error ? cause.message : String(cause)
+      throw new UnsavedError(`${edits(count)} of ${this.documentId} not saved (${this.#status}): ${why}`, count, {
+        cause,
+      })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Everything up to the first `await` is done at once: no edit slips between the last check and the end of counting. */
+  async #release(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#retry)
+    this.ydoc.off('beforeTransaction', this.#beforeTransaction)
+    this.ydoc.off('update', this.#update)
+    this.ydoc.off('destroy', this.#destroyed)
+    // While the provider still listens: the others are told that this client leaves.
+    this.awareness.destroy()
+    this.#provider.destroy()
+    this.#connection = undefined
+    this.#tracker.fail(this.#closedError())
+    this.#failReady(this.#closedError())
+    // Whoever waits for the content has been told, or there is nobody.
+    this.#ready.catch(() => {})
+    if (this.#status !== 'refused') this.#setStatus('offline')
+    this.#events.destroy()
+    if (this.#store !== undefined) {
+      await withinStoreTimeout(this.#store.close()).catch(error => {
+        this.#storeError = error
+      })
+    }
+    if (this.#ownsYdoc && !this.ydoc.isDestroyed) this.ydoc.destroy()
+  }
+
+  async #openStore(store: LocalStore): Promise<void> {
+    const { isEmpty } = await store.open(this.ydoc)
+    if (!isEmpty) this.#becomeReady()
+  }
+
+  #connectionHost(): ConnectionHost {
+    const document = this
+    return {
+      get version() {
+        return document.#tracker.version
+      },
+      get unsavedCount() {
+        return document.#tracker.unsavedCount
+      },
+      opened(connection) {
+        document.#connection = connection
+        document.#setStatus('connecting')
+      },
+      received(message) {
+        document.#received(message)
+      },
+      acknowledged(version) {
+        document.#acknowledged(version)
+      },
+    }
+  }
+
+  #received(message: Message): void {
+    // A sign of life, as the provider counts them for those that it handles.
+    this.#provider.wsLastMessageReceived = Date.now()
+    if (message.type === 'permissionDenied') this.#tell('denied', message.reason)
+  }
+
+  readonly #beforeTransaction = (transaction: Y.Transaction): void => {
+    if (transaction.origin !== this.#provider) return
+    const { pendingStructs, pendingDs } = this.ydoc.store
+    this.#hadPending = pendingStructs !== null || pendingDs !== null
+  }
+
+  readonly #update = (update: Uint8Array, origin: unknown): void => {
+    if (origin === this.#provider) {
+      if (!this.#hadPending) return
+      // What waited here for its predecessor (from a store, say) may have been applied together with the server's update:
+      // the provider does not forward that, and the server may not have it.
+      this.#connection?.send(encodeUpdate(update))
+    }
+    this.#tracker.edited()
+    this.#tell('unsaved', this.unsaved)
+    this.#connection?.askSoon()
+  }
+
+  readonly #destroyed = (): void => {
+    if (!this.#isClosed) this.#released = this.#release()
+  }
+
+  #acknowledged(version: number): void {
+    this.#provider.wsLastMessageReceived = Date.now()
+    if (!this.#tracker.acknowledged(version)) return
+    this.#tell('unsaved', this.unsaved)
+    if (this.unsaved === 0) this.#tell('saved')
+  }
+
+  /** A connection has ended. The provider asks `shouldConnect` after this: it shall not, this does. */
+  #disconnected(close: CloseInfo | null): void {
+    this.#connection = undefined
+    // A close for good: the provider says so after this (`#refused`).
+    if (close !== null && isFinalClose(close.code)) return
+    let retryInMs: number | null = null
+    if (this.#provider.shouldConnect) {
+      retryInMs = retryDelay(close, this.#provider.wsUnsuccessfulReconnects, this.#random)
+      this.#provider.shouldConnect = false
+      clearTimeout(this.#retry)
+      this.#retry = setTimeout(() => this.#provider.connect(), retryInMs)
+    }
+    this.#setStatus('offline')
+    this.#tell('disconnected', { code: close?.code ?? 1006, reason: close?.reason ?? '', retryInMs })
+  }
+
+  #refused({ code, reason }: CloseInfo): void {
+    const error = new RefusedError(this.documentId, code, reason)
+    this.#refusal = error
+    this.#setStatus('refused')
+    this.#tracker.fail(error)
+    this.#failReady(error)
+    this.#tell('disconnected', { code, reason, retryInMs: null })
+    this.#tell('refused', error)
+  }
+
+  #setStatus(status: DocumentStatus): void {
+    if (this.#status === status) return
+    this.#status = status
+    this.#tell('status', status)
+  }
+
+  #closedError(): UnsavedError {
+    return new UnsavedError(`${this.documentId} is closed, ${edits(this.unsaved)} not saved`, this.unsaved)
+  }
+
+  #tell<Name extends keyof DocumentEvents>(name: Name, ...args: Parameters<DocumentEvents[Name]>): void {
+    try {
+      this.#events.emit(name, args)
+    } catch (error) {
+      // A listener's mistake is the program's to hear of, as with any event target, and not this connection's end.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}
+
+function edits(count: number): string {
+  return count === 1 ? '1 edit' : `${count} edits`
+}
+
+async function withinStoreTimeout(work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`the local store does not answer for ${STORE_TIMEOUT_MS} ms`)),
+      STORE_TIMEOUT_MS,
+    )
+  })
+  try {
+    await Promise.race([work, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}

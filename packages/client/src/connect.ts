@@ -1,0 +1,61 @@
+import type * as Y from 'yjs'
+import { defaultWebSocket } from '#WebSocket'
+import { documentAddress } from './documentAddress.ts'
+import type { LocalStore } from './LocalStore.ts'
+import type { WebSocketClass } from './WebSocketLike.ts'
+import { type User, WeftDocument } from './WeftDocument.ts'
+
+export interface ConnectOptions {
+  /** Says who this is, where the server wants to know. */
+  token?: string
+  /** How the others see this client: short for `awareness: { user }`. */
+  user?: User
+  /** First awareness state of this client. Default `{}`; `false`: the others don't see it at all. */
+  awareness?: Record<string, unknown> | false
+  /** Keeps the document on this device too (`@weft/client/indexeddb`). */
+  store?: LocalStore
+  /** A replica that exists already. What it holds counts as unsaved until the server has it. `close` leaves it alone. */
+  ydoc?: Y.Doc
+  /** Stops waiting for the content: `connect` then rejects with the signal's reason and releases everything. */
+  signal?: AbortSignal
+  /** Default: the browser's own; `ws` in Node. */
+  WebSocket?: WebSocketClass
+  /** Numbers in [0, 1) for the pauses between attempts. Default `Math.random`. */
+  random?: () => number
+}
+
+/**
+ * Opens a document.
+ * @param url server and document: `ws://127.0.0.1:9091/team/notes` (or `wss:`, `http:`, `https:`).
+ * @returns resolves when the content is here: from the server, or from a store that isn't empty. Without a server it
+ * waits and tries again; `signal` ends that.
+ * @throws {RefusedError} the server refuses the document for good. {TypeError} `url` is not an address.
+ * {BadDocumentIdError} its path names no document.
+ */
+export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<WeftDocument> {
+  const { signal, user } = options
+  signal?.throwIfAborted()
+  const state = options.awareness === false ? null : { ...options.awareness, ...(user && { user }) }
+  const document = new WeftDocument({
+    address: documentAddress(url, options.token),
+    ydoc: options.ydoc,
+    awareness: state,
+    store: options.store,
+    webSocketClass: options.WebSocket ?? defaultWebSocket,
+    random: options.random ?? Math.random,
+  })
+  let abort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal?.reason)
+    signal?.addEventListener('abort', abort)
+  })
+  try {
+    await Promise.race([document.open(), aborted])
+    return document
+  } catch (error) {
+    await document.close({ saved: false })
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}

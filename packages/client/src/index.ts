@@ -1,0 +1,5 @@
+export { type ConnectOptions, connect } from './connect.ts'
+export { RefusedError, UnsavedError } from './errors.ts'
+export type { LocalStore } from './LocalStore.ts'
+export type { CloseInfo, WebSocketClass, WebSocketLike } from './WebSocketLike.ts'
+export type { DocumentEvents, DocumentStatus, User, WeftDocument } from './WeftDocument.ts'
