@@ -109,7 +109,7 @@ export class Connection implements WebSocketLike {
   /** Asks whether everything so far is committed, if that isn't under way: soon, and not too often. [C3] */
   askSoon(): void {
     if (this.#isAskDue || this.#pause !== undefined || this.#asked > this.#acknowledgedVersion) return
-    if (!this.#hasAnswered || this.#host.unsavedCount === 0) return
+    if (this.#host.unsavedCount === 0) return
     this.#isAskDue = true
     // One question for all edits of one turn of the event loop.
     queueMicrotask(() => {

@@ -349,6 +349,8 @@ describe('WeftDocument: what is saved', () => {
       type(document, 'a')
       await connection.frame('ask')
       type(document, 'b')
+      // The first brings the answer here, the second what this would have asked upon it.
+      await roundTrip(document)
       await roundTrip(document)
       expect(connection.asks).toEqual([1])
       vi.advanceTimersByTime(100)
@@ -381,6 +383,16 @@ describe('WeftDocument: what is saved', () => {
     ;(await server.connection(0)).update(Y.encodeStateAsUpdate(server.ydoc))
     await event(document, 'saved')
     expect(server.ydoc.getText('seen').toString()).toBe('!')
+  })
+
+  it('hears of another document in this process only from the server', async () => {
+    const [one, two] = [await connected(), await connected()]
+    type(one, 'a')
+    await one.saved()
+    await roundTrip(two)
+    expect(two.unsaved).toBe(0)
+    // The ping of the round trip came by an update of its own: nothing else did.
+    expect(two.ydoc.store.clients.has(one.ydoc.clientID)).toBe(false)
   })
 
   it('sends what waited for the server’s update to be complete, and counts it', async () => {
@@ -429,10 +441,12 @@ describe('WeftDocument: states', () => {
       const [{ retryInMs }] = await told
       expect(retryInMs).toBe(2_500)
       await vi.advanceTimersByTimeAsync(2_499)
+      // Another connection that is made meanwhile: an attempt of the first would have arrived with it.
+      await connected()
+      expect(server.connections).toHaveLength(2)
       expect(document.status).toBe('offline')
-      expect(server.connections).toHaveLength(1)
       await vi.advanceTimersByTimeAsync(1)
-      await server.connection(1)
+      await server.connection(2)
     })
   })
 
