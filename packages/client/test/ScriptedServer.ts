@@ -21,12 +21,14 @@ export interface Manners {
   answers: boolean
   /** Returns type 102. */
   acknowledges: boolean
+  /** Passes updates and awareness on to the other connections. */
+  relays: boolean
 }
 
 /** A server of bytes for one document: real sockets, and every step of its own can be held back. */
 export class ScriptedServer {
   readonly ydoc = new Y.Doc()
-  readonly manners: Manners = { asks: true, answers: true, acknowledges: true }
+  readonly manners: Manners = { asks: true, answers: true, acknowledges: true, relays: false }
   readonly connections: ServerConnection[] = []
   readonly #sockets: WebSocketServer
   #news: (() => void)[] = []
@@ -69,6 +71,11 @@ export class ScriptedServer {
       if (found !== undefined && found !== false) return found
       await new Promise<void>(resolve => this.#news.push(resolve))
     }
+  }
+
+  /** Sends a client's frame to all others. */
+  relay(from: ServerConnection, bytes: Uint8Array): void {
+    for (const connection of this.connections) if (connection !== from && !connection.isClosed) connection.send(bytes)
   }
 
   changed(): void {
@@ -159,13 +166,18 @@ export class ServerConnection {
 
   #receive(data: RawData): void {
     const { manners, ydoc } = this.#server
-    const frame = decode(new Uint8Array(data as Buffer))
+    const bytes = new Uint8Array(data as Buffer)
+    const frame = decode(bytes)
     this.frames.push(frame)
     if (frame.type === 'step1') {
       if (manners.asks) this.ask()
       if (manners.answers) this.answer(frame.bytes)
     }
-    if (frame.type === 'step2' || frame.type === 'update') Y.applyUpdate(ydoc, frame.bytes)
+    if (frame.type === 'step2' || frame.type === 'update') {
+      Y.applyUpdate(ydoc, frame.bytes)
+      if (manners.relays) this.#server.relay(this, sync(2, frame.bytes))
+    }
+    if (frame.type === 'awareness' && manners.relays) this.#server.relay(this, bytes)
     if (frame.type === 'ask' && manners.acknowledges) this.acknowledge(frame.version)
     this.#server.changed()
   }
