@@ -130,6 +130,14 @@ export class ByteReader {
     return decoder.decode(this.bytes.subarray(start, this.position))
   }
 
+  /** Whether these bytes come next. */
+  nextIs(expected: Uint8Array): boolean {
+    for (let offset = 0; offset < expected.length; offset++) {
+      if (this.bytes[this.position + offset] !== expected[offset]) return false
+    }
+    return true
+  }
+
   /** Whether the bytes of two parts are the same. */
   isRepeated(start: number, end: number, otherStart: number, otherEnd: number): boolean {
     if (end - start !== otherEnd - otherStart) return false

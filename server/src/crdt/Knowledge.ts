@@ -1,5 +1,6 @@
 import * as encoding from 'lib0/encoding'
 import { ByteReader } from './ByteReader.ts'
+import { INHERITED_WIDTH } from './Inheritance.ts'
 import { addRanges, coversRanges, type Ranges } from './ranges.ts'
 import type { UpdateContents } from './readUpdate.ts'
 import { encodeStateVector } from './stateVector.ts'
@@ -18,6 +19,8 @@ const FORMAT = 1
 export class Knowledge {
   readonly #clocks = new Map<number, number>()
   readonly #deletes = new Map<number, number[]>()
+  /** Operations that stand under a key: see `Inheritance`. */
+  readonly #keyed = new Map<number, number[]>()
   /** Encoded forms, until something changes. */
   #encodedStateVector: Uint8Array | null = null
   #encodedDeleteSet: Uint8Array | null = null
@@ -93,12 +96,43 @@ export class Knowledge {
   }
 
   /**
+   * Why an update can't be added though nothing is missing: it puts several characters or values under a key of which
+   * the update alone doesn't tell that it is one.
+   * @returns the reason; null for every update that Yjs makes
+   */
+  objection(contents: UpdateContents): string | null {
+    const { inherited } = contents
+    for (let index = 0; index < inherited.length; index += INHERITED_WIDTH) {
+      if (inherited[index + 5] !== 1) continue
+      if (this.#isKeyed(inherited[index + 3] as number, inherited[index + 4] as number)) {
+        return 'several characters or values stand under one key'
+      }
+    }
+    return null
+  }
+
+  #isKeyed(clientID: number, clock: number): boolean {
+    const ranges = this.#keyed.get(clientID)
+    return ranges !== undefined && coversRanges(ranges, [clock, clock + 1])
+  }
+
+  #addKeyed(contents: UpdateContents): void {
+    for (const [clientID, ranges] of contents.keyed) addTo(this.#keyed, clientID, ranges)
+    const { inherited } = contents
+    for (let index = 0; index < inherited.length; index += INHERITED_WIDTH) {
+      if (!this.#isKeyed(inherited[index + 3] as number, inherited[index + 4] as number)) continue
+      addTo(this.#keyed, inherited[index] as number, inherited.slice(index + 1, index + 3))
+    }
+  }
+
+  /**
    * Adds what a closed update contains.
    * @throws {RangeError} if it isn't closed (`missing`); nothing is changed then
    */
   add(contents: UpdateContents): void {
     const missing = this.missing(contents)
     if (missing !== null) throw new RangeError(`an update that lacks operations of ${missing.size} clients was added`)
+    this.#addKeyed(contents)
     for (const [clientID, range] of contents.structs) {
       if (range.end <= (this.#clocks.get(clientID) ?? 0)) continue
       this.#clocks.set(clientID, range.end)
@@ -111,8 +145,7 @@ export class Knowledge {
   addDeletes(deletes: ReadonlyMap<number, Ranges>): void {
     for (const [clientID, ranges] of deletes) {
       if (ranges.length === 0) continue
-      const known = this.#deletes.get(clientID)
-      this.#deletes.set(clientID, known === undefined ? [...ranges] : addRanges(known, ranges))
+      addTo(this.#deletes, clientID, ranges)
       this.#encodedDeleteSet = null
     }
   }
@@ -150,7 +183,8 @@ export class Knowledge {
    * The form in which it is stored beside the snapshot.
    * ```
    * knowledge = 1 varUint(n) (varUint(clientID) varUint(clock))*n
-   *             varUint(n) (varUint(clientID) varUint(count) (varUint(gap) varUint(length))*count)*n
+   *             ranges(deleted) ranges(under a key)
+   * ranges = varUint(n) (varUint(clientID) varUint(count) (varUint(gap) varUint(length))*count)*n
    * ```
    * `gap` is the distance from the end of the range before; client ids fall.
    */
@@ -158,17 +192,8 @@ export class Knowledge {
     const encoder = encoding.createEncoder()
     encoding.writeUint8(encoder, FORMAT)
     encoding.writeUint8Array(encoder, this.encodeStateVector())
-    encoding.writeVarUint(encoder, this.#deletes.size)
-    for (const clientID of sortedFalling(this.#deletes.keys())) {
-      const ranges = this.#deletes.get(clientID) ?? []
-      encoding.writeVarUint(encoder, clientID)
-      encoding.writeVarUint(encoder, ranges.length / 2)
-      let end = 0
-      for (const clock of ranges) {
-        encoding.writeVarUint(encoder, clock - end)
-        end = clock
-      }
-    }
+    writeRanges(encoder, this.#deletes)
+    writeRanges(encoder, this.#keyed)
     return encoding.toUint8Array(encoder)
   }
 
@@ -188,44 +213,65 @@ export class Knowledge {
       previousClient = clientID
       knowledge.#clocks.set(clientID, reader.readLength(0))
     }
-    previousClient = Number.POSITIVE_INFINITY
-    for (let left = reader.readCount(4); left > 0; left--) {
-      const clientID = reader.readClientID()
-      if (clientID >= previousClient) throw reader.malformed('clients of knowledge are not in falling order')
-      previousClient = clientID
-      knowledge.#deletes.set(clientID, knowledge.#readRanges(reader, clientID))
-    }
+    readRanges(reader, knowledge.#clocks, knowledge.#deletes)
+    readRanges(reader, knowledge.#clocks, knowledge.#keyed)
     if (reader.bytesLeft > 0) throw reader.malformed(`${reader.bytesLeft} bytes follow the end of knowledge`)
     return knowledge
-  }
-
-  #readRanges(reader: ByteReader, clientID: number): number[] {
-    const count = reader.readCount(2)
-    if (count < 1) throw reader.malformed('a client without deletions in knowledge')
-    const ranges: number[] = []
-    let end = 0
-    for (let left = count; left > 0; left--) {
-      const gap = reader.readClock()
-      if (gap < 1 && ranges.length > 0) throw reader.malformed('touching ranges in knowledge')
-      const start = end + gap
-      end = start + reader.readLength(start)
-      ranges.push(start, end)
-    }
-    if (end > (this.#clocks.get(clientID) ?? 0)) throw reader.malformed('a deletion beyond the clock of knowledge')
-    return ranges
   }
 
   /** An independent copy. */
   clone(): Knowledge {
     const copy = new Knowledge()
     for (const [clientID, clock] of this.#clocks) copy.#clocks.set(clientID, clock)
-    copy.addDeletes(this.#deletes)
+    for (const [clientID, ranges] of this.#deletes) copy.#deletes.set(clientID, ranges.slice())
+    for (const [clientID, ranges] of this.#keyed) copy.#keyed.set(clientID, ranges.slice())
     copy.#encodedStateVector = this.#encodedStateVector
     copy.#encodedDeleteSet = this.#encodedDeleteSet
     return copy
   }
 }
 
+function addTo(map: Map<number, number[]>, clientID: number, ranges: Ranges): void {
+  const known = map.get(clientID)
+  map.set(clientID, known === undefined ? [...ranges] : addRanges(known, ranges))
+}
+
 function sortedFalling(clientIDs: Iterable<number>): number[] {
   return [...clientIDs].sort((a, b) => b - a)
+}
+
+function writeRanges(encoder: encoding.Encoder, map: ReadonlyMap<number, Ranges>): void {
+  encoding.writeVarUint(encoder, map.size)
+  for (const clientID of sortedFalling(map.keys())) {
+    const ranges = map.get(clientID) ?? []
+    encoding.writeVarUint(encoder, clientID)
+    encoding.writeVarUint(encoder, ranges.length / 2)
+    let end = 0
+    for (const clock of ranges) {
+      encoding.writeVarUint(encoder, clock - end)
+      end = clock
+    }
+  }
+}
+
+function readRanges(reader: ByteReader, clocks: ReadonlyMap<number, number>, into: Map<number, number[]>): void {
+  let previousClient = Number.POSITIVE_INFINITY
+  for (let left = reader.readCount(4); left > 0; left--) {
+    const clientID = reader.readClientID()
+    if (clientID >= previousClient) throw reader.malformed('clients of knowledge are not in falling order')
+    previousClient = clientID
+    const count = reader.readCount(2)
+    if (count < 1) throw reader.malformed('a client without ranges in knowledge')
+    const ranges: number[] = []
+    let end = 0
+    for (let index = 0; index < count; index++) {
+      const gap = reader.readClock()
+      if (gap < 1 && index > 0) throw reader.malformed('touching ranges in knowledge')
+      const start = end + gap
+      end = start + reader.readLength(start)
+      ranges.push(start, end)
+    }
+    if (end > (clocks.get(clientID) ?? 0)) throw reader.malformed('a range beyond the clock in knowledge')
+    into.set(clientID, ranges)
+  }
 }

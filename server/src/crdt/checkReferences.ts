@@ -1,49 +1,68 @@
+import { type Inheritance, UNKEYED } from './Inheritance.ts'
 import { MalformedUpdate } from './MalformedUpdate.ts'
 import type { ClockRange } from './ranges.ts'
 
+/** What a struct is, as bits. */
+export const IS_TYPE = 1
+export const IS_KEYED = 2
+export const IS_WIDE = 4
+
+const ORIGIN = 0
+const RIGHT_ORIGIN = 1
+const PARENT = 2
+/** Which operation a reference is: the part that it has. */
+export type ReferenceRole = typeof ORIGIN | typeof RIGHT_ORIGIN | typeof PARENT
+
 /**
- * The structs of one update and what they refer to, as columns: a row per struct, in the order of the bytes.
- * About 50 bytes per struct, held only while one update is checked.
+ * The structs of one update and what they refer to, as columns: a row per struct but for skips, in the order of the bytes.
+ * About 80 bytes per struct, held only while one update is checked.
  */
 export class References {
+  readonly clientIDs: readonly number[]
   /** Row of the first struct of each block, and the row after the last block. */
   readonly firstRows: number[] = [0]
+  readonly starts: Float64Array
+  readonly ends: Float64Array
+  readonly flags: Uint8Array
+  /** Per struct origin, right origin and parent: client id, or -1 where there is none, and clock. */
+  readonly referredClients: Float64Array
+  readonly referredClocks: Float64Array
+  /** The block that it is in, or -1 if this update doesn't bring it. */
+  readonly referredBlocks: Int32Array
   readonly #blocks = new Map<number, number>()
   readonly #ranges: ReadonlyMap<number, ClockRange>
-  /** Where each struct begins. */
-  readonly clocks: Float64Array
-  readonly isType: Uint8Array
-  /** Per struct its origin, right origin and parent: the block that it is in, or -1 if this update doesn't bring it. */
-  readonly blocks: Int32Array
-  readonly referredClocks: Float64Array
-  /** Whether a reference was there at all, in the update or not; bits 0 to 2. */
-  readonly roles: Uint8Array
   #row = -1
 
   /** @param ranges what each block brings, in the order of the blocks */
   constructor(structCount: number, ranges: ReadonlyMap<number, ClockRange>) {
-    this.clocks = new Float64Array(structCount)
-    this.isType = new Uint8Array(structCount)
-    this.blocks = new Int32Array(structCount * 3).fill(-1)
+    this.clientIDs = [...ranges.keys()]
+    this.starts = new Float64Array(structCount)
+    this.ends = new Float64Array(structCount)
+    this.flags = new Uint8Array(structCount)
+    this.referredClients = new Float64Array(structCount * 3).fill(-1)
     this.referredClocks = new Float64Array(structCount * 3)
-    this.roles = new Uint8Array(structCount)
+    this.referredBlocks = new Int32Array(structCount * 3).fill(-1)
     this.#ranges = ranges
-    for (const clientID of ranges.keys()) this.#blocks.set(clientID, this.#blocks.size)
+    for (const clientID of this.clientIDs) this.#blocks.set(clientID, this.#blocks.size)
   }
 
-  addStruct(clock: number, isType: boolean): void {
+  beginStruct(start: number): void {
     this.#row++
-    this.clocks[this.#row] = clock
-    this.isType[this.#row] = isType ? 1 : 0
+    this.starts[this.#row] = start
   }
 
-  addReference(role: 0 | 1 | 2, clientID: number, clock: number): void {
-    const row = this.#row
-    this.roles[row] = (this.roles[row] as number) | (1 << role)
+  addReference(role: ReferenceRole, clientID: number, clock: number): void {
+    const cell = this.#row * 3 + role
+    this.referredClients[cell] = clientID
+    this.referredClocks[cell] = clock
     const range = this.#ranges.get(clientID)
     if (range === undefined || clock < range.start || clock >= range.end) return
-    this.blocks[row * 3 + role] = this.#blocks.get(clientID) ?? -1
-    this.referredClocks[row * 3 + role] = clock
+    this.referredBlocks[cell] = this.#blocks.get(clientID) ?? -1
+  }
+
+  endStruct(end: number, flags: number): void {
+    this.ends[this.#row] = end
+    this.flags[this.#row] = flags
   }
 
   endBlock(): void {
@@ -54,30 +73,36 @@ export class References {
 /**
  * Goes through the structs as Yjs integrates them (a struct after all that it refers to), and checks that this comes to
  * an end, and how deep types lie within types.
+ * @param inheritance is told of every struct, once the one that it inherits from is known
  * @throws {MalformedUpdate} where clients refer to each other in a circle, which Yjs would keep pending for ever, and
  * where more than `maxNesting` types of this update lie within each other
  */
-export function checkReferences(references: References, maxNesting: number): void {
-  new ReferenceCheck(references, maxNesting).run()
+export function checkReferences(references: References, maxNesting: number, inheritance: Inheritance): void {
+  new ReferenceCheck(references, maxNesting, inheritance).run()
 }
 
 class ReferenceCheck {
   readonly #references: References
   readonly #maxNesting: number
+  readonly #inheritance: Inheritance
   readonly #blockCount: number
   /** The next row of each block. */
   readonly #next: Int32Array
   readonly #isWaiting: Uint8Array
   /** Per struct, how many types of this update it lies in. */
   readonly #depths: Int32Array
+  /** Per struct, what `Inheritance` calls its source. */
+  readonly #sources: Int32Array
 
-  constructor(references: References, maxNesting: number) {
+  constructor(references: References, maxNesting: number, inheritance: Inheritance) {
     this.#references = references
     this.#maxNesting = maxNesting
+    this.#inheritance = inheritance
     this.#blockCount = references.firstRows.length - 1
     this.#next = Int32Array.from(references.firstRows)
     this.#isWaiting = new Uint8Array(this.#blockCount)
-    this.#depths = new Int32Array(references.clocks.length)
+    this.#depths = new Int32Array(references.starts.length)
+    this.#sources = new Int32Array(references.starts.length)
   }
 
   run(): void {
@@ -95,12 +120,13 @@ class ReferenceCheck {
           block = missing
           continue
         }
-        this.#measureDepth(row)
+        this.#place(row)
         this.#next[block] = row + 1
         block = waiting.pop() ?? first
         this.#isWaiting[block] = 0
       }
     }
+    this.#report()
   }
 
   #endRow(block: number): number {
@@ -109,43 +135,64 @@ class ReferenceCheck {
 
   /** The block of something that this struct refers to and that isn't integrated yet, or -1. */
   #missingBlock(row: number): number {
-    for (let role = 0; role < 3; role++) {
-      const block = this.#references.blocks[row * 3 + role] as number
+    const { referredBlocks, referredClocks, starts } = this.#references
+    for (let cell = row * 3; cell < row * 3 + 3; cell++) {
+      const block = referredBlocks[cell] as number
       if (block < 0) continue
       const next = this.#next[block] as number
-      const reached = next < this.#endRow(block) ? (this.#references.clocks[next] as number) : Number.POSITIVE_INFINITY
-      if ((this.#references.referredClocks[row * 3 + role] as number) >= reached) return block
+      if (next < this.#endRow(block) && (referredClocks[cell] as number) >= (starts[next] as number)) return block
     }
     return -1
   }
 
-  #measureDepth(row: number): void {
-    const { roles, isType } = this.#references
-    const given = roles[row] as number
-    // As Yjs finds a parent: that of the left neighbour, else of the right one, else the one that is named.
-    let depth = 0
-    if ((given & 1) !== 0) depth = this.#depthOf(row, 0)
-    else if ((given & 2) !== 0) depth = this.#depthOf(row, 1)
-    else if ((given & 4) !== 0) depth = this.#depthOf(row, 2) + 1
-    this.#depths[row] = depth
-    if (depth > this.#maxNesting || (isType[row] === 1 && depth === this.#maxNesting)) {
-      throw new MalformedUpdate(`it brings types nested more than ${this.#maxNesting} deep`)
+  /** Finds depth and source of a struct as Yjs finds its parent: from its origin, else right origin, else as named. */
+  #place(row: number): void {
+    const { referredClients, referredClocks, flags } = this.#references
+    const flag = flags[row] as number
+    const cell = row * 3 + ((referredClients[row * 3] as number) >= 0 ? ORIGIN : RIGHT_ORIGIN)
+    const clientID = referredClients[cell] as number
+    if (clientID >= 0) {
+      const relative = this.#rowOf(cell)
+      this.#depths[row] = relative < 0 ? 0 : (this.#depths[relative] as number)
+      this.#sources[row] =
+        relative < 0
+          ? this.#inheritance.sourceOutside(clientID, referredClocks[cell] as number)
+          : (this.#sources[relative] as number)
+    } else {
+      const parent = this.#rowOf(row * 3 + PARENT)
+      this.#depths[row] = parent < 0 ? 0 : (this.#depths[parent] as number) + 1
+      this.#sources[row] = this.#inheritance.sourceOf((flag & IS_KEYED) !== 0)
     }
+    const levels = (this.#depths[row] as number) + ((flag & IS_TYPE) !== 0 ? 1 : 0)
+    if (levels > this.#maxNesting) throw new MalformedUpdate(`its types are nested more than ${this.#maxNesting} deep`)
   }
 
-  /** Depth of the struct that is referred to; -1 for a parent and 0 for others that this update doesn't bring. */
-  #depthOf(row: number, role: 0 | 1 | 2): number {
-    const { blocks, referredClocks, clocks, firstRows } = this.#references
-    const block = blocks[row * 3 + role] as number
-    if (block < 0) return role === 2 ? -1 : 0
-    const clock = referredClocks[row * 3 + role] as number
+  /** The row of what is referred to, or -1 if this update doesn't bring it. */
+  #rowOf(cell: number): number {
+    const { referredBlocks, referredClocks, starts, ends, firstRows } = this.#references
+    const block = referredBlocks[cell] as number
+    if (block < 0) return -1
+    const clock = referredClocks[cell] as number
     let low = firstRows[block] as number
     let high = (this.#next[block] as number) - 1
     while (low < high) {
       const middle = (low + high + 1) >> 1
-      if ((clocks[middle] as number) <= clock) low = middle
+      if ((starts[middle] as number) <= clock) low = middle
       else high = middle - 1
     }
-    return this.#depths[low] as number
+    // Between two structs lies a skip: not brought.
+    return clock < (ends[low] as number) ? low : -1
+  }
+
+  #report(): void {
+    const { clientIDs, starts, ends, flags } = this.#references
+    for (let block = 0; block < this.#blockCount; block++) {
+      this.#inheritance.beginBlock(clientIDs[block] as number)
+      for (let row = this.#references.firstRows[block] as number; row < this.#endRow(block); row++) {
+        const isWide = ((flags[row] as number) & IS_WIDE) !== 0
+        this.#inheritance.add(starts[row] as number, ends[row] as number, this.#sources[row] ?? UNKEYED, isWide)
+      }
+      this.#inheritance.endBlock()
+    }
   }
 }

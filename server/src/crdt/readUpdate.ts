@@ -1,11 +1,13 @@
 import { ByteReader } from './ByteReader.ts'
-import { checkReferences, References } from './checkReferences.ts'
+import { checkReferences, IS_KEYED, IS_TYPE, IS_WIDE, type ReferenceRole, References } from './checkReferences.ts'
+import { Inheritance, KEYED, UNKEYED } from './Inheritance.ts'
+import { MalformedUpdate } from './MalformedUpdate.ts'
 import { appendRange, type ClockRange, normaliseRanges, type Ranges } from './ranges.ts'
 import { skipAny } from './skipAny.ts'
 import { skipJson } from './skipJson.ts'
 import type { UpdateLimits } from './UpdateLimits.ts'
 
-export { MalformedUpdate } from './MalformedUpdate.ts'
+export { MalformedUpdate }
 
 /**
  * What an update contains, as far as a log needs to know. Plain values, for the way from a worker.
@@ -22,6 +24,16 @@ export interface UpdateContents {
    * ranges beyond what it brings. Clocks of 0 are left out.
    */
   readonly requires: ReadonlyMap<number, number>
+  /**
+   * `Map<clientID, ranges>`: operations that stand under a key (map entries, attributes), as far as the update itself
+   * tells: see `Inheritance`.
+   */
+  readonly keyed: ReadonlyMap<number, Ranges>
+  /**
+   * Operations that stand where one stands that the update doesn't bring, six numbers each: client id, start, end; client
+   * id and clock of that one; 1 if among them is something that mustn't stand under a key, else 0.
+   */
+  readonly inherited: readonly number[]
   /** Structs read, skips included. */
   readonly structCount: number
   /** Root types that it names, each once. */
@@ -59,6 +71,9 @@ export function readUpdate(update: Uint8Array, limits: UpdateLimits): UpdateCont
 const NO_ENTRIES: ReadonlyMap<number, never> = new Map<number, never>()
 const NO_NAMES: readonly string[] = []
 
+/** The string, after its length. */
+const UNDEFINED = new TextEncoder().encode('\u0009undefined')
+
 const HAS_ORIGIN = 0x80
 const HAS_RIGHT_ORIGIN = 0x40
 const HAS_KEY = 0x20
@@ -85,9 +100,12 @@ class UpdateReader {
   /** Where the last root name stood: the same name often follows. */
   #lastNameStart = 0
   #lastNameEnd = 0
-  /** The struct that is being read. */
+  #inheritance = new Inheritance()
+  /** The struct that is being read: its client, clock, and what is found out about it. */
   #clientID = 0
   #clock = 0
+  #source = 0
+  #flags = 0
   /** Filled in a second pass, where one is needed. */
   #references: References | null = null
 
@@ -103,10 +121,15 @@ class UpdateReader {
     if (reader.bytesLeft > 0) throw reader.malformed(`${reader.bytesLeft} bytes follow its end`)
     const isIntertwined = this.#requireReferences()
     if ((blockCount > 1 && isIntertwined) || this.#typeCount > this.#limits.maxNesting) this.#checkReferences()
+    if (this.#inheritance.checkWide(this.#deletes ?? NO_ENTRIES)) {
+      throw new MalformedUpdate('several characters or values stand under one key')
+    }
     return {
       structs: this.#structs ?? NO_ENTRIES,
       deletes: this.#deletes ?? NO_ENTRIES,
       requires: this.#requires ?? NO_ENTRIES,
+      keyed: this.#inheritance.keyed,
+      inherited: this.#inheritance.inherited,
       structCount: this.#structCount,
       rootNames: this.#rootNames ?? NO_NAMES,
     }
@@ -138,7 +161,9 @@ class UpdateReader {
 
   #readBlock(clientID: number, firstClock: number, count: number): void {
     const reader = this.#reader
+    const references = this.#references
     this.#clientID = clientID
+    if (references === null) this.#inheritance.beginBlock(clientID)
     let clock = firstClock
     let start = -1
     let end = firstClock
@@ -152,15 +177,20 @@ class UpdateReader {
         continue
       }
       if (start < 0) start = clock
-      this.#references?.addStruct(clock, (info & CONTENT_BITS) === 7)
+      references?.beginStruct(clock)
+      this.#source = UNKEYED
+      this.#flags = 0
       if (info === GC) clock += reader.readLength(clock)
       else clock += this.#readItem(info)
       end = clock
+      references?.endStruct(end, this.#flags)
+      if (references === null) this.#inheritance.add(this.#clock, end, this.#source, (this.#flags & IS_WIDE) !== 0)
     }
-    if (this.#references !== null) {
-      if (start >= 0) this.#references.endBlock()
+    if (references !== null) {
+      if (start >= 0) references.endBlock()
       return
     }
+    this.#inheritance.endBlock()
     if (start >= 0) {
       this.#structs ??= new Map()
       this.#structs.set(clientID, { start, end })
@@ -176,26 +206,36 @@ class UpdateReader {
       if (parentKind === 1) this.#readRootName()
       else if (parentKind === 0) this.#readReference(2)
       else throw reader.malformed(`unknown kind of parent ${parentKind}`)
-      if ((info & HAS_KEY) !== 0) reader.skipString()
+      if ((info & HAS_KEY) !== 0) {
+        reader.skipString()
+        this.#flags = IS_KEYED
+        this.#source = KEYED
+      }
     } else {
+      // Where both are, the origin tells where it stands.
       if ((info & HAS_ORIGIN) !== 0) this.#readReference(0)
+      const source = this.#source
       if ((info & HAS_RIGHT_ORIGIN) !== 0) this.#readReference(1)
+      if ((info & HAS_ORIGIN) !== 0) this.#source = source
     }
     return this.#readContent(info & CONTENT_BITS)
   }
 
   /** @param role 0 origin, 1 right origin, 2 parent */
-  #readReference(role: 0 | 1 | 2): void {
+  #readReference(role: ReferenceRole): void {
     const reader = this.#reader
     const clientID = reader.readClientID()
     const clock = reader.readClock()
-    this.#references?.addReference(role, clientID, clock)
+    if (this.#references !== null) this.#references.addReference(role, clientID, clock)
+    else if (role !== 2) this.#source = this.#inheritance.sourceBefore(clientID, clock)
     if (clientID === this.#clientID) {
       if (clock >= this.#clock) {
         throw reader.malformed(`operation ${this.#clock} refers to ${clock} of the same client, which isn't before it`)
       }
-      return
-    }
+    } else this.#refersTo(clientID, clock)
+  }
+
+  #refersTo(clientID: number, clock: number): void {
     this.#referredTo ??= new Map()
     const end = this.#referredTo.get(clientID)
     if (end === undefined || end <= clock) this.#referredTo.set(clientID, clock + 1)
@@ -231,6 +271,7 @@ class UpdateReader {
       case 2: {
         const length = this.#readContentLength()
         for (let index = 0; index < length; index++) this.#readJson(true)
+        if (length > 1) this.#flags |= IS_WIDE
         return length
       }
       case 3: // binary
@@ -239,6 +280,7 @@ class UpdateReader {
       case 4: {
         const length = reader.skipString()
         if (length < 1) throw reader.malformed('a length of 0')
+        if (length > 1) this.#flags |= IS_WIDE
         return length
       }
       case 5: // embed
@@ -254,6 +296,7 @@ class UpdateReader {
       case 8: {
         const length = this.#readContentLength()
         for (let index = 0; index < length; index++) skipAny(reader, this.#limits.maxJsonDepth)
+        if (length > 1) this.#flags |= IS_WIDE
         return length
       }
       case 9: // subdocument: id and options
@@ -274,13 +317,13 @@ class UpdateReader {
 
   #readJson(mayBeUndefined: boolean): void {
     const reader = this.#reader
-    const start = reader.skipStringFrom()
-    const end = reader.position
-    const byteCount = end - start
-    reader.position = start
     // Yjs writes `undefined` in an array as this word, which isn't JSON.
-    if (mayBeUndefined && byteCount === 9 && isUndefined(reader.bytes, start)) reader.position = end
-    else skipJson(reader, end, this.#limits.maxJsonDepth)
+    const isUndefined = mayBeUndefined && reader.nextIs(UNDEFINED)
+    const start = reader.skipStringFrom()
+    if (isUndefined) return
+    const end = reader.position
+    reader.position = start
+    skipJson(reader, end, this.#limits.maxJsonDepth)
   }
 
   #readType(): void {
@@ -289,6 +332,7 @@ class UpdateReader {
     if (kind > 6) throw reader.malformed(`unknown kind of type ${kind}`)
     // An XML element's name and an XML hook's.
     if (kind === 3 || kind === 5) reader.skipString()
+    this.#flags |= IS_TYPE
     this.#typeCount++
   }
 
@@ -369,12 +413,7 @@ class UpdateReader {
     this.#reader.position = 0
     this.#structCount = 0
     this.#readBlocks()
-    checkReferences(this.#references, this.#limits.maxNesting)
+    this.#inheritance = new Inheritance()
+    checkReferences(this.#references, this.#limits.maxNesting, this.#inheritance)
   }
-}
-
-const UNDEFINED = new TextEncoder().encode('undefined')
-
-function isUndefined(bytes: Uint8Array, start: number): boolean {
-  return UNDEFINED.every((byte, index) => bytes[start + index] === byte)
 }

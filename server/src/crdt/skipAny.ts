@@ -1,5 +1,7 @@
 import type { ByteReader } from './ByteReader.ts'
 
+const PROTOTYPE_KEY = new TextEncoder().encode('\u0009__proto__')
+
 /**
  * Passes over a value in lib0's `any` encoding (the content of Yjs arrays, maps and attributes).
  * `any = 127 | 126 | 125 varInt | 124 float32 | 123 float64 | 122 bigInt64 | 121 | 120 | 119 varString |
@@ -32,6 +34,8 @@ export function skipAny(reader: ByteReader, maxDepth: number): void {
       if (maxDepth < 1) throw reader.malformed('a value nests too deep')
       const count = reader.readCount(2)
       for (let index = 0; index < count; index++) {
+        // lib0 decodes by assignment: this key would set a prototype, and no replica could encode the value again.
+        if (reader.nextIs(PROTOTYPE_KEY)) throw reader.malformed('a key of a value is __proto__')
         reader.skipString()
         skipAny(reader, maxDepth - 1)
       }
