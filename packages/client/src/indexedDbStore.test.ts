@@ -1,0 +1,103 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { build } from 'vite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ScriptedServer } from '../test/ScriptedServer.ts'
+
+// The built package in a real browser: IndexedDB is a browser's.
+const packageRoot = fileURLToPath(new URL('..', import.meta.url))
+
+const page = `
+  import { connect } from '@weft/client'
+  import { indexedDbStore } from '@weft/client/indexeddb'
+  window.open_ = async url => {
+    window.doc = await connect(url, { store: indexedDbStore('notes'), random: () => 0 })
+    window.text = doc.ydoc.getText('t')
+  }
+`
+
+async function bundle(): Promise<string> {
+  const result = await build({
+    root: packageRoot,
+    configFile: false,
+    logLevel: 'error',
+    plugins: [
+      {
+        name: 'page',
+        resolveId: id => (id === 'page' ? '\0page' : null),
+        load: id => (id === '\0page' ? page : null),
+      },
+    ],
+    build: { write: false, rollupOptions: { input: 'page' } },
+  })
+  const [file] = Array.isArray(result) || !('output' in result) ? [] : result.output
+  return file?.code ?? ''
+}
+
+let browser: Browser
+let tab: Page
+const code = bundle()
+const site = createServer(async (request, response) => {
+  const isScript = request.url === '/page.js'
+  response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
+  response.end(isScript ? await code : '<!doctype html><script type="module" src="/page.js"></script>')
+})
+
+beforeAll(async () => {
+  site.listen(0, '127.0.0.1')
+  await once(site, 'listening')
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-sync'],
+  })
+  tab = await browser.newPage()
+  await tab.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`)
+}, 60_000)
+
+afterAll(async () => {
+  await browser?.close()
+  site.close()
+})
+
+/** Runs an expression in the page. */
+function run<T>(expression: string): Promise<T> {
+  return tab.evaluate(expression) as Promise<T>
+}
+
+async function open(url: string): Promise<void> {
+  await tab.waitForFunction('window.open_ !== undefined')
+  await run(`window.open_(${JSON.stringify(url)})`)
+}
+
+describe('indexedDbStore', () => {
+  it('keeps offline edits over a reload, unsaved until the server has them', async () => {
+    let server = await ScriptedServer.start()
+    const { port } = server
+    const url = server.url()
+    server.ydoc.getText('t').insert(0, 'from the server, ')
+    await open(url)
+    await run('text.insert(text.length, "online, ")')
+    await run('doc.saved()')
+    expect(server.text).toBe('from the server, online, ')
+    await server.stop()
+    await run('new Promise(resolve => doc.status === "offline" ? resolve() : doc.once("status", resolve))')
+    await run('text.insert(text.length, "offline")')
+    expect(await run('doc.unsaved')).toBe(1)
+    // The store's close waits for what was written.
+    await run('doc.close({ saved: false })')
+    await tab.reload()
+    await open(url)
+    expect(await run('text.toString()')).toBe('from the server, online, offline')
+    expect(await run('doc.unsaved')).toBeGreaterThan(0)
+    expect(await run('doc.status')).not.toBe('synced')
+    server = await ScriptedServer.start(port)
+    await run('doc.saved()')
+    expect(server.text).toBe('from the server, online, offline')
+    expect(await run('doc.unsaved')).toBe(0)
+    await run('doc.close()')
+    await server.stop()
+  }, 30_000)
+})
