@@ -234,6 +234,10 @@ describe('replaceDocument', () => {
           const fragment = open()
           replaceDocument(fragment, from)
           expectEqual(readNode(fragment), from)
+          const reading = updatesDuring(fragment, () => {
+            expectEqual(yXmlFragmentToProseMirrorRootNode(fragment, schema), from)
+          })
+          expect(reading).toEqual([])
           const follower = copy(fragment)
           const origin = {}
           const undo = new Y.UndoManager(fragment, { trackedOrigins: new Set([origin]) })

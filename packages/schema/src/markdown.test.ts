@@ -1,0 +1,195 @@
+import { Fragment, type Mark, type Node } from '@tiptap/pm/model'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { rounds } from '../../../test/rounds.ts'
+import { arbitraryDocument, seed } from '../test/arbitraryDocument.ts'
+import { fromMarkdown } from './fromMarkdown.ts'
+import { schema } from './schema.ts'
+import { toMarkdown } from './toMarkdown.ts'
+import { isSafeImage } from './urls.ts'
+
+/** What Markdown can't say (the README's table), taken out of a document. */
+const withoutLosses = (node: Node): Node => {
+  if (node.type.name === 'image' && !isSafeImage(node.attrs.src))
+    return schema.node('image', { ...node.attrs, src: null })
+  if (node.isText || node.isLeaf) return node
+  let children = node.children.map(withoutLosses)
+  if (node.type.name === 'doc')
+    while (children.length > 1 && children.at(-1)?.eq(schema.node('paragraph'))) children.pop()
+  if (node.inlineContent && !node.type.spec.code) {
+    children = children.map(child =>
+      has(child, 'code') ? schema.text((child.text ?? '').replace(/[\r\n]/g, ' '), child.marks) : child,
+    )
+    for (const name of ['bold', 'italic', 'strike']) children = withoutMarkedBlanks(children, name)
+  }
+  return node.copy(Fragment.from(children))
+}
+
+const has = (node: Node | undefined, name: string) => node?.marks.some(mark => mark.type.name === name) === true
+
+const withoutMarkedBlanks = (nodes: readonly Node[], name: string): Node[] => {
+  const characters = nodes.flatMap(node =>
+    node.isText ? [...(node.text ?? '')].map(character => schema.text(character, node.marks)) : [node],
+  )
+  const bare = (node: Node) => node.mark(node.marks.filter((mark: Mark) => mark.type.name !== name))
+  const strip = (list: Node[]) => {
+    let isAtEdge = true
+    return list.map(node => {
+      if (!has(node, name)) isAtEdge = true
+      else if (isAtEdge && !has(node, 'code') && /^\s$/.test(node.text ?? '')) return bare(node)
+      else isAtEdge = false
+      return node
+    })
+  }
+  return strip(strip(characters).reverse()).reverse()
+}
+
+const there = (markdown: string) => fromMarkdown(markdown).toString()
+const roundTrip = (markdown: string) => toMarkdown(fromMarkdown(markdown))
+
+describe('fromMarkdown and toMarkdown', () => {
+  it('give back any document, but for what Markdown cannot say', () => {
+    fc.assert(
+      fc.property(arbitraryDocument, doc => {
+        const wanted = withoutLosses(doc)
+        wanted.check()
+        const markdown = toMarkdown(doc)
+        const read = fromMarkdown(markdown)
+        if (!read.eq(wanted)) {
+          expect({ markdown, document: read.toJSON() }).toEqual({ markdown, document: wanted.toJSON() })
+        }
+        expect(toMarkdown(read)).toBe(markdown)
+      }),
+      { numRuns: rounds.markdownRoundTrips, ...seed },
+    )
+  })
+})
+
+describe('fromMarkdown', () => {
+  it('reads blocks', () => {
+    expect(there('# a\n\nb\nc\n\n---\n\n> d\n\n```js x\ne\n```\n\n    f\n')).toBe(
+      'doc(heading("a"), paragraph("b c"), horizontalRule, blockquote(paragraph("d")), codeBlock("e"), codeBlock("f"))',
+    )
+    expect(fromMarkdown('```js x\n```').firstChild?.attrs.language).toBe('js')
+    expect(there('')).toBe('doc(paragraph)')
+  })
+
+  it('reads lists, splitting them where boxes begin or end', () => {
+    expect(there('- a\n  - b\n\n    c\n- d\n')).toBe(
+      'doc(bulletList(listItem(paragraph("a"), bulletList(listItem(paragraph("b"), paragraph("c")))), listItem(paragraph("d"))))',
+    )
+    const tasks = fromMarkdown('- a\n- [ ] b\n- [X] c\n  1. d\n- [x]\n')
+    expect(tasks.toString()).toBe(
+      'doc(bulletList(listItem(paragraph("a"))), taskList(taskItem(paragraph("b")), taskItem(paragraph("c"), orderedList(listItem(paragraph("d")))), taskItem(paragraph)))',
+    )
+    expect(tasks.child(1).children.map(item => item.attrs.checked)).toEqual([false, true, true])
+    expect(fromMarkdown('7. a').firstChild?.attrs.start).toBe(7)
+    expect(there('- # a')).toBe('doc(bulletList(listItem(paragraph, heading("a"))))')
+  })
+
+  it('reads tables, with alignment', () => {
+    const table = fromMarkdown('| a | b |\n|:-:|--|\n| `c\\|d` | e<br>f |\n').firstChild
+    expect(table?.toString()).toBe(
+      'table(tableRow(tableHeader(paragraph("a")), tableHeader(paragraph("b"))), tableRow(tableCell(paragraph(code("c|d"))), tableCell(paragraph("e", hardBreak, "f"))))',
+    )
+    expect(table?.child(1).children.map(cell => cell.attrs.align)).toEqual(['center', null])
+  })
+
+  it('makes blocks of images', () => {
+    expect(there('![a](b.png "c")')).toBe('doc(image)')
+    expect(fromMarkdown('![*a*](b.png "c")').firstChild?.attrs).toMatchObject({ src: 'b.png', alt: 'a', title: 'c' })
+    expect(there('text ![a](b) *more* ![c](d)')).toBe('doc(paragraph("text"), image, paragraph(italic("more")), image)')
+    expect(there('# a ![b](c)')).toBe('doc(heading("a"), image)')
+    expect(there('[![a](b)](c)')).toBe('doc(image)')
+  })
+
+  it('leaves HTML and unsafe addresses text', () => {
+    expect(there('<b>a</b> <script>x</script>')).toBe('doc(paragraph("<b>a</b> <script>x</script>"))')
+    expect(there('[a](javascript:b)')).toBe('doc(paragraph("[a](javascript:b)"))')
+    expect(there('![a](mailto:b)')).toBe('doc(paragraph("a"))')
+  })
+
+  it('never fails', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.constantFrom(
+            '- ',
+            '> ',
+            '1. ',
+            '\n',
+            '    ',
+            '|',
+            '-',
+            'a',
+            '![a](b)',
+            '[x] ',
+            '`',
+            '```',
+            '*',
+            '[',
+            '](c)',
+            '<br>',
+            '# ',
+          ),
+          { maxLength: 30 },
+        ),
+        parts => {
+          fromMarkdown(parts.join('')).check()
+        },
+      ),
+      { numRuns: rounds.markdownRoundTrips, ...seed },
+    )
+    fromMarkdown(`${'> '.repeat(2000)}a`).check()
+  })
+})
+
+describe('toMarkdown', () => {
+  it.each([
+    ['# A heading\n\nSome *text*, **bold**, ~~gone~~ and `code`.\n'],
+    ['- one\n- two\n  - nested\n    1. deep\n- three\n'],
+    ['- [ ] open\n- [x] done\n'],
+    ['1. one\n2. two\n'],
+    ['- loose\n\n  with two\n\n- items\n'],
+    ['> quoted\n>\n> - list\n'],
+    ['```js\nconst a = `b`\n```\n'],
+    ['````\n```\n````\n'],
+    ['| a | b |\n| :-- | --: |\n| c | d |\n'],
+    ['![alt](image.png "title")\n'],
+    ['[link](https://a.b "t") and <https://a.b/c>\n'],
+    ['[**`code` in a link**](x) and ***both***\n'],
+    ['snake_case and 2 * 3 and a\\*b\n'],
+    ['line\\\nbreak\n'],
+    ['1\\. not a list\n'],
+    ['\\# not a heading\n'],
+    ['- a\n\n+ b\n'],
+    ['<!-- -->\n\ntext\n'],
+    ['|  |\n| --- |\n| no header |\n'],
+  ])('writes what a person would: %j', markdown => {
+    expect(roundTrip(markdown)).toBe(markdown)
+  })
+
+  it('sets delimiters apart only where they would not count', () => {
+    const bold = (text: string) => schema.text(text, [schema.mark('bold')])
+    const p = (...content: Node[]) => toMarkdown(schema.node('paragraph', null, content))
+    expect(p(bold('a '), schema.text('b'))).toBe('**a** b\n')
+    expect(p(bold('a'), schema.text('b'))).toBe('**a**b\n')
+    expect(p(bold('a.'), schema.text('b'))).toBe('**a.**<!-- -->b\n')
+  })
+
+  it('flattens what tables of Markdown cannot hold', () => {
+    const cell = (attrs: object, ...content: Node[]) =>
+      schema.node('tableCell', attrs as Record<string, unknown>, content)
+    const p = (text: string) => schema.node('paragraph', null, schema.text(text))
+    const row = (...cells: Node[]) => schema.node('tableRow', null, cells)
+    const list = schema.node('bulletList', null, [
+      schema.node('listItem', null, [p('x')]),
+      schema.node('listItem', null, [p('y')]),
+    ])
+    const table = schema.node('table', null, [
+      row(cell({ colspan: 2 }, p('wide')), cell({ rowspan: 2 }, p('tall'))),
+      row(cell({}, p('a'), p('b')), cell({}, list)),
+    ])
+    expect(toMarkdown(table)).toBe('|  |  |  |\n| --- | --- | --- |\n| wide |  | tall |\n| a<br>b | x<br>y |  |\n')
+  })
+})
