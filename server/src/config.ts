@@ -1,0 +1,369 @@
+/** A setting that ends the start; `message` names the setting, the value and what is allowed. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+interface SettingBase {
+  /** Environment name; the command-line flag follows from it: `WEFT_LOG_LEVEL` → `--log-level`. */
+  readonly env: `WEFT_${string}`
+  readonly help: string
+}
+
+interface IntegerSetting extends SettingBase {
+  readonly type: 'integer'
+  readonly unit: string
+  readonly default: number
+  readonly min: number
+  readonly max: number
+}
+
+interface TextSetting extends SettingBase {
+  readonly type: 'text'
+  readonly default: string
+}
+
+interface ChoiceSetting extends SettingBase {
+  readonly type: 'choice'
+  readonly choices: readonly string[]
+  readonly default: string
+}
+
+interface ListSetting extends SettingBase {
+  readonly type: 'list'
+  readonly default: readonly string[]
+  /** What each entry must look like, and how to say so. */
+  readonly pattern: RegExp
+  readonly allowed: string
+}
+
+export type Setting = IntegerSetting | TextSetting | ChoiceSetting | ListSetting
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** Every setting, once. `--help`, the README's table and the defaults all come from here. */
+export const settings = {
+  host: { type: 'text', env: 'WEFT_HOST', default: '127.0.0.1', help: 'address to listen on' },
+  port: {
+    type: 'integer',
+    env: 'WEFT_PORT',
+    unit: 'port',
+    default: 9091,
+    min: 0,
+    max: 65_535,
+    help: 'port to listen on (0: any free one)',
+  },
+  data: { type: 'text', env: 'WEFT_DATA', default: './data', help: 'folder of the store; made at the first start' },
+  logLevel: {
+    type: 'choice',
+    env: 'WEFT_LOG_LEVEL',
+    choices: ['fatal', 'error', 'warn', 'info', 'debug', 'silent'],
+    default: 'info',
+    help: 'what is logged (to standard error)',
+  },
+  origins: {
+    type: 'list',
+    env: 'WEFT_ORIGINS',
+    default: [],
+    pattern: /^https?:\/\/[^/?#\s]+$/u,
+    allowed: 'origins such as https://example.org, separated by commas',
+    help: 'web origins that may connect beside the server’s own host',
+  },
+  maxMessageBytes: {
+    type: 'integer',
+    env: 'WEFT_MAX_MESSAGE_BYTES',
+    unit: 'bytes',
+    default: 16 * MiB,
+    min: 64 * KiB,
+    max: 1024 * MiB,
+    help: 'largest message that is accepted; above it: close 1009',
+  },
+  maxUnsentBytes: {
+    type: 'integer',
+    env: 'WEFT_MAX_UNSENT_BYTES',
+    unit: 'bytes',
+    default: MiB,
+    min: 16 * KiB,
+    max: 1024 * MiB,
+    help: 'unsent bytes of a connection above which it is written to no more until it has read them',
+  },
+  slowReaderSeconds: {
+    type: 'integer',
+    env: 'WEFT_SLOW_READER_SECONDS',
+    unit: 's',
+    default: 60,
+    min: 5,
+    max: 3600,
+    help: 'a connection that reads nothing for so long is closed with 1013',
+  },
+  messagesPerSecond: {
+    type: 'integer',
+    env: 'WEFT_MESSAGES_PER_SECOND',
+    unit: 'messages/s',
+    default: 2000,
+    min: 10,
+    max: 10_000_000,
+    help: 'messages per connection; above it the connection is read more slowly, never closed',
+  },
+  messageBurst: {
+    type: 'integer',
+    env: 'WEFT_MESSAGE_BURST',
+    unit: 'messages',
+    default: 20_000,
+    min: 10,
+    max: 100_000_000,
+    help: 'messages that a connection may send at once',
+  },
+  bytesPerSecond: {
+    type: 'integer',
+    env: 'WEFT_BYTES_PER_SECOND',
+    unit: 'bytes/s',
+    default: MiB,
+    min: KiB,
+    max: 1024 * MiB,
+    help: 'bytes per connection; above it the connection is read more slowly, never closed',
+  },
+  byteBurst: {
+    type: 'integer',
+    env: 'WEFT_BYTE_BURST',
+    unit: 'bytes',
+    default: 32 * MiB,
+    min: 64 * KiB,
+    max: 4096 * MiB,
+    help: 'bytes that a connection may send at once; at least the largest message',
+  },
+  maxConnections: {
+    type: 'integer',
+    env: 'WEFT_MAX_CONNECTIONS',
+    unit: 'connections',
+    default: 12_000,
+    min: 1,
+    max: 1_000_000,
+    help: 'connections at the same time; above it: 503',
+  },
+  maxConnectionsPerAddress: {
+    type: 'integer',
+    env: 'WEFT_MAX_CONNECTIONS_PER_ADDRESS',
+    unit: 'connections',
+    default: 1000,
+    min: 1,
+    max: 1_000_000,
+    help: 'connections of one address (loopback is exempt); above it: 429',
+  },
+  maxSessionsPerDocument: {
+    type: 'integer',
+    env: 'WEFT_MAX_SESSIONS_PER_DOCUMENT',
+    unit: 'sessions',
+    default: 2000,
+    min: 1,
+    max: 1_000_000,
+    help: 'sessions of one document; above it: close 1013',
+  },
+  maxPendingBytes: {
+    type: 'integer',
+    env: 'WEFT_MAX_PENDING_BYTES',
+    unit: 'bytes',
+    default: 64 * MiB,
+    min: MiB,
+    max: 16_384 * MiB,
+    help: 'edits that wait for the disk; above it no connection is read until it catches up',
+  },
+  idleDocumentSeconds: {
+    type: 'integer',
+    env: 'WEFT_IDLE_DOCUMENT_SECONDS',
+    unit: 's',
+    default: 30,
+    min: 0,
+    max: 86_400,
+    help: 'a document without sessions leaves memory after so long',
+  },
+  fanoutPercent: {
+    type: 'integer',
+    env: 'WEFT_FANOUT_PERCENT',
+    unit: '% of a core',
+    default: 5,
+    min: 1,
+    max: 100,
+    help: 'share of a core that sending one document’s edits may take; sets the pause between commits',
+  },
+  maxCommitPauseMs: {
+    type: 'integer',
+    env: 'WEFT_MAX_COMMIT_PAUSE_MS',
+    unit: 'ms',
+    default: 50,
+    min: 0,
+    max: 10_000,
+    help: 'longest pause between two commits of a busy document',
+  },
+  awarenessPauseMs: {
+    type: 'integer',
+    env: 'WEFT_AWARENESS_PAUSE_MS',
+    unit: 'ms',
+    default: 30,
+    min: 0,
+    max: 10_000,
+    help: 'carets and presence are gathered for at least so long',
+  },
+  maxAwarenessBytes: {
+    type: 'integer',
+    env: 'WEFT_MAX_AWARENESS_BYTES',
+    unit: 'bytes',
+    default: 4 * KiB,
+    min: 64,
+    max: MiB,
+    help: 'largest presence state of a client (JSON); above it: close 1007',
+  },
+  tailBytes: {
+    type: 'integer',
+    env: 'WEFT_TAIL_BYTES',
+    unit: 'bytes',
+    default: 64 * KiB,
+    min: KiB,
+    max: 1024 * MiB,
+    help: 'a log is compacted when it has grown by so much, or by a quarter of its snapshot if that is more',
+  },
+  tailEntries: {
+    type: 'integer',
+    env: 'WEFT_TAIL_ENTRIES',
+    unit: 'entries',
+    default: 500,
+    min: 10,
+    max: 1_000_000,
+    help: 'a log is compacted when it has grown by so many entries (ten times as many for large documents)',
+  },
+  workers: {
+    type: 'integer',
+    env: 'WEFT_WORKERS',
+    unit: 'threads',
+    default: 0,
+    min: 0,
+    max: 64,
+    help: 'threads for compaction and other work on whole documents (0: as many as fit the machine)',
+  },
+} as const satisfies Record<string, Setting>
+
+type Settings = typeof settings
+
+type Widen<T> = T extends { type: 'integer' } ? number : T extends { type: 'list' } ? readonly string[] : string
+
+/** The values of all settings, checked. */
+export type Config = { readonly [Name in keyof Settings]: Widen<Settings[Name]> }
+
+/** The command-line flag of a setting: `WEFT_LOG_LEVEL` → `--log-level`. */
+export function flagOf(setting: Setting): string {
+  return `--${setting.env.slice('WEFT_'.length).toLowerCase().replaceAll('_', '-')}`
+}
+
+/**
+ * Reads the settings: a flag (`--port 1` or `--port=1`) wins over the environment, the environment over the default.
+ * An empty environment variable counts as not set.
+ * @throws {ConfigError} for an unknown flag, a flag without a value, or a value that is not allowed
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>, args: readonly string[]): Config {
+  const flags = readFlags(args)
+  const config: Record<string, number | string | readonly string[]> = {}
+  for (const [name, setting] of Object.entries<Setting>(settings)) {
+    const flag = flagOf(setting)
+    const fromFlag = flags.get(flag)
+    const fromEnv = env[setting.env]
+    if (fromFlag !== undefined) config[name] = readValue(setting, fromFlag, flag)
+    else if (fromEnv !== undefined && fromEnv !== '') config[name] = readValue(setting, fromEnv, setting.env)
+    else config[name] = setting.default
+  }
+  return check(config as Config)
+}
+
+function readFlags(args: readonly string[]): Map<string, string> {
+  const known = new Set(Object.values<Setting>(settings).map(flagOf))
+  const flags = new Map<string, string>()
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] ?? ''
+    const equals = arg.indexOf('=')
+    const flag = equals < 0 ? arg : arg.slice(0, equals)
+    if (!known.has(flag)) throw new ConfigError(`${flag} is no flag of Weft; --help lists them all`)
+    const value = equals < 0 ? args[++i] : arg.slice(equals + 1)
+    if (value === undefined) throw new ConfigError(`${flag} needs a value`)
+    flags.set(flag, value)
+  }
+  return flags
+}
+
+function readValue(setting: Setting, text: string, source: string): number | string | readonly string[] {
+  switch (setting.type) {
+    case 'integer': {
+      const value = /^\d{1,15}$/u.test(text) ? Number(text) : Number.NaN
+      if (!(value >= setting.min && value <= setting.max)) {
+        throw new ConfigError(
+          `${source} is '${text}': allowed is a whole number from ${setting.min} to ${setting.max} (${setting.unit})`,
+        )
+      }
+      return value
+    }
+    case 'choice':
+      if (!setting.choices.includes(text)) {
+        throw new ConfigError(`${source} is '${text}': allowed is one of ${setting.choices.join(', ')}`)
+      }
+      return text
+    case 'list': {
+      const entries = text.split(',').map(entry => entry.trim())
+      for (const entry of entries) {
+        if (!setting.pattern.test(entry))
+          throw new ConfigError(`${source} has '${entry}': allowed are ${setting.allowed}`)
+      }
+      return entries
+    }
+    case 'text':
+      if (text === '') throw new ConfigError(`${source} is empty`)
+      return text
+  }
+}
+
+function check(config: Config): Config {
+  if (config.byteBurst < config.maxMessageBytes) {
+    throw new ConfigError(
+      `WEFT_BYTE_BURST is ${config.byteBurst}: allowed is at least WEFT_MAX_MESSAGE_BYTES, ${config.maxMessageBytes}`,
+    )
+  }
+  return config
+}
+
+/** A row per setting for `--help` and the README: flag, environment name, unit, default, meaning. */
+export function describeSettings(): { flag: string; env: string; default: string; help: string }[] {
+  return Object.values<Setting>(settings).map(setting => ({
+    flag: flagOf(setting),
+    env: setting.env,
+    default: describeDefault(setting),
+    help: setting.help,
+  }))
+}
+
+function describeDefault(setting: Setting): string {
+  switch (setting.type) {
+    case 'integer':
+      return setting.unit === 'port' ? String(setting.default) : `${groupDigits(setting.default)} ${setting.unit}`
+    case 'list':
+      return setting.default.length === 0 ? 'none' : setting.default.join(',')
+    default:
+      return setting.default
+  }
+}
+
+function groupDigits(value: number): string {
+  return String(value).replace(/\B(?=(?:\d{3})+$)/gu, ' ')
+}
+
+/** The text of `--help`. */
+export function helpText(): string {
+  const rows = describeSettings()
+  const width = Math.max(...rows.map(row => row.flag.length + row.env.length)) + 5
+  const lines = rows.map(row => `  ${`${row.flag}  (${row.env})`.padEnd(width)}  ${row.help} [${row.default}]`)
+  return ['Weft: write documents together. Every setting is a flag or an environment variable:', '', ...lines, ''].join(
+    '\n',
+  )
+}
+
+/** The README's table of settings, as Markdown. */
+export function settingsTable(): string {
+  const rows = describeSettings().map(row => `| \`${row.env}\` | \`${row.flag}\` | ${row.default} | ${row.help} |`)
+  return ['| environment | flag | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
+}

@@ -1,0 +1,99 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import type { Logger } from 'pino'
+import type { HostCheck } from '../socket/HostCheck.ts'
+
+export interface AppServices {
+  /** The built web app: a folder with `index.html`. */
+  readonly webFolder: string
+  readonly logger: Logger
+  readonly hosts: HostCheck
+  /** Whether edits can be stored now. */
+  readonly isReady: () => Promise<boolean>
+}
+
+/** What a page of ours may do: its own scripts, styles and fonts, images of the web, a socket to this server. */
+function contentSecurityPolicy(host: string): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' https: http: blob: data:",
+    "font-src 'self'",
+    `connect-src 'self' ws://${host} wss://${host}`,
+    "worker-src 'self'",
+    "manifest-src 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "object-src 'none'",
+  ].join('; ')
+}
+
+/** The HTTP side: health, and the web app. */
+export function createApp({ webFolder, logger, hosts, isReady }: AppServices): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('query parser', 'simple')
+  app.use((request, response, next) => {
+    const refusal = hosts.refusal(request)
+    if (refusal !== null) {
+      response.status(refusal[0]).type('text/plain').send(`${refusal[1]}\n`)
+      return
+    }
+    response.set({
+      'Content-Security-Policy': contentSecurityPolicy(request.headers.host ?? ''),
+      'X-Content-Type-Options': 'nosniff',
+      'Referrer-Policy': 'no-referrer',
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
+    })
+    next()
+  })
+
+  app.get('/healthz', (_request, response) => {
+    response.type('text/plain').send('ok\n')
+  })
+  app.get('/readyz', async (_request, response) => {
+    const ready = await isReady()
+    response
+      .status(ready ? 200 : 503)
+      .type('text/plain')
+      .send(ready ? 'ready\n' : 'edits cannot be stored now\n')
+  })
+
+  const page = join(webFolder, 'index.html')
+  // Built files carry their hash in their name; the page itself must always be asked for.
+  app.use('/assets', express.static(join(webFolder, 'assets'), { immutable: true, maxAge: '1y', index: false }))
+  app.use('/assets', (_request, response) => {
+    response.status(404).type('text/plain').send('no such file\n')
+  })
+  app.use(express.static(webFolder, { index: false, maxAge: 0 }))
+  app.get(['/', '/d/*document'], (_request, response) => {
+    response.set('Cache-Control', 'no-cache')
+    if (existsSync(page)) response.sendFile(page)
+    else response.status(503).type('text/plain').send('the web app is not built: npm run build\n')
+  })
+  app.use((_request, response) => {
+    response.status(404).type('text/plain').send('nothing is here\n')
+  })
+  app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) return next(error)
+    const status = statusOf(error)
+    if (status >= 500) logger.error({ err: error }, 'a request failed')
+    response
+      .status(status)
+      .type('text/plain')
+      .send(status >= 500 ? 'this request failed\n' : 'bad request\n')
+  })
+  return app
+}
+
+function statusOf(error: unknown): number {
+  if (typeof error === 'object' && error !== null && 'status' in error && typeof error.status === 'number') {
+    return error.status >= 400 && error.status < 600 ? error.status : 500
+  }
+  return 500
+}

@@ -1,0 +1,64 @@
+import { resolve } from 'node:path'
+import { ConfigError, helpText, readConfig } from './config.ts'
+import { createLogger } from './createLogger.ts'
+import { WeftError } from './errors.ts'
+import { startServer } from './startServer.ts'
+
+/** Exit codes: 0 stopped, 1 a failure, 2 a wrong setting, 73 the store can't be used (sysexits.h: EX_CANTCREAT). */
+const EXIT_FAILURE = 1
+const EXIT_USAGE = 2
+const EXIT_STORE = 73
+/** The stop may take so long; then the process ends anyway. What is on disk is on disk. */
+const STOP_LIMIT_MS = 4500
+
+function fail(message: string, exitCode: number): never {
+  process.stderr.write(`weft: ${message}\n`)
+  process.exit(exitCode)
+}
+
+function explain(error: unknown): never {
+  if (error instanceof ConfigError) fail(error.message, EXIT_USAGE)
+  if (error instanceof WeftError) fail(error.message, error.code.startsWith('STORE_') ? EXIT_STORE : EXIT_FAILURE)
+  if (error instanceof Error && 'code' in error) {
+    if (error.code === 'EADDRINUSE')
+      fail(`${error.message}: another program listens there; WEFT_PORT chooses a port`, EXIT_FAILURE)
+    if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+      fail(`${error.message}: WEFT_HOST and WEFT_PORT choose where to listen`, EXIT_FAILURE)
+    }
+  }
+  throw error
+}
+
+async function main(): Promise<void> {
+  const args = process.argv.slice(2)
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(helpText())
+    return
+  }
+  const config = readConfig(process.env, args)
+  const logger = createLogger(config.logLevel)
+  const server = await startServer(config, logger)
+  process.stdout.write(`Weft is at ${server.url}\nDocuments are in ${resolve(config.data)}\n`)
+
+  let isStopping = false
+  const stop = () => {
+    // A second signal: now.
+    if (isStopping) process.exit(EXIT_FAILURE)
+    isStopping = true
+    setTimeout(
+      () => fail('some edits could not be stored before the stop; their authors keep them', EXIT_FAILURE),
+      STOP_LIMIT_MS,
+    ).unref()
+    server.stop().then(
+      () => process.exit(0),
+      error => {
+        logger.fatal({ err: error }, 'the stop failed')
+        process.exit(EXIT_FAILURE)
+      },
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+main().catch(explain)

@@ -1,0 +1,247 @@
+import { isUtf8 } from 'node:buffer'
+import {
+  type AwarenessEntry,
+  decodeAwareness,
+  encodeAwareness,
+  encodeAwarenessEntries,
+  isNullState,
+  NULL_STATE,
+} from '@weft/protocol'
+import { encodeFrame } from './encodeFrame.ts'
+import type { Session } from './Session.ts'
+
+/** Levels of objects and arrays in a state. */
+const MAX_DEPTH = 16
+/** States in one message, in bytes; a larger table leaves as several. */
+const MAX_MESSAGE_BYTES = 64 * 1024
+/** Clocks of clients that left are remembered, so that one who returns is heard; the oldest are forgotten beyond this. */
+const MAX_REMEMBERED = 10_000
+/** A state that was not renewed for so long is gone: y-protocols renews every 15 to 18 s. */
+export const AWARENESS_TIMEOUT_MS = 45_000
+
+/** A state that breaks a rule; the message says which. */
+export class BadAwarenessError extends Error {
+  override readonly name = 'BadAwarenessError'
+}
+
+/** Two connections say that they are this client: one of them is dead, or no client of ours. */
+export interface Contest {
+  readonly holder: Session
+  readonly entry: AwarenessEntry
+}
+
+interface Entry {
+  /** As others heard it: the client's own clock plus `offset`. */
+  clock: number
+  json: Uint8Array
+  /** Who introduced it; null once that session ended. */
+  session: Session | null
+  /**
+   * Added towards others. A client that returns at the clock with which its removal was told would not be heard.
+   * In its own echo the offset is taken away again: a clock above its own would overwrite its newer state.
+   */
+  offset: number
+  /** When its session ended, in ticks. */
+  goneAt: number
+  /** When it was last renewed, monotonic ms. */
+  heardAt: number
+}
+
+/**
+ * The short-lived states of the clients in a room: caret, name, colour. Never stored.
+ *
+ * A session can set only the one client id that it introduced. Stock clients send back what they hear of others: such
+ * echoes are told by client id and clock, and dropped without a look at their JSON.
+ */
+export class AwarenessTable {
+  readonly #maxStateBytes: number
+  readonly #entries = new Map<number, Entry>()
+  readonly #dirty = new Set<number>()
+  /** Counts sessions that come and clients that leave: tells who can have heard of whom. */
+  #tick = 0
+
+  constructor(maxStateBytes: number) {
+    this.#maxStateBytes = maxStateBytes
+  }
+
+  get hasChanges(): boolean {
+    return this.#dirty.size > 0
+  }
+
+  /** For a session that comes now: of clients that left before this moment it has never heard. */
+  nextTick(): number {
+    return ++this.#tick
+  }
+
+  /**
+   * Takes in what a session sent.
+   * @param now monotonic ms
+   * @returns who holds the client id that this session wants to introduce, where somebody does
+   * @throws {MalformedMessageError} the payload doesn't decode
+   * @throws {BadAwarenessError} the session's own state is too large, too deep or no JSON object
+   */
+  receive(session: Session, payload: Uint8Array, now: number): Contest | null {
+    const entries = decodeAwareness(payload)
+    if (session.clientID === null) return this.#receiveFirst(session, entries, now)
+    for (const entry of entries) {
+      if (entry.clientID === session.clientID) this.#set(session, entry, now)
+    }
+    return null
+  }
+
+  #receiveFirst(session: Session, entries: readonly AwarenessEntry[], now: number): Contest | null {
+    const entry = entries[0]
+    if (entry === undefined || entries.length > 1) return null
+    const isFirst = !session.hasSentAwareness
+    session.hasSentAwareness = true
+    const known = this.#entries.get(entry.clientID)
+    const isNews = known === undefined || entry.clock > known.clock
+    if (known?.session != null) {
+      // At a clock that the table has, it is an echo, or the same client on a new connection, which speaks of itself first.
+      return isNews || isFirst ? { holder: known.session, entry } : null
+    }
+    // What a session says of somebody who left while it was here is an echo that crossed the news.
+    if (isNews || (known !== undefined && session.cameAt > known.goneAt)) this.introduce(session, entry, now)
+    return null
+  }
+
+  /** Binds a client id that no session holds to this session, and sets its state. */
+  introduce(session: Session, entry: AwarenessEntry, now: number): void {
+    const known = this.#entries.get(entry.clientID)
+    if (session.clientID !== null || known?.session != null) return
+    this.#check(entry)
+    session.clientID = entry.clientID
+    const offset = known === undefined ? 0 : Math.max(0, known.clock + 1 - entry.clock)
+    // Deleted first: a map keeps the order of insertion, and the oldest are forgotten first.
+    this.#entries.delete(entry.clientID)
+    this.#entries.set(entry.clientID, {
+      clock: entry.clock + offset,
+      json: new Uint8Array(entry.json),
+      session,
+      offset,
+      goneAt: 0,
+      heardAt: now,
+    })
+    this.#dirty.add(entry.clientID)
+    this.#forgetOldest()
+  }
+
+  #set(session: Session, entry: AwarenessEntry, now: number): void {
+    const known = this.#entries.get(entry.clientID)
+    if (known === undefined || known.session !== session) return
+    const clock = entry.clock + known.offset
+    // y-protocols: a greater clock wins; at the same clock only the removal does.
+    if (clock < known.clock || (clock === known.clock && !(isNullState(entry.json) && !isNullState(known.json)))) return
+    this.#check(entry)
+    known.clock = clock
+    known.json = new Uint8Array(entry.json)
+    known.heardAt = now
+    this.#dirty.add(entry.clientID)
+  }
+
+  /** A session ends: its client is gone, told with its state's own clock. */
+  leave(session: Session): void {
+    if (session.clientID === null) return
+    const entry = this.#entries.get(session.clientID)
+    if (entry === undefined || entry.session !== session) return
+    entry.session = null
+    entry.goneAt = ++this.#tick
+    this.#remove(session.clientID, entry)
+  }
+
+  /** Removes what was not renewed in time. @param now monotonic ms */
+  expire(now: number): void {
+    for (const [clientID, entry] of this.#entries) {
+      if (now - entry.heardAt > AWARENESS_TIMEOUT_MS) this.#remove(clientID, entry)
+    }
+  }
+
+  #remove(clientID: number, entry: Entry): void {
+    if (isNullState(entry.json)) return
+    entry.json = NULL_STATE
+    this.#dirty.add(clientID)
+  }
+
+  /** What changed since the last call, as frames: for everybody, and for the sessions whose own echo differs. */
+  takeChanges(): { frames: Buffer; own: Map<Session, Buffer> } {
+    const clientIDs = [...this.#dirty]
+    this.#dirty.clear()
+    const own = new Map<Session, Buffer>()
+    for (const clientID of clientIDs) {
+      const entry = this.#entries.get(clientID)
+      if (entry?.session != null && entry.offset > 0) own.set(entry.session, this.#encode(clientIDs, entry.session))
+    }
+    return { frames: this.#encode(clientIDs, null), own }
+  }
+
+  /** Everybody who is here, as frames for one session; null where nobody is. */
+  encodeAll(session: Session): Buffer | null {
+    const clientIDs = [...this.#entries].filter(([, entry]) => !isNullState(entry.json)).map(([clientID]) => clientID)
+    return clientIDs.length === 0 ? null : this.#encode(clientIDs, session)
+  }
+
+  #encode(clientIDs: readonly number[], reader: Session | null): Buffer {
+    const frames: Buffer[] = []
+    let entries: AwarenessEntry[] = []
+    let bytes = 0
+    const endMessage = () => {
+      if (entries.length > 0) frames.push(encodeFrame(encodeAwareness(encodeAwarenessEntries(entries))))
+      entries = []
+      bytes = 0
+    }
+    for (const clientID of clientIDs) {
+      const entry = this.#entries.get(clientID)
+      if (entry === undefined) continue
+      if (bytes + entry.json.length > MAX_MESSAGE_BYTES) endMessage()
+      const clock = entry.session !== null && entry.session === reader ? entry.clock - entry.offset : entry.clock
+      entries.push({ clientID, clock, json: entry.json })
+      bytes += entry.json.length
+    }
+    endMessage()
+    return frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames)
+  }
+
+  // A state that doesn't parse would throw inside of every client that hears it.
+  #check({ json }: AwarenessEntry): void {
+    if (isNullState(json)) return
+    if (json.length > this.#maxStateBytes) {
+      throw new BadAwarenessError(`an awareness state of ${json.length} bytes is over ${this.#maxStateBytes}`)
+    }
+    if (!isUtf8(json)) throw new BadAwarenessError('an awareness state is not UTF-8')
+    if (depthOf(json) > MAX_DEPTH) throw new BadAwarenessError(`an awareness state is nested deeper than ${MAX_DEPTH}`)
+    let state: unknown
+    try {
+      state = JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.length).toString())
+    } catch {
+      throw new BadAwarenessError('an awareness state is not JSON')
+    }
+    if (typeof state !== 'object' || state === null || Array.isArray(state)) {
+      throw new BadAwarenessError('an awareness state is not a JSON object')
+    }
+  }
+
+  #forgetOldest(): void {
+    if (this.#entries.size <= MAX_REMEMBERED) return
+    for (const [clientID, entry] of this.#entries) {
+      if (this.#entries.size <= MAX_REMEMBERED) return
+      if (entry.session === null && !this.#dirty.has(clientID)) this.#entries.delete(clientID)
+    }
+  }
+}
+
+/** Levels of brackets and braces outside of strings: before parsing, which recurses. */
+function depthOf(json: Uint8Array): number {
+  let depth = 0
+  let deepest = 0
+  let isInString = false
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i]
+    if (isInString) {
+      if (byte === 0x5c) i++
+      else if (byte === 0x22) isInString = false
+    } else if (byte === 0x22) isInString = true
+    else if (byte === 0x5b || byte === 0x7b) deepest = Math.max(deepest, ++depth)
+    else if (byte === 0x5d || byte === 0x7d) depth--
+  }
+  return deepest
+}

@@ -1,0 +1,165 @@
+import type { Logger } from 'pino'
+import type { Clock, Timer } from '../clock.ts'
+import { WeftError } from '../errors.ts'
+import type { Append, UpdateLog } from '../log/UpdateLog.ts'
+import type { Room } from './Room.ts'
+
+/** Pauses before a failed write is tried again. */
+const FIRST_RETRY_MS = 1000
+const MAX_RETRY_MS = 30_000
+
+/**
+ * Writes what the rooms have pending: one durable batch for all that are due (group commit: an fsync costs 0.23 ms for
+ * one entry and 0.8 ms for a hundred). One batch at a time. A failed batch is tried again until it is written: nothing
+ * pending is dropped, and meanwhile nothing is acknowledged or sent on.
+ */
+export class Committer {
+  /** Bytes of all edits that wait for the disk; kept by the rooms. */
+  pendingBytes = 0
+  readonly #log: UpdateLog
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #due = new Set<Room>()
+  readonly #timers = new Map<Room, Timer>()
+  #isScheduled = false
+  #isRunning = false
+  #isFailing = false
+  #isStopped = false
+  #lastWriteAt = 0
+  #idleWaiters: (() => void)[] = []
+  #retryTimer: { timer: Timer; wake: () => void } | null = null
+
+  constructor(log: UpdateLog, clock: Clock, logger: Logger) {
+    this.#log = log
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  /** Whether the last write failed. */
+  get isFailing(): boolean {
+    return this.#isFailing
+  }
+
+  /** Whether nothing has been written for a while, and nothing waits. */
+  isQuietFor(ms: number): boolean {
+    return (
+      !this.#isRunning && this.#due.size === 0 && this.#timers.size === 0 && this.#clock.now() - this.#lastWriteAt >= ms
+    )
+  }
+
+  /** A room has edits; they may be written from `at` on (monotonic ms). */
+  request(room: Room, at: number): void {
+    if (this.#due.has(room) || this.#timers.has(room)) return
+    const delay = at - this.#clock.now()
+    if (delay <= 0) {
+      this.#due.add(room)
+      this.#schedule()
+      return
+    }
+    const timer = this.#clock.setTimer(() => {
+      this.#timers.delete(room)
+      this.#due.add(room)
+      this.#schedule()
+    }, delay)
+    this.#timers.set(room, timer)
+  }
+
+  /** Writes everything now, without further pauses; resolves when nothing is pending, rejects never. */
+  async flush(): Promise<void> {
+    for (const [room, timer] of this.#timers) {
+      this.#clock.clearTimer(timer)
+      this.#due.add(room)
+    }
+    this.#timers.clear()
+    this.#schedule()
+    if (!this.#isScheduled && !this.#isRunning) return
+    await new Promise<void>(resolve => this.#idleWaiters.push(resolve))
+    if (this.#due.size > 0 || this.#timers.size > 0) await this.flush()
+  }
+
+  /** Gives up on what could not be written: nobody was told that it is safe. */
+  stop(): void {
+    this.#isStopped = true
+    for (const timer of this.#timers.values()) this.#clock.clearTimer(timer)
+    this.#timers.clear()
+    this.#retryTimer?.wake()
+  }
+
+  // All input that is waiting is read first: what came together is committed together.
+  #schedule(): void {
+    if (this.#isScheduled || this.#isRunning || this.#due.size === 0) return
+    this.#isScheduled = true
+    this.#clock.soon(() => {
+      this.#isScheduled = false
+      this.#isRunning = true
+      this.#run()
+        .catch(error => this.#logger.error({ err: error }, 'a commit ended unexpectedly'))
+        .finally(() => {
+          this.#isRunning = false
+          const waiters = this.#idleWaiters
+          this.#idleWaiters = []
+          for (const wake of waiters) wake()
+          this.#schedule()
+        })
+    })
+  }
+
+  async #run(): Promise<void> {
+    const rooms: Room[] = []
+    const batch: Append[] = []
+    for (const room of this.#due) {
+      const append = room.takeBatch()
+      if (append === null) continue
+      rooms.push(room)
+      batch.push(append)
+    }
+    this.#due.clear()
+    if (batch.length === 0) return
+    await this.#write(rooms, batch)
+  }
+
+  async #write(rooms: Room[], batch: Append[]): Promise<void> {
+    let pauseMs = FIRST_RETRY_MS
+    while (batch.length > 0 && !this.#isStopped) {
+      try {
+        if (this.#log.state === 'failed') await this.#log.reopen()
+        await this.#log.append(batch)
+        if (this.#isFailing) this.#logger.info('writing works again; everything that was pending is committed')
+        this.#isFailing = false
+        this.#lastWriteAt = this.#clock.now()
+        for (const room of rooms) room.committed()
+        return
+      } catch (error) {
+        const refused = refusedDocument(error, batch)
+        if (refused >= 0) {
+          const [room] = rooms.splice(refused, 1)
+          batch.splice(refused, 1)
+          this.#logger.error({ err: error, document: room?.documentId }, 'a document can no longer be written to')
+          room?.fail('this document cannot be written to now')
+          continue
+        }
+        this.#isFailing = true
+        this.#logger.error({ err: error, retryInMs: pauseMs }, 'a commit failed and will be tried again')
+        await this.#pause(pauseMs)
+        pauseMs = Math.min(pauseMs * 2, MAX_RETRY_MS)
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const wake = () => {
+        this.#retryTimer = null
+        resolve()
+      }
+      this.#retryTimer = { timer: this.#clock.setTimer(wake, ms), wake }
+    })
+  }
+}
+
+/** The place in the batch of the one document that the log refuses, or -1 where the whole write failed. */
+function refusedDocument(error: unknown, batch: readonly Append[]): number {
+  if (!(error instanceof WeftError) || error.documentId === undefined) return -1
+  if (error.code !== 'DOCUMENT_DAMAGED' && error.code !== 'DOCUMENT_DELETED' && error.code !== 'HEAD_MOVED') return -1
+  return batch.findIndex(append => append.documentId === error.documentId)
+}

@@ -1,0 +1,19 @@
+import type { CloseName } from '@weft/protocol'
+
+/** A connection as its session sees it: somewhere to write to. */
+export interface Outlet {
+  /** Whether writing still reaches anybody. */
+  readonly isOpen: boolean
+  /** Bytes written and not yet taken by the operating system; those of shared frames don't count. */
+  readonly unsentBytes: number
+  /** Who it is, for logs and for counting offences; the address without users. */
+  readonly address: string
+  /**
+   * Writes whole WebSocket frames, in order.
+   * @param isShared the bytes are held anyway, whoever reads them (a snapshot): they cost this connection no memory
+   */
+  write(frames: Buffer, isShared?: boolean): void
+  /** Asks whether anybody is still there; resolves false after 2 s of silence. */
+  isAlive(): Promise<boolean>
+  close(name: CloseName, text: string): void
+}

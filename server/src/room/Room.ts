@@ -1,0 +1,654 @@
+import { type DocumentId, encodeSyncStep2, encodeUpdate } from '@weft/protocol'
+import type { Logger } from 'pino'
+import * as Y from 'yjs'
+import type { Clock, Timer } from '../clock.ts'
+import { EMPTY_UPDATE } from '../crdt/emptyUpdate.ts'
+import { Knowledge } from '../crdt/Knowledge.ts'
+import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
+import { covers, encodeStateVector, readStateVector, type StateVector, stateVectorKey } from '../crdt/stateVector.ts'
+import { trimUpdate } from '../crdt/trimUpdate.ts'
+import { DEFAULT_UPDATE_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
+import type { Append, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
+import type { Workshop } from '../worker/Workshop.ts'
+import { AwarenessTable } from './AwarenessTable.ts'
+import type { Committer } from './Committer.ts'
+import { encodeFrame } from './encodeFrame.ts'
+import { PendingBatch } from './PendingBatch.ts'
+import type { Session } from './Session.ts'
+import { StoredBytes } from './StoredBytes.ts'
+
+/** What a room needs from outside. */
+export interface RoomServices {
+  readonly log: UpdateLog
+  readonly committer: Committer
+  readonly workshop: Workshop
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly settings: RoomSettings
+}
+
+export interface RoomSettings {
+  readonly maxUnsentBytes: number
+  readonly fanoutPercent: number
+  readonly maxCommitPauseMs: number
+  readonly awarenessPauseMs: number
+  readonly maxAwarenessBytes: number
+  readonly tailBytes: number
+  readonly tailEntries: number
+}
+
+/** Snapshots up to this size are diffed on the event loop (1 ms); larger ones by a worker. */
+const MAX_INLINE_DIFF_BYTES = 16 * 1024
+/** Entries between two remembered state vectors: a client that was away gets at most so many entries too many. */
+const CHECKPOINT_ENTRIES = 64
+/** What was committed before a snapshot stays for so long, for those who were away. */
+const KEPT_MS = 10 * 60_000
+/** Awareness may take this share of a core per document. */
+const AWARENESS_PERCENT = 10
+const MAX_AWARENESS_PAUSE_MS = 1000
+/** Pauses below a timer's resolution are none. */
+const MIN_PAUSE_MS = 1
+/** Weight of the newest measurement in a smoothed cost. */
+const SMOOTHING = 0.3
+/** A failed compaction is tried again after so long. */
+const COMPACTION_RETRY_MS = 60_000
+
+/** A place in the log whose state vector is known: whoever has at least that needs only what follows. */
+interface Checkpoint {
+  readonly seq: number
+  readonly stateVector: StateVector
+  /** Monotonic ms. */
+  readonly at: number
+  /** Bytes of all entries up to it, since the room was loaded. */
+  readonly bytesBefore: number
+}
+
+interface InFlight {
+  readonly batch: PendingBatch
+  readonly updates: readonly Uint8Array[]
+  readonly checkpoint: StateVector | null
+}
+
+/**
+ * One open document: who is here, what they wrote, what the log contains. No document is built here.
+ *
+ * [R1] What is sent to anybody is committed; what is acknowledged is committed.
+ * [R2] Knowledge covers the log and everything pending, and nothing else.
+ * [R3] Batches are committed one after the other, in the order of their numbers; none is dropped.
+ * [R4] Only closed updates that bring something new become pending.
+ * [R5] A session that is live has everything up to the head.
+ */
+export class Room {
+  readonly documentId: DocumentId
+  readonly log: Logger
+  readonly updateLimits: UpdateLimits = DEFAULT_UPDATE_LIMITS
+  readonly #services: RoomServices
+  readonly #sessions = new Set<Session>()
+  readonly #knowledge: Knowledge
+  #head: number
+  #isFailed = false
+
+  #gathering = new PendingBatch(1)
+  #inFlight: InFlight | null = null
+  #committedBatch = 0
+  /** Answers that wait for a moment at which knowledge is exactly what the next commit will have made of the log. */
+  #questions: { session: Session; stateVector: StateVector }[] = []
+  #afterCommit: (() => void)[] = []
+  readonly #owing = new Set<Session>()
+  /** No commit before this, monotonic ms. */
+  #nextCommitAt = 0
+  #fanoutCostMs = 0
+
+  #bytes: StoredBytes | null
+  #bytesLoading: Promise<StoredBytes> | null = null
+  /** Commits while the stored bytes are being read. */
+  #bytesMissed: Uint8Array[] = []
+  #bytesUsedAt: number
+  readonly #diffs = new Map<string, Promise<Uint8Array>>()
+
+  #snapshotSeq: number
+  #snapshotBytes: number
+  #keptAfter: number
+  #tailBytes = 0
+  #writtenBytes = 0
+  #checkpoints: Checkpoint[]
+  #isCompacting = false
+  #compactAgainAt = 0
+
+  readonly #awareness: AwarenessTable
+  #awarenessTimer: Timer | null = null
+  #awarenessCostMs = 0
+  #awarenessReceiveMs = 0
+  #nextAwarenessAt = 0
+  /** When the last session left, monotonic ms. */
+  #emptySince: number
+  #lastCommitAt = 0
+
+  constructor(documentId: DocumentId, stored: StoredDocument, services: RoomServices) {
+    this.documentId = documentId
+    this.#services = services
+    this.log = services.logger.child({ document: documentId })
+    const now = services.clock.now()
+    this.#emptySince = now
+    this.#bytesUsedAt = now
+    this.#awareness = new AwarenessTable(services.settings.maxAwarenessBytes)
+    this.#head = stored.head
+    this.#snapshotSeq = stored.snapshotSeq
+    this.#snapshotBytes = stored.snapshotBytes
+    this.#keptAfter = stored.keptAfter
+    this.#knowledge = stored.knowledge === null ? new Knowledge() : Knowledge.decode(stored.knowledge)
+    this.#checkpoints = [
+      {
+        seq: stored.keptAfter,
+        stateVector:
+          stored.keptStateVector === null ? new Map() : readStateVector(stored.keptStateVector, this.updateLimits),
+        at: now,
+        bytesBefore: 0,
+      },
+    ]
+    for (const entry of stored.entries) {
+      this.#writtenBytes += entry.update.length
+      if (entry.seq <= stored.snapshotSeq) continue
+      this.#tailBytes += entry.update.length
+      this.#knowledge.add(readUpdate(entry.update, this.updateLimits))
+    }
+    this.#checkpoint(new Map(this.#knowledge.stateVector))
+    this.#bytes = new StoredBytes(stored)
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size
+  }
+
+  /** The last batch that is on disk. */
+  get committedBatch(): number {
+    return this.#committedBatch
+  }
+
+  /** Whether edits wait for the disk. */
+  get hasPending(): boolean {
+    return !this.#gathering.isEmpty || this.#inFlight !== null
+  }
+
+  /** Sync step 1 of the server: what the log has, and what is about to be in it. */
+  stateVector(): Uint8Array {
+    return this.#knowledge.encodeStateVector()
+  }
+
+  join(session: Session): void {
+    this.#sessions.add(session)
+  }
+
+  leave(session: Session): void {
+    this.#sessions.delete(session)
+    this.#owing.delete(session)
+    this.#questions = this.#questions.filter(question => question.session !== session)
+    this.#awareness.leave(session)
+    this.#scheduleAwareness()
+    if (this.#sessions.size === 0) this.#emptySince = this.#services.clock.now()
+  }
+
+  // ── Receive and gather ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether an update names operations that neither the log nor the pending batch has (rule 5). */
+  isMissing(contents: UpdateContents): boolean {
+    return this.#knowledge.missing(contents) !== null
+  }
+
+  checkInWorker(update: Uint8Array): Promise<UpdateContents> {
+    return this.#services.workshop.check(update, this.updateLimits)
+  }
+
+  /**
+   * Takes in a closed update. What brings nothing new is not stored.
+   * @returns the batch after whose commit all of it is on disk
+   */
+  admit(session: Session, update: Uint8Array, contents: UpdateContents): number {
+    if (!this.#knowledge.brings(contents)) return this.#latestBatch()
+    // The log holds no operation twice: see trimUpdate.
+    const fresh = this.#knowledge.overlaps(contents)
+      ? trimUpdate(update, this.#knowledge.stateVector)
+      : new Uint8Array(update)
+    this.#knowledge.add(contents)
+    this.#gathering.add(fresh, session)
+    this.#services.committer.pendingBytes += fresh.length
+    this.#services.committer.request(this, this.#nextCommitAt)
+    return this.#gathering.number
+  }
+
+  #latestBatch(): number {
+    if (!this.#gathering.isEmpty) return this.#gathering.number
+    return this.#inFlight?.batch.number ?? this.#committedBatch
+  }
+
+  /** The part of an update that can be stored although some of it has no predecessor; null where there is none. */
+  async closedPart(update: Uint8Array): Promise<{ update: Uint8Array | null; missing: ReadonlyMap<number, number> }> {
+    await this.#settled()
+    const { snapshot, updates } = this.#documentBytes(await this.#loadBytes())
+    return this.#services.workshop.closedPart({ snapshot, updates, update })
+  }
+
+  /** Resolves when nothing that was pending at the call is pending any more. */
+  #settled(): Promise<void> {
+    const batch = this.#latestBatch()
+    if (batch <= this.#committedBatch) return Promise.resolve()
+    return new Promise(resolve => {
+      const check = () => {
+        if (batch <= this.#committedBatch) resolve()
+        else this.#afterCommit.push(check)
+      }
+      this.#afterCommit.push(check)
+    })
+  }
+
+  // ── Commit, broadcast, acknowledge ────────────────────────────────────────────────────────────────────────────────
+
+  /** Hands the pending edits to the committer; null where there are none, or the batch before is still on its way. [R3] */
+  takeBatch(): Append | null {
+    if (this.#inFlight !== null || this.#gathering.isEmpty || this.#isFailed) return null
+    const batch = this.#gathering
+    const updates = batch.merge()
+    this.#gathering = new PendingBatch(batch.number + 1)
+    const seq = this.#head + updates.length
+    const last = this.#checkpoints.at(-1)?.seq ?? 0
+    const checkpoint = seq - last >= CHECKPOINT_ENTRIES ? new Map(this.#knowledge.stateVector) : null
+    this.#inFlight = { batch, updates, checkpoint }
+    // Now knowledge is exactly what this commit makes of the log: the moment to answer from it.
+    const questions = this.#questions
+    this.#questions = []
+    for (const { session, stateVector } of questions) this.#prepareAnswer(session, stateVector)
+    return { documentId: this.documentId, after: this.#head, updates, time: this.#services.clock.wallTime() }
+  }
+
+  /** The batch that was taken is on disk. */
+  committed(): void {
+    if (this.#inFlight === null) return
+    const { batch, updates, checkpoint } = this.#inFlight
+    const { clock } = this.#services
+    this.#inFlight = null
+    this.#services.committer.pendingBytes -= batch.byteLength
+    this.#head += updates.length
+    this.#committedBatch = batch.number
+    this.#lastCommitAt = clock.now()
+    let byteLength = 0
+    for (const update of updates) byteLength += update.length
+    this.#tailBytes += byteLength
+    this.#writtenBytes += byteLength
+    this.#bytes?.append(this.#head - updates.length, updates)
+    if (this.#bytesLoading !== null) this.#bytesMissed.push(...updates)
+    if (checkpoint !== null) this.#checkpoint(checkpoint)
+
+    this.#broadcast(updates, batch.onlyAuthor)
+
+    const after = this.#afterCommit
+    this.#afterCommit = []
+    for (const callback of after) callback()
+    const owing = [...this.#owing]
+    this.#owing.clear()
+    for (const session of owing) session.payAcks()
+
+    this.#nextCommitAt = clock.now() + this.#commitPauseMs()
+    if (!this.#gathering.isEmpty) this.#services.committer.request(this, this.#nextCommitAt)
+    this.#compactIfDue()
+  }
+
+  #checkpoint(stateVector: StateVector): void {
+    const at = this.#services.clock.now()
+    if (this.#checkpoints.at(-1)?.seq === this.#head) this.#checkpoints.pop()
+    this.#checkpoints.push({ seq: this.#head, stateVector, at, bytesBefore: this.#writtenBytes })
+  }
+
+  /** A session wants `payAcks` after the next commit. */
+  awaitCommit(session: Session): void {
+    this.#owing.add(session)
+  }
+
+  #broadcast(updates: readonly Uint8Array[], onlyAuthor: Session | null): void {
+    const { clock, settings } = this.#services
+    const begin = clock.now()
+    const encoded = updates.map(update => encodeFrame(encodeUpdate(update)))
+    const frames = encoded.length === 1 && encoded[0] !== undefined ? encoded[0] : Buffer.concat(encoded)
+    for (const session of this.#sessions) {
+      if (session.cursor.state !== 'live' || session === onlyAuthor) continue
+      if (session.outlet.unsentBytes > settings.maxUnsentBytes) {
+        // Not queued: it catches up from the log when it has read what it has.
+        session.cursor = { state: 'behind', position: this.#head - updates.length, finish: null }
+      } else session.outlet.write(frames)
+    }
+    this.#fanoutCostMs += (clock.now() - begin - this.#fanoutCostMs) * SMOOTHING
+  }
+
+  // A write costs about 7 µs whatever is in it: fewer, larger writes are all that helps, and waiting makes them so.
+  #commitPauseMs(): number {
+    const { fanoutPercent, maxCommitPauseMs } = this.#services.settings
+    const pause = (this.#fanoutCostMs * 100) / fanoutPercent
+    return pause < MIN_PAUSE_MS ? 0 : Math.min(pause, maxCommitPauseMs)
+  }
+
+  /** The log refuses this document for good: everybody is told, nothing is written any more. */
+  fail(reason: string): void {
+    this.#isFailed = true
+    this.#services.committer.pendingBytes -= this.#gathering.byteLength + (this.#inFlight?.batch.byteLength ?? 0)
+    this.#inFlight = null
+    this.#gathering = new PendingBatch(this.#gathering.number + 1)
+    for (const session of [...this.#sessions]) session.outlet.close('internal', reason)
+  }
+
+  get isFailed(): boolean {
+    return this.#isFailed
+  }
+
+  // ── Join, rejoin, catch up ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Answers a sync step 1: brings the session to the head, with no more bytes than it must. */
+  answer(session: Session, stateVector: StateVector): void {
+    if (session.isAnswering) {
+      session.nextQuestion = stateVector
+      return
+    }
+    session.isAnswering = true
+    if (this.#gathering.isEmpty) this.#prepareAnswer(session, stateVector)
+    else this.#questions.push({ session, stateVector })
+  }
+
+  // Called only when nothing is gathered: knowledge is the log, plus what is in flight. [R1]
+  #prepareAnswer(session: Session, stateVector: StateVector): void {
+    const deleteSet = () => encodeFrame(encodeSyncStep2(this.#knowledge.encodeDeleteSet()))
+    let start: () => void
+    if (covers(stateVector, this.#knowledge.stateVector)) {
+      // It has every operation; deletions show in no state vector.
+      const finish = deleteSet()
+      start = () => this.#follow(session, this.#head, finish)
+    } else if (stateVector.size === 0) {
+      start = () => this.#follow(session, 0, encodeFrame(encodeSyncStep2(EMPTY_UPDATE)))
+    } else {
+      const checkpoint = this.#checkpointFor(stateVector)
+      if (checkpoint !== null) {
+        // Operations first, so that no deletion waits for what it deletes.
+        const finish = deleteSet()
+        start = () => this.#follow(session, checkpoint.seq, finish)
+      } else start = () => this.#answerWithDiff(session, stateVector)
+    }
+    if (this.#inFlight === null) start()
+    else this.#afterCommit.push(start)
+  }
+
+  /** The last checkpoint that a state vector covers. */
+  #checkpointFor(stateVector: StateVector): Checkpoint | null {
+    let low = 0
+    let high = this.#checkpoints.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const checkpoint = this.#checkpoints[middle]
+      if (checkpoint !== undefined && covers(stateVector, checkpoint.stateVector)) low = middle + 1
+      else high = middle
+    }
+    return this.#checkpoints[low - 1] ?? null
+  }
+
+  /** Somebody who was away for longer than the log keeps entries: only the snapshot knows what they lack. */
+  #answerWithDiff(session: Session, stateVector: StateVector): void {
+    this.#loadBytes()
+      .then(async bytes => {
+        const { snapshot } = bytes
+        if (snapshot === null) return this.#follow(session, 0, encodeFrame(encodeSyncStep2(EMPTY_UPDATE)))
+        const diff = await this.#diff(snapshot, bytes.snapshotSeq, stateVector)
+        if (!session.isOpen) return
+        session.outlet.write(encodeFrame(encodeUpdate(diff)))
+        this.#follow(session, bytes.snapshotSeq, encodeFrame(encodeSyncStep2(EMPTY_UPDATE)))
+      })
+      .catch(error => this.#failSession(session, error))
+  }
+
+  #diff(snapshot: Uint8Array, snapshotSeq: number, stateVector: StateVector): Promise<Uint8Array> {
+    const encoded = encodeStateVector(stateVector)
+    if (snapshot.length <= MAX_INLINE_DIFF_BYTES) return Promise.resolve(Y.diffUpdate(snapshot, encoded))
+    // Many who were away together come back together: they share one answer.
+    const key = `${snapshotSeq} ${stateVectorKey(stateVector)}`
+    const shared = this.#diffs.get(key)
+    if (shared !== undefined) return shared
+    const diff = this.#services.workshop.diff({ snapshot, stateVector: encoded })
+    this.#diffs.set(key, diff)
+    diff.catch(() => {}).finally(() => this.#diffs.delete(key))
+    return diff
+  }
+
+  #follow(session: Session, position: number, finish: Buffer): void {
+    if (!session.isOpen) return
+    session.cursor = { state: 'behind', position, finish }
+    this.catchUp(session)
+  }
+
+  /** Writes to a session that is behind, as much as it may be sent now; at the head it is live. */
+  catchUp(session: Session): void {
+    if (session.isAwarenessBehind && session.outlet.unsentBytes <= this.#services.settings.maxUnsentBytes) {
+      session.isAwarenessBehind = false
+      this.sendAwareness(session)
+    }
+    const { cursor } = session
+    if (cursor.state !== 'behind') return
+    if (cursor.position < this.#head) {
+      const bytes = this.#bytes
+      if (bytes === null) {
+        this.#loadBytes().then(
+          () => session.isOpen && this.catchUp(session),
+          error => this.#failSession(session, error),
+        )
+        return
+      }
+      this.#bytesUsedAt = this.#services.clock.now()
+      while (cursor.position < this.#head) {
+        if (session.outlet.unsentBytes > this.#services.settings.maxUnsentBytes) return
+        const piece = bytes.next(cursor.position)
+        if (piece === null) return
+        session.outlet.write(piece.frames, piece.isShared)
+        cursor.position = piece.position
+      }
+    }
+    session.cursor = { state: 'live' }
+    if (cursor.finish === null) return
+    session.outlet.write(cursor.finish)
+    session.isAnswering = false
+    const next = session.nextQuestion
+    session.nextQuestion = null
+    if (next !== null) this.answer(session, next)
+  }
+
+  #failSession(session: Session, error: unknown): void {
+    this.log.error({ err: error }, 'the document could not be read')
+    if (session.isOpen) session.outlet.close('internal', 'this document cannot be read now')
+  }
+
+  #loadBytes(): Promise<StoredBytes> {
+    this.#bytesUsedAt = this.#services.clock.now()
+    if (this.#bytes !== null) return Promise.resolve(this.#bytes)
+    this.#bytesLoading ??= this.#readBytes().finally(() => {
+      this.#bytesLoading = null
+      this.#bytesMissed = []
+    })
+    return this.#bytesLoading
+  }
+
+  async #readBytes(): Promise<StoredBytes> {
+    const headBefore = this.#head
+    const stored = await this.#services.log.read(this.documentId)
+    const bytes = new StoredBytes(stored)
+    // What was committed meanwhile is in the view that was read, or comes after it.
+    bytes.append(headBefore, this.#bytesMissed)
+    this.#bytes = bytes
+    return bytes
+  }
+
+  #documentBytes(bytes: StoredBytes): { snapshot: Uint8Array | null; updates: Uint8Array[] } {
+    return { snapshot: bytes.snapshot, updates: bytes.updatesAfter(bytes.snapshotSeq) }
+  }
+
+  // ── Compaction ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  // Relative to the snapshot, so that the cost per edit stays the same however large the document is.
+  #isCompactionDue(): boolean {
+    const { tailBytes, tailEntries } = this.#services.settings
+    const entries = this.#head - this.#snapshotSeq
+    const maxEntries = Math.min(Math.max(tailEntries, this.#snapshotBytes / 1000), tailEntries * 10)
+    return this.#tailBytes > Math.max(tailBytes, this.#snapshotBytes / 4) || entries > maxEntries
+  }
+
+  // A quiet document is tidied earlier: whoever opens it next reads a snapshot and little else.
+  #isTidyingDue(): boolean {
+    const entries = this.#head - this.#snapshotSeq
+    return entries >= 50 && (entries >= 200 || this.#tailBytes > this.#snapshotBytes / 10)
+  }
+
+  #compactIfDue(): void {
+    if (this.#isCompactionDue()) this.#compact()
+  }
+
+  #compact(): void {
+    const { clock } = this.#services
+    if (this.#isCompacting || this.#isFailed || clock.now() < this.#compactAgainAt) return
+    this.#isCompacting = true
+    this.#runCompaction()
+      .catch(error => {
+        this.#compactAgainAt = clock.now() + COMPACTION_RETRY_MS
+        this.log.error({ err: error }, 'the log could not be compacted; it stays as it is')
+      })
+      .finally(() => {
+        this.#isCompacting = false
+      })
+  }
+
+  async #runCompaction(): Promise<void> {
+    const { log, workshop } = this.#services
+    const bytes = await this.#loadBytes()
+    const snapshotSeq = bytes.head
+    const { snapshot, updates } = this.#documentBytes(bytes)
+    const compacted = await workshop.compact({ snapshot, updates })
+    const kept = this.#keptFrom(snapshotSeq, compacted.update.length)
+    await log.compact({
+      documentId: this.documentId,
+      snapshotSeq,
+      snapshot: compacted.update,
+      knowledge: compacted.knowledge,
+      keptAfter: kept.seq,
+      keptStateVector: encodeStateVector(kept.stateVector),
+    })
+    // The worker's document knows deletions that no bytes carried until now: they are in the log from here on.
+    this.#knowledge.addDeletes(Knowledge.decode(compacted.knowledge).deletes)
+    this.#checkpoints = this.#checkpoints.filter(checkpoint => checkpoint.seq >= kept.seq)
+    if (this.#checkpoints.length === 0) this.#checkpoints.push(kept)
+    const entries = bytes.updatesAfter(kept.seq)
+    this.#tailBytes = entries.slice(snapshotSeq - kept.seq).reduce((sum, update) => sum + update.length, 0)
+    this.#snapshotSeq = snapshotSeq
+    this.#snapshotBytes = compacted.update.length
+    this.#keptAfter = kept.seq
+    if (this.#bytes !== null) {
+      this.#bytes = new StoredBytes({
+        keptAfter: kept.seq,
+        snapshotSeq,
+        snapshot: compacted.update,
+        entries: entries.map((update, index) => ({ seq: kept.seq + 1 + index, update, time: 0 })),
+      })
+    }
+    this.log.debug({ snapshotBytes: compacted.update.length, entries: updates.length }, 'compacted')
+  }
+
+  /** The oldest checkpoint from which entries are worth keeping: bounded in bytes and age. */
+  #keptFrom(snapshotSeq: number, snapshotBytes: number): Checkpoint {
+    const oldest = this.#services.clock.now() - KEPT_MS
+    const maxBytes = Math.max(this.#services.settings.tailBytes / 4, snapshotBytes / 8)
+    const upTo = this.#checkpoints.filter(checkpoint => checkpoint.seq <= snapshotSeq)
+    const newest = upTo.at(-1)
+    const fits = upTo.find(
+      checkpoint =>
+        checkpoint.seq >= this.#keptAfter &&
+        checkpoint.at >= oldest &&
+        (newest?.bytesBefore ?? 0) - checkpoint.bytesBefore <= maxBytes,
+    )
+    const kept = fits ?? newest
+    if (kept === undefined) throw new Error(`no state vector is known at or before ${snapshotSeq}`)
+    return kept
+  }
+
+  // ── Awareness ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  awarenessTick(): number {
+    return this.#awareness.nextTick()
+  }
+
+  /** @throws as `AwarenessTable.receive` */
+  receiveAwareness(session: Session, payload: Uint8Array): void {
+    const { clock } = this.#services
+    const begin = clock.now()
+    const contest = this.#awareness.receive(session, payload, begin)
+    this.#awarenessReceiveMs += clock.now() - begin
+    this.#scheduleAwareness()
+    if (contest === null) return
+    // A client that changed its network comes back before its old connection is known to be dead.
+    const { holder, entry } = contest
+    holder.outlet.isAlive().then(
+      isAlive => {
+        if (isAlive || !session.isOpen) return
+        holder.outlet.close('policy', 'its client is back on another connection')
+        holder.end()
+        this.#awareness.introduce(session, entry, clock.now())
+        this.#scheduleAwareness()
+      },
+      error => this.log.error({ err: error }, 'a connection could not be asked whether it is alive'),
+    )
+  }
+
+  /** Sends everybody's state to one session. */
+  sendAwareness(session: Session): void {
+    const frames = this.#awareness.encodeAll(session)
+    if (frames !== null) session.outlet.write(frames)
+  }
+
+  #scheduleAwareness(): void {
+    const { clock, settings } = this.#services
+    if (this.#awarenessTimer !== null || !this.#awareness.hasChanges) return
+    const delay = Math.max(settings.awarenessPauseMs, this.#nextAwarenessAt - clock.now())
+    this.#awarenessTimer = clock.setTimer(() => {
+      this.#awarenessTimer = null
+      this.#broadcastAwareness()
+    }, delay)
+  }
+
+  #broadcastAwareness(): void {
+    const { clock, settings } = this.#services
+    const begin = clock.now()
+    const { frames, own } = this.#awareness.takeChanges()
+    for (const session of this.#sessions) {
+      // To its sender too: a lone stock client leaves when it hears nothing for 30 s.
+      if (session.outlet.unsentBytes > settings.maxUnsentBytes) session.isAwarenessBehind = true
+      else session.outlet.write(own.get(session) ?? frames)
+    }
+    // Stock clients send back what they hear: what that costs to read counts too.
+    const cost = clock.now() - begin + this.#awarenessReceiveMs
+    this.#awarenessReceiveMs = 0
+    this.#awarenessCostMs += (cost - this.#awarenessCostMs) * SMOOTHING
+    const pause = Math.min((this.#awarenessCostMs * 100) / AWARENESS_PERCENT, MAX_AWARENESS_PAUSE_MS)
+    this.#nextAwarenessAt = clock.now() + pause
+  }
+
+  // ── Quiet times ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Called every few seconds: forgets what nobody uses.
+   * @returns whether the room can be unloaded: nobody has been here for `idleMs`, and nothing is under way
+   */
+  sweep(now: number, idleMs: number, bytesIdleMs: number): boolean {
+    this.#awareness.expire(now)
+    this.#scheduleAwareness()
+    const isQuiet = now - this.#lastCommitAt >= bytesIdleMs && !this.hasPending
+    if (isQuiet && this.#isTidyingDue()) this.#compact()
+    if (now - this.#bytesUsedAt >= bytesIdleMs && this.#bytesLoading === null && !this.#isCompacting) this.#bytes = null
+    const isEmpty = this.#sessions.size === 0 && now - this.#emptySince >= idleMs
+    return isEmpty && !this.hasPending && !this.#isCompacting && this.#bytesLoading === null
+  }
+
+  /** Nothing may be called on a room after this. */
+  unload(): void {
+    if (this.#awarenessTimer !== null) this.#services.clock.clearTimer(this.#awarenessTimer)
+    this.#awarenessTimer = null
+  }
+}

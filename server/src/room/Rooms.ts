@@ -1,0 +1,80 @@
+import type { DocumentId } from '@weft/protocol'
+import type { Timer } from '../clock.ts'
+import { WeftError } from '../errors.ts'
+import { Room, type RoomServices } from './Room.ts'
+
+const SWEEP_MS = 5000
+/** Stored bytes that nobody has used for so long leave memory: an open but quiet room keeps its knowledge only. */
+const BYTES_IDLE_MS = 10_000
+
+/** The open documents: at most one room for each, from its first session until a while after its last. */
+export class Rooms {
+  readonly #services: RoomServices
+  readonly #idleMs: number
+  readonly #rooms = new Map<DocumentId, Promise<Room>>()
+  readonly #loaded = new Set<Room>()
+  #timer: Timer | null = null
+
+  constructor(services: RoomServices, idleMs: number) {
+    this.#services = services
+    this.#idleMs = idleMs
+  }
+
+  get count(): number {
+    return this.#rooms.size
+  }
+
+  /**
+   * The room of a document, loaded from the log.
+   * @throws {WeftError} `DOCUMENT_DELETED`, and what `UpdateLog.read` throws: a failed read is never an empty document
+   */
+  open(documentId: DocumentId): Promise<Room> {
+    const open = this.#rooms.get(documentId)
+    if (open !== undefined) return open
+    const loading = this.#load(documentId)
+    this.#rooms.set(documentId, loading)
+    loading.then(
+      room => {
+        this.#loaded.add(room)
+        this.#scheduleSweep()
+      },
+      () => this.#rooms.delete(documentId),
+    )
+    return loading
+  }
+
+  async #load(documentId: DocumentId): Promise<Room> {
+    const stored = await this.#services.log.read(documentId)
+    if (stored.deletedAt !== null) {
+      throw new WeftError('DOCUMENT_DELETED', `${documentId} was deleted`, { documentId })
+    }
+    return new Room(documentId, stored, this.#services)
+  }
+
+  #scheduleSweep(): void {
+    this.#timer ??= this.#services.clock.setTimer(() => {
+      this.#timer = null
+      this.#sweep()
+      if (this.#loaded.size > 0) this.#scheduleSweep()
+    }, SWEEP_MS)
+  }
+
+  #sweep(): void {
+    const now = this.#services.clock.now()
+    for (const room of this.#loaded) {
+      const canUnload = room.sweep(now, this.#idleMs, BYTES_IDLE_MS)
+      if (!canUnload && !(room.isFailed && room.sessionCount === 0)) continue
+      room.unload()
+      this.#loaded.delete(room)
+      this.#rooms.delete(room.documentId)
+    }
+  }
+
+  /** No timers any more. Everything pending must be committed, or given up, before. */
+  stop(): void {
+    if (this.#timer !== null) this.#services.clock.clearTimer(this.#timer)
+    for (const room of this.#loaded) room.unload()
+    this.#loaded.clear()
+    this.#rooms.clear()
+  }
+}

@@ -1,0 +1,236 @@
+import {
+  closeReason,
+  decodeMessage,
+  encodeAck,
+  encodePermissionDenied,
+  encodeSyncStep1,
+  MalformedMessageError,
+  type Message,
+} from '@weft/protocol'
+import { MalformedUpdate, readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
+import { readStateVector } from '../crdt/stateVector.ts'
+import { BadAwarenessError } from './AwarenessTable.ts'
+import { encodeFrame } from './encodeFrame.ts'
+import type { Outlet } from './Outlet.ts'
+import type { Room } from './Room.ts'
+
+/** Larger updates are checked by a worker: 3.6 µs for a small one, 1 ms for 64 KiB. */
+const MAX_INLINE_UPDATE_BYTES = 64 * 1024
+/** An acknowledgement's payload is a number; a few bytes more do no harm. */
+const MAX_ACK_BYTES = 256
+/** Acknowledgements that one session can be owed. */
+const MAX_OWED_ACKS = 10_000
+
+/**
+ * Where a session stands in its document's log.
+ * - `unasked`: it has not asked yet (no sync step 1), and is sent no edits.
+ * - `behind`: it gets what comes after `position`, as fast as it reads, and then `finish`: the answer it waits for.
+ * - `live`: it stands at the head, and is sent every batch that is committed.
+ */
+export type Cursor =
+  | { readonly state: 'unasked' }
+  | { readonly state: 'behind'; position: number; readonly finish: Buffer | null }
+  | { readonly state: 'live' }
+
+interface OwedAck {
+  readonly payload: Uint8Array
+  /** The batch after whose commit it is paid; null while the sync step 2 that decides it hasn't come. */
+  batch: number | null
+}
+
+/** One client's part in one room: what it said, what it is owed, and where it stands in the log. */
+export class Session {
+  readonly room: Room
+  readonly outlet: Outlet
+  cursor: Cursor = { state: 'unasked' }
+  /** The one client id that it introduced in awareness. */
+  clientID: number | null = null
+  hasSentAwareness = false
+  /** The awareness table's tick at which it came. */
+  cameAt = 0
+  /** Awareness was not written to it because it read too slowly: it gets the whole table later. */
+  isAwarenessBehind = false
+  /** Whether an answer to its sync step 1 is being made. */
+  isAnswering = false
+  /** The state vector of a sync step 1 that came while an answer was being made. */
+  nextQuestion: ReadonlyMap<number, number> | null = null
+  #isGreeted = false
+  #isEnded = false
+  /** A sync step 1 of ours waits for its sync step 2. */
+  #awaitsStep2 = false
+  /** The batch that holds the last edit it sent. */
+  #lastBatch = 0
+  readonly #owedAcks: OwedAck[] = []
+
+  constructor(room: Room, outlet: Outlet) {
+    this.room = room
+    this.outlet = outlet
+  }
+
+  /** Whether it still takes part. */
+  get isOpen(): boolean {
+    return !this.#isEnded && this.outlet.isOpen
+  }
+
+  /**
+   * Takes in one frame. What can't be understood ends the connection; it touches nothing else.
+   * @returns a promise where a worker has to look at it: the next frame must wait
+   */
+  receive(frame: Uint8Array): void | Promise<void> {
+    try {
+      const message = decodeMessage(frame)
+      this.#greet()
+      const done = this.#handle(message)
+      return done instanceof Promise ? done.catch(error => this.#refuse(error)) : done
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  #handle(message: Message): void | Promise<void> {
+    switch (message.type) {
+      case 'syncStep1':
+        this.room.answer(this, readStateVector(message.stateVector, this.room.updateLimits))
+        return
+      case 'syncStep2':
+        return this.#receiveUpdate(message.update, true)
+      case 'update':
+        return this.#receiveUpdate(message.update, false)
+      case 'awareness':
+        this.room.receiveAwareness(this, message.payload)
+        return
+      case 'queryAwareness':
+        this.room.sendAwareness(this)
+        return
+      case 'ack':
+        this.#owe(message.payload)
+        return
+      case 'announce':
+      case 'permissionDenied':
+      case 'unknown':
+        // Like the reference server: a newer client may know more than we do.
+        return
+    }
+  }
+
+  // The server doesn't speak first: the first frame tells which dialect the client speaks.
+  #greet(): void {
+    if (this.#isGreeted) return
+    this.#isGreeted = true
+    this.cameAt = this.room.awarenessTick()
+    this.askForAll()
+    this.room.sendAwareness(this)
+  }
+
+  /** Asks for all that the log doesn't have (sync step 1). Always, at the start: offline deletions show in no state vector. */
+  askForAll(): void {
+    this.#awaitsStep2 = true
+    this.outlet.write(encodeFrame(encodeSyncStep1(this.room.stateVector())))
+  }
+
+  #receiveUpdate(update: Uint8Array, isStep2: boolean): void | Promise<void> {
+    if (update.length <= MAX_INLINE_UPDATE_BYTES) {
+      return this.#admit(update, readUpdate(update, this.room.updateLimits), isStep2)
+    }
+    return this.room.checkInWorker(update).then(contents => this.#admit(update, contents, isStep2))
+  }
+
+  #admit(update: Uint8Array, contents: UpdateContents, isStep2: boolean): void | Promise<void> {
+    if (!this.isOpen) return
+    if (this.room.isMissing(contents)) {
+      if (isStep2) return this.#admitClosedPart(update)
+      // Without blame: a person types while the connection is being made after offline work. Messages keep their order,
+      // so the sync step 2 that was asked for contains this update too.
+      if (!this.#awaitsStep2) this.askForAll()
+      return
+    }
+    this.#lastBatch = this.room.admit(this, update, contents)
+    if (isStep2) this.#step2Arrived()
+  }
+
+  // An honest client leaves no gap after its sync step 2; one with pending structs of its own does.
+  async #admitClosedPart(update: Uint8Array): Promise<void> {
+    const { update: closed, missing } = await this.room.closedPart(update)
+    if (!this.isOpen) return
+    const contents = closed === null ? null : readUpdate(closed, this.room.updateLimits)
+    if (closed === null || contents === null || this.room.isMissing(contents)) {
+      this.outlet.close('policy', `the document lacks ${describeMissing(missing)}, which nobody sent`)
+      return
+    }
+    this.#lastBatch = this.room.admit(this, closed, contents)
+    this.room.log.warn(
+      { missing: describeMissing(missing) },
+      'part of a sync step 2 has no predecessor and was not stored',
+    )
+    this.#step2Arrived()
+  }
+
+  #step2Arrived(): void {
+    this.#awaitsStep2 = false
+    for (const ack of this.#owedAcks) ack.batch ??= this.#lastBatch
+    this.payAcks()
+  }
+
+  #owe(payload: Uint8Array): void {
+    if (payload.length > MAX_ACK_BYTES) {
+      throw new MalformedMessageError(`an acknowledgement payload of ${payload.length} bytes is over ${MAX_ACK_BYTES}`)
+    }
+    if (this.#owedAcks.length === MAX_OWED_ACKS) {
+      this.outlet.close('policy', `${MAX_OWED_ACKS} acknowledgements are owed already`)
+      return
+    }
+    this.#owedAcks.push({ payload: new Uint8Array(payload), batch: this.#awaitsStep2 ? null : this.#lastBatch })
+    this.payAcks()
+  }
+
+  /** Returns the acknowledgements that are due: everything sent before them is committed. Called after each commit. */
+  payAcks(): void {
+    const due: Buffer[] = []
+    for (const ack of this.#owedAcks) {
+      if (ack.batch === null || ack.batch > this.room.committedBatch) break
+      due.push(encodeFrame(encodeAck(ack.payload)))
+    }
+    if (due.length > 0) {
+      this.#owedAcks.splice(0, due.length)
+      this.outlet.write(Buffer.concat(due))
+    }
+    if (this.#owedAcks.length > 0) this.room.awaitCommit(this)
+  }
+
+  /** Its connection has room again for what was held back. */
+  drained(): void {
+    if (this.isOpen) this.room.catchUp(this)
+  }
+
+  /** Tells it why, in the form that stock clients log, before a final close. */
+  deny(name: 'deleted' | 'forbidden', text: string): void {
+    this.outlet.write(encodeFrame(encodePermissionDenied(closeReason(name, text))))
+    this.outlet.close(name, text)
+  }
+
+  #refuse(error: unknown): void {
+    if (!this.isOpen) return
+    if (error instanceof MalformedUpdate) this.outlet.close('malformed', error.reason)
+    else if (error instanceof MalformedMessageError || error instanceof BadAwarenessError) {
+      this.outlet.close('malformed', error.message)
+    } else {
+      // A fault of ours (a worker that died, say): the client keeps its edit and comes back with it.
+      this.room.log.error({ err: error }, 'a message could not be handled')
+      this.outlet.close('internal', 'this message could not be handled')
+    }
+  }
+
+  /** Its connection ended. */
+  end(): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.room.leave(this)
+  }
+}
+
+function describeMissing(missing: ReadonlyMap<number, number>): string {
+  return [...missing]
+    .slice(0, 3)
+    .map(([clientID, clock]) => `${clientID}:${clock}`)
+    .join(', ')
+}

@@ -1,0 +1,308 @@
+import type { Duplex } from 'node:stream'
+import {
+  type CloseName,
+  closeCode,
+  closeReason,
+  type DocumentId,
+  encodeAwareness,
+  encodePermissionDenied,
+} from '@weft/protocol'
+import type { Logger } from 'pino'
+import type { WebSocket } from 'ws'
+import type { Clock, Timer } from '../clock.ts'
+import { WeftError } from '../errors.ts'
+import { encodeFrame } from '../room/encodeFrame.ts'
+import type { Outlet } from '../room/Outlet.ts'
+import type { Rooms } from '../room/Rooms.ts'
+import { Session } from '../room/Session.ts'
+import type { Offences } from './Offences.ts'
+import { TokenBucket } from './TokenBucket.ts'
+
+/** An awareness message without states: data, so that a stock client, which counts no pings, doesn't leave after 30 s. */
+const KEEP_ALIVE = encodeFrame(encodeAwareness(Uint8Array.of(0)))
+const ALIVE_TIMEOUT_MS = 2000
+/** An unanswered close handshake is cut off after so long. */
+const CLOSE_TIMEOUT_MS = 5000
+
+export interface ConnectionSettings {
+  readonly messagesPerSecond: number
+  readonly messageBurst: number
+  readonly bytesPerSecond: number
+  readonly byteBurst: number
+  readonly slowReaderSeconds: number
+  readonly maxSessionsPerDocument: number
+}
+
+export interface ConnectionServices {
+  readonly rooms: Rooms
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly offences: Offences
+  readonly settings: ConnectionSettings
+  /** Whether edits wait for the disk beyond the bound: nothing more is read then. */
+  readonly isBacklogged: () => boolean
+}
+
+/** Sweeps (one each 5 s) without a written frame before a keep-alive, and without a pong before the end. */
+const QUIET_SWEEPS = 3
+const PING_SWEEPS = 3
+
+/** One WebSocket: bytes in, bytes out, back pressure. It carries one session. */
+export class Connection implements Outlet {
+  readonly address: string
+  readonly #socket: Duplex
+  readonly #webSocket: WebSocket
+  readonly #documentId: DocumentId
+  readonly #services: ConnectionServices
+  readonly #log: Logger
+  readonly #messages: TokenBucket
+  readonly #bytes: TokenBucket
+  #session: Session | null = null
+  /** Frames that wait: for the room, for a worker that checks the one before. */
+  readonly #inbox: Uint8Array[] = []
+  #isBusy = false
+  #isPaused = false
+  #resumeTimer: Timer | null = null
+  #sharedUnsent = 0
+  #quietSweeps = 0
+  #pingSweeps = 0
+  #unansweredPings = 0
+  #stuckSince: number | null = null
+  #stuckBytes = 0
+  #aliveWaiters: ((isAlive: boolean) => void)[] = []
+
+  constructor(
+    webSocket: WebSocket,
+    socket: Duplex,
+    address: string,
+    documentId: DocumentId,
+    services: ConnectionServices,
+  ) {
+    this.#webSocket = webSocket
+    this.#socket = socket
+    this.address = address
+    this.#documentId = documentId
+    this.#services = services
+    this.#log = services.logger
+    const { clock, settings } = services
+    const now = clock.now()
+    this.#messages = new TokenBucket(settings.messagesPerSecond, settings.messageBurst, now)
+    this.#bytes = new TokenBucket(settings.bytesPerSecond, settings.byteBurst, now)
+    webSocket.binaryType = 'nodebuffer'
+    webSocket.on('error', error => this.#log.debug({ err: error, address }, 'a connection broke'))
+    webSocket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
+    webSocket.on('pong', () => this.#heard())
+    webSocket.on('close', code => this.#closed(code))
+    socket.on('drain', () => this.#session?.drained())
+    this.#log.debug({ address, document: documentId }, 'connection opened')
+  }
+
+  // ── Outlet ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get isOpen(): boolean {
+    return this.#webSocket.readyState === this.#webSocket.OPEN
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength - this.#sharedUnsent
+  }
+
+  // Straight to the socket: the frames are encoded already, once for all who get them, and `ws` holds back none of its
+  // own (no compression), so the order stays.
+  write(frames: Buffer, isShared = false): void {
+    if (!this.isOpen) return
+    this.#quietSweeps = 0
+    if (!isShared) {
+      this.#socket.write(frames)
+      return
+    }
+    this.#sharedUnsent += frames.length
+    this.#socket.write(frames, () => {
+      this.#sharedUnsent -= frames.length
+    })
+  }
+
+  isAlive(): Promise<boolean> {
+    if (!this.isOpen) return Promise.resolve(false)
+    return new Promise(resolve => {
+      const timer = this.#services.clock.setTimer(() => {
+        this.#aliveWaiters = this.#aliveWaiters.filter(waiter => waiter !== answer)
+        resolve(false)
+      }, ALIVE_TIMEOUT_MS)
+      const answer = (isAlive: boolean) => {
+        this.#services.clock.clearTimer(timer)
+        resolve(isAlive)
+      }
+      this.#aliveWaiters.push(answer)
+      this.#webSocket.ping()
+    })
+  }
+
+  close(name: CloseName, text: string): void {
+    if (!this.isOpen) return
+    let closeName = name
+    if (
+      name === 'malformed' &&
+      this.#services.offences.record(this.address, this.#documentId, this.#services.clock.now())
+    ) {
+      closeName = 'repeatedlyMalformed'
+    }
+    const { code } = closeCode[closeName]
+    const reason = closeReason(closeName, text)
+    this.#log.debug({ address: this.address, document: this.#documentId, code, reason }, 'closing a connection')
+    // Stock clients before 3.1 don't know final codes, but log this message.
+    if (code >= 4400 && code < 4500) this.write(encodeFrame(encodePermissionDenied(reason)))
+    this.#inbox.length = 0
+    this.#webSocket.close(code, reason)
+    this.#session?.end()
+    // The other side may never read or answer.
+    this.#resume()
+    this.#services.clock.setTimer(() => this.#webSocket.terminate(), CLOSE_TIMEOUT_MS)
+  }
+
+  // ── In ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #heard(): void {
+    this.#unansweredPings = 0
+    const waiters = this.#aliveWaiters
+    this.#aliveWaiters = []
+    for (const answer of waiters) answer(true)
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    this.#heard()
+    if (!this.isOpen) return
+    if (!isBinary) {
+      this.close('text', 'messages are binary frames')
+      return
+    }
+    const now = this.#services.clock.now()
+    const waitMs = Math.max(this.#messages.take(1, now), this.#bytes.take(data.length, now))
+    this.#inbox.push(data)
+    if (waitMs > 0) this.#pauseFor(waitMs)
+    this.#work()
+  }
+
+  // Frames are handled one after the other. While one is with a worker, or the room is being loaded, the rest waits,
+  // and the socket is not read.
+  #work(): void {
+    while (!this.#isBusy && this.isOpen) {
+      if (this.#services.isBacklogged()) this.#pauseFor(50)
+      const frame = this.#inbox.shift()
+      if (frame === undefined) return
+      const done = this.#session === null ? this.#begin(frame) : this.#session.receive(frame)
+      if (!(done instanceof Promise)) continue
+      this.#isBusy = true
+      this.#pause()
+      const goOn = () => {
+        this.#isBusy = false
+        if (this.#resumeTimer === null) this.#resume()
+        this.#work()
+      }
+      done.then(goOn, error => {
+        this.#log.error({ err: error }, 'a message could not be handled')
+        this.close('internal', 'this message could not be handled')
+        goOn()
+      })
+    }
+  }
+
+  async #begin(frame: Uint8Array): Promise<void> {
+    try {
+      const room = await this.#services.rooms.open(this.#documentId)
+      if (!this.isOpen) return
+      if (room.isFailed) return this.close('internal', 'this document cannot be written to now')
+      if (room.sessionCount >= this.#services.settings.maxSessionsPerDocument) {
+        return this.close('overload', `${room.sessionCount} sessions are in this document: retry after 30 s`)
+      }
+      this.#session = new Session(room, this)
+      room.join(this.#session)
+    } catch (error) {
+      if (error instanceof WeftError && error.code === 'DOCUMENT_DELETED')
+        return this.close('deleted', 'the document was deleted')
+      this.#log.error({ err: error, document: this.#documentId }, 'a document could not be read')
+      return this.close('internal', 'this document cannot be read now')
+    }
+    await this.#session.receive(frame)
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    this.#webSocket.pause()
+  }
+
+  #resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#webSocket.resume()
+  }
+
+  // Above its rate a connection is read more slowly, never closed: TCP tells the other side to wait.
+  #pauseFor(ms: number): void {
+    if (this.#resumeTimer !== null) return
+    this.#pause()
+    this.#resumeTimer = this.#services.clock.setTimer(() => {
+      this.#resumeTimer = null
+      if (this.#services.isBacklogged()) this.#pauseFor(50)
+      else if (!this.#isBusy) this.#resume()
+    }, ms)
+  }
+
+  // ── Life ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Called every 5 s: keeps a quiet connection alive, and ends a dead or stuck one. @param now monotonic ms */
+  sweep(now: number): void {
+    if (!this.isOpen) return
+    if (++this.#quietSweeps >= QUIET_SWEEPS) this.write(KEEP_ALIVE)
+    if (this.#isStuck(now)) {
+      this.close('overload', 'too slow a reader: retry after 5 s')
+      this.#webSocket.terminate()
+      return
+    }
+    if (++this.#pingSweeps < PING_SWEEPS) return
+    this.#pingSweeps = 0
+    // What it answers while we don't read, we don't hear.
+    if (this.#isPaused) return
+    if (this.#unansweredPings >= 2) {
+      this.#webSocket.terminate()
+      return
+    }
+    this.#unansweredPings++
+    this.#webSocket.ping()
+  }
+
+  /** Whether nothing that was written has left for too long. */
+  #isStuck(now: number): boolean {
+    const unsent = systemQueueBytes(this.#socket)
+    if (unsent === 0 || unsent !== this.#stuckBytes) {
+      this.#stuckBytes = unsent
+      this.#stuckSince = unsent === 0 ? null : now
+      return false
+    }
+    return this.#stuckSince !== null && now - this.#stuckSince >= this.#services.settings.slowReaderSeconds * 1000
+  }
+
+  #closed(code: number): void {
+    if (this.#resumeTimer !== null) this.#services.clock.clearTimer(this.#resumeTimer)
+    this.#resumeTimer = null
+    this.#inbox.length = 0
+    for (const answer of this.#aliveWaiters) answer(false)
+    this.#aliveWaiters = []
+    this.#session?.end()
+    this.#log.debug({ address: this.address, document: this.#documentId, code }, 'connection closed')
+  }
+}
+
+/**
+ * Bytes that the operating system has not taken yet. A large write counts as a whole in `writableLength` until all of it
+ * is gone; libuv's own count (which Node's socket timeout uses for the same purpose) falls as it goes.
+ */
+function systemQueueBytes(socket: Duplex): number {
+  const handle: unknown = Reflect.get(socket, '_handle')
+  if (typeof handle === 'object' && handle !== null) {
+    const size: unknown = Reflect.get(handle, 'writeQueueSize')
+    if (typeof size === 'number') return size
+  }
+  return socket.writableLength
+}

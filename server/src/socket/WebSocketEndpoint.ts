@@ -1,0 +1,142 @@
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { BadDocumentIdError, closeCode, closeReason, documentIdFromPath, encodePermissionDenied } from '@weft/protocol'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { Timer } from '../clock.ts'
+import { encodeFrame } from '../room/encodeFrame.ts'
+import { isLoopbackAddress } from './address.ts'
+import { Connection, type ConnectionServices } from './Connection.ts'
+import type { HostCheck } from './HostCheck.ts'
+
+const SWEEP_MS = 5000
+/** Pongs that a flood of pings can make us queue; an option of `ws` 8.23 that its types don't know yet. */
+const PONG_BOUND = { maxPendingAutoPongs: 16 }
+/** Longest request target of an upgrade. */
+const MAX_URL_BYTES = 4096
+
+export interface EndpointSettings {
+  readonly maxMessageBytes: number
+  readonly maxConnections: number
+  readonly maxConnectionsPerAddress: number
+}
+
+/**
+ * Turns upgrade requests into connections. What a retry can't cure (a bad name, say) is refused after the upgrade, by a
+ * close code: browsers see neither status nor headers of a refused upgrade and would retry for ever.
+ */
+export class WebSocketEndpoint {
+  readonly #server: WebSocketServer
+  readonly #services: ConnectionServices
+  readonly #settings: EndpointSettings
+  readonly #hosts: HostCheck
+  readonly #connections = new Set<Connection>()
+  readonly #perAddress = new Map<string, number>()
+  #timer: Timer | null = null
+  #isStopping = false
+
+  constructor(services: ConnectionServices, settings: EndpointSettings, hosts: HostCheck) {
+    this.#services = services
+    this.#settings = settings
+    this.#hosts = hosts
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: settings.maxMessageBytes,
+      maxFragments: 1024,
+      maxBufferedChunks: 4096,
+      ...PONG_BOUND,
+    })
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  /** Handles an `upgrade` event of the HTTP server. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Before anything else: a socket that breaks now must not end the process.
+    socket.on('error', error => this.#services.logger.debug({ err: error }, 'a socket broke'))
+    const address = (socket as Socket).remoteAddress ?? ''
+    const refusal = this.#refusal(request, address)
+    if (refusal !== null) {
+      refuse(socket, ...refusal)
+      return
+    }
+    this.#server.handleUpgrade(request, socket, head, webSocket => this.#accept(webSocket, socket, request, address))
+  }
+
+  #refusal(request: IncomingMessage, address: string): [status: number, text: string, retryAfterS?: number] | null {
+    const url = request.url ?? ''
+    if (!url.startsWith('/')) return [400, 'the request target must be a path']
+    if (url.length > MAX_URL_BYTES) return [414, `the request target is over ${MAX_URL_BYTES} bytes`]
+    const hostRefusal = this.#hosts.refusal(request)
+    if (hostRefusal !== null) return hostRefusal
+    if (this.#isStopping) return [503, 'the server stops', 5]
+    if (this.#connections.size >= this.#settings.maxConnections) return [503, 'too many connections', 30]
+    const ofAddress = this.#perAddress.get(address) ?? 0
+    if (!isLoopbackAddress(address) && ofAddress >= this.#settings.maxConnectionsPerAddress) {
+      return [429, 'too many connections from this address', 30]
+    }
+    return null
+  }
+
+  #accept(webSocket: WebSocket, socket: Duplex, request: IncomingMessage, address: string): void {
+    const path = (request.url ?? '').split('?', 1)[0] ?? ''
+    let documentId: ReturnType<typeof documentIdFromPath>
+    try {
+      documentId = documentIdFromPath(path)
+    } catch (error) {
+      if (!(error instanceof BadDocumentIdError)) throw error
+      webSocket.on('error', () => {})
+      const reason = closeReason('badName', error.message)
+      socket.write(encodeFrame(encodePermissionDenied(reason)))
+      webSocket.close(closeCode.badName.code, reason)
+      this.#services.clock.setTimer(() => webSocket.terminate(), SWEEP_MS)
+      return
+    }
+    const connection = new Connection(webSocket, socket, address, documentId, this.#services)
+    this.#connections.add(connection)
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
+    webSocket.on('close', () => {
+      this.#connections.delete(connection)
+      const left = (this.#perAddress.get(address) ?? 1) - 1
+      if (left > 0) this.#perAddress.set(address, left)
+      else this.#perAddress.delete(address)
+    })
+    this.#scheduleSweep()
+  }
+
+  #scheduleSweep(): void {
+    this.#timer ??= this.#services.clock.setTimer(() => {
+      this.#timer = null
+      const now = this.#services.clock.now()
+      for (const connection of this.#connections) connection.sweep(now)
+      if (this.#connections.size > 0) this.#scheduleSweep()
+    }, SWEEP_MS)
+  }
+
+  /** Takes no new connections. */
+  refuseNew(): void {
+    this.#isStopping = true
+  }
+
+  /** Tells everybody to come back in a moment (1012). */
+  closeAll(): void {
+    if (this.#timer !== null) this.#services.clock.clearTimer(this.#timer)
+    for (const connection of this.#connections) connection.close('restart', 'the server stops or restarts')
+  }
+}
+
+function refuse(socket: Duplex, status: number, text: string, retryAfterS?: number): void {
+  const body = `${text}\n`
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'Connection: close',
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  if (retryAfterS !== undefined) head.push(`Retry-After: ${retryAfterS}`)
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}

@@ -1,0 +1,15 @@
+/** Whether an IP address is this machine itself. */
+export function isLoopbackAddress(address: string): boolean {
+  return /^(?:127\.|::1$|::ffff:127\.)/u.test(address)
+}
+
+/** Whether a host name (without port) can only mean this machine. */
+export function isLoopbackHost(host: string): boolean {
+  return (
+    host === 'localhost' ||
+    host.endsWith('.localhost') ||
+    host === '[::1]' ||
+    host === '::1' ||
+    /^127\.\d+\.\d+\.\d+$/u.test(host)
+  )
+}

@@ -1,0 +1,136 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import type { Logger } from 'pino'
+import { systemClock, type Timer } from './clock.ts'
+import type { Config } from './config.ts'
+import { createApp } from './http/app.ts'
+import { LevelUpdateLog } from './log/LevelUpdateLog.ts'
+import { Committer } from './room/Committer.ts'
+import { Rooms } from './room/Rooms.ts'
+import { HostCheck } from './socket/HostCheck.ts'
+import { Offences } from './socket/Offences.ts'
+import { WebSocketEndpoint } from './socket/WebSocketEndpoint.ts'
+import { Workshop } from './worker/Workshop.ts'
+
+/** How long the store must have been quiet before space is given back to the file system. */
+const RECLAIM_QUIET_MS = 10_000
+/** Sessions get so long to hear of their last commits before the end. */
+const STOP_GRACE_MS = 250
+
+export interface RunningServer {
+  /** Where people open it: `http://127.0.0.1:9091`. */
+  readonly url: string
+  /** No new connections; what is pending is committed; everybody is told to come back; the store is closed. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a server: opens the store, then listens.
+ * @throws {WeftError} what `LevelUpdateLog.open` throws
+ * @throws what `listen` throws (`EADDRINUSE`, `EACCES`)
+ */
+export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
+  const clock = systemClock
+  const log = await LevelUpdateLog.open({ folder: config.data, create: true })
+  const workshop = new Workshop({ threads: config.workers })
+  const committer = new Committer(log, clock, logger)
+  const rooms = new Rooms(
+    { log, committer, workshop, clock, logger, settings: config },
+    config.idleDocumentSeconds * 1000,
+  )
+  const hosts = new HostCheck(config.origins, config.host, logger)
+  const endpoint = new WebSocketEndpoint(
+    {
+      rooms,
+      clock,
+      logger,
+      offences: new Offences(),
+      settings: config,
+      isBacklogged: () => committer.pendingBytes > config.maxPendingBytes,
+    },
+    config,
+    hosts,
+  )
+  const app = createApp({
+    webFolder: fileURLToPath(new URL('../../web/dist', import.meta.url)),
+    logger,
+    hosts,
+    isReady: async () => !committer.isFailing && log.state === 'open' && (await log.isWritable()),
+  })
+  const server = createServer(
+    { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 5000 },
+    app,
+  )
+  guard(server, logger)
+  server.on('upgrade', (request, socket, head) => endpoint.upgrade(request, socket, head))
+
+  try {
+    await listen(server, config)
+  } catch (error) {
+    await workshop.stop()
+    await log.close()
+    throw error
+  }
+
+  let reclaimTimer: Timer
+  const scheduleReclaim = () => {
+    reclaimTimer = clock.setTimer(async () => {
+      try {
+        if (committer.isQuietFor(RECLAIM_QUIET_MS)) await log.reclaim()
+      } catch (error) {
+        logger.warn({ err: error }, 'space could not be given back to the file system')
+      }
+      scheduleReclaim()
+    }, RECLAIM_QUIET_MS)
+  }
+  scheduleReclaim()
+
+  const stop = async () => {
+    clock.clearTimer(reclaimTimer)
+    endpoint.refuseNew()
+    server.close()
+    await committer.flush()
+    endpoint.closeAll()
+    // What came in while the goodbyes went out.
+    await new Promise<void>(resolve => clock.setTimer(resolve, STOP_GRACE_MS))
+    await committer.flush()
+    committer.stop()
+    rooms.stop()
+    await workshop.stop()
+    await log.close()
+    server.closeAllConnections()
+  }
+  return { url: urlOf(server, config), stop }
+}
+
+// A socket that breaks before a request is complete must not end the process, and gets an answer where it can.
+function guard(server: Server, logger: Logger): void {
+  server.maxHeadersCount = 100
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    logger.debug({ err: error }, 'a broken request')
+    if (!socket.writable) return
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  })
+  server.on('connection', (socket: Socket) => {
+    socket.setNoDelay(true)
+    socket.on('error', error => logger.debug({ err: error }, 'a socket broke'))
+  })
+}
+
+function listen(server: Server, { host, port }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port, backlog: 4096 }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function urlOf(server: Server, config: Config): string {
+  const { port } = server.address() as AddressInfo
+  const host = config.host === '0.0.0.0' || config.host === '::' ? 'localhost' : config.host
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
