@@ -4,15 +4,21 @@ import { WeftError } from '../errors.ts'
 import { crc32c, unmaskCrc } from './crc32c.ts'
 
 /**
+ * Tables up to this size are always read whole. A document's row and its name lie at the two ends of a table, so that one broken
+ * block hides both only where a table has hardly more than one.
+ */
+const smallTableBytes = 1 << 20
+
+/**
  * Reads LevelDB's files before LevelDB does, for what LevelDB 1.20 forgives without a word when it opens them:
  *
  * - a broken record inside its log: it drops that and the rest of the 32 KiB block, and goes on behind it;
  * - a manifest that ends early (or whose last length is wrong): it goes back to an older list of files, and then deletes the
  *   files that are not on it;
  * - a log that the manifest names and that is missing; a table that is shorter than the manifest says;
- * - a table whose index, filter or footer is broken: records vanish. Data blocks are checked too as far as `dataBytes`
- *   goes, the smallest tables first: in a small table a whole document, with its name, may lie in one block. In larger ones they lie apart, and our own
- *   records tell (see `LevelUpdateLog` [L2], [L3]).
+ * - a table whose index, filter or footer is broken: records vanish. Data blocks are checked too in all tables up to
+ *   `smallTableBytes`, and in larger ones as far as `dataBytes` goes, the smallest first. In the rest our own records tell (see
+ *   `LevelUpdateLog` [L2], [L3]).
  *
  * A broken record at the very end of the newest log is what a loss of power in the middle of a write leaves behind, a write that
  * was never acknowledged: it is reported, not refused. Every write of ours is synced before the next begins, so that behind such
@@ -22,7 +28,7 @@ import { crc32c, unmaskCrc } from './crc32c.ts'
  * only if a file disappears; those are left to LevelDB, which finds the lock.
  *
  * Formats: LevelDB's doc/log_format.md, doc/table_format.md, db/version_edit.cc.
- * @param dataBytes how much of the tables to read whole.
+ * @param dataBytes how many bytes of tables to read whole.
  * @returns warnings, in words.
  * @throws {WeftError} `STORE_DAMAGED`, `STORAGE_READ_FAILED`
  */
@@ -83,7 +89,7 @@ async function checkFolder(folder: string, dataBytes: number): Promise<string[]>
     budget -= size
     const file = await open(path, 'r')
     try {
-      const fault = await checkTable(file, size, budget >= 0)
+      const fault = await checkTable(file, size, size <= smallTableBytes || budget >= 0)
       if (fault !== null) throw damaged(`${name}: ${fault}`)
     } finally {
       await file.close()
