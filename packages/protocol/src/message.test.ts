@@ -1,0 +1,69 @@
+import { expect, it } from 'vitest'
+import { decodeAwareness, encodeAwarenessEntries, isNullState, NULL_STATE } from './awareness.ts'
+import { decodeMessage, MalformedMessageError } from './decodeMessage.ts'
+import {
+  encodeAck,
+  encodeAnnounce,
+  encodeAwareness,
+  encodePermissionDenied,
+  encodeQueryAwareness,
+  encodeSyncStep1,
+  encodeSyncStep2,
+  encodeUpdate,
+} from './encodeMessage.ts'
+
+const bytes = (hex: string) => Uint8Array.from(hex.split(' ').map(pair => Number.parseInt(pair, 16)))
+
+it('speaks the bytes of the y-websocket dialect', () => {
+  expect(encodeSyncStep1(bytes('00'))).toEqual(bytes('00 00 01 00'))
+  expect(encodeSyncStep2(bytes('00 00'))).toEqual(bytes('00 01 02 00 00'))
+  expect(encodeUpdate(bytes('00 00'))).toEqual(bytes('00 02 02 00 00'))
+  expect(encodeAwareness(bytes('00'))).toEqual(bytes('01 01 00'))
+  expect(encodePermissionDenied('no')).toEqual(bytes('02 00 02 6e 6f'))
+  expect(encodeQueryAwareness()).toEqual(bytes('03'))
+  expect(encodeAck(bytes('05'))).toEqual(bytes('66 01 05'))
+  expect(encodeAnnounce()).toEqual(bytes('6e 00'))
+})
+
+it('reads what it writes', () => {
+  const long = new Uint8Array(70_000).fill(7)
+  expect(decodeMessage(encodeSyncStep1(long))).toEqual({ type: 'syncStep1', stateVector: long })
+  expect(decodeMessage(encodeSyncStep2(long))).toEqual({ type: 'syncStep2', update: long })
+  expect(decodeMessage(encodeUpdate(long))).toEqual({ type: 'update', update: long })
+  expect(decodeMessage(encodeAwareness(long))).toEqual({ type: 'awareness', payload: long })
+  expect(decodeMessage(encodeAck(long))).toEqual({ type: 'ack', payload: long })
+  expect(decodeMessage(encodeAnnounce())).toEqual({ type: 'announce', payload: new Uint8Array() })
+  expect(decodeMessage(encodeQueryAwareness())).toEqual({ type: 'queryAwareness' })
+  expect(decodeMessage(encodePermissionDenied('ü'))).toEqual({ type: 'permissionDenied', reason: 'ü' })
+})
+
+it('knows that it does not know a type', () => {
+  expect(decodeMessage(bytes('2a 01 02 03'))).toEqual({ type: 'unknown', messageType: 42 })
+})
+
+it.each([
+  ['nothing', new Uint8Array()],
+  ['a type that does not end', bytes('80 80')],
+  ['no sync step', bytes('00')],
+  ['an unknown sync step', bytes('00 03 00')],
+  ['a buffer longer than the frame', bytes('00 02 05 00')],
+  ['a buffer of 2^32 bytes', bytes('00 02 80 80 80 80 10 00')],
+  ['bytes left over', bytes('00 02 01 00 00')],
+  ['an auth message of another kind', bytes('02 01 00')],
+])('refuses %s', (_what, frame) => {
+  expect(() => decodeMessage(frame)).toThrow(MalformedMessageError)
+})
+
+it('reads and writes awareness payloads', () => {
+  const entries = [
+    { clientID: 2 ** 32 - 1, clock: 3, json: new TextEncoder().encode('{"a":"ü"}') },
+    { clientID: 1, clock: 0, json: NULL_STATE },
+  ]
+  const payload = encodeAwarenessEntries(entries)
+  expect(decodeAwareness(payload)).toEqual(entries)
+  expect(decodeAwareness(payload).map(entry => isNullState(entry.json))).toEqual([false, true])
+  expect(decodeAwareness(Uint8Array.of(0))).toEqual([])
+  for (let length = 0; length < payload.length; length++) {
+    expect(() => decodeAwareness(payload.subarray(0, length))).toThrow(MalformedMessageError)
+  }
+})
