@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { rounds } from '../../../test/rounds.ts'
-import { arbitraryBlock, arbitraryDocument, seed } from '../test/arbitraryDocument.ts'
+import { arbitraryBlock, arbitraryDocument, longTimeoutMs, seed } from '../test/arbitraryDocument.ts'
 import { EditError } from './EditError.ts'
 import { append, insertAfterHeading, replaceText } from './edit.ts'
 import { readNode } from './findUnknown.ts'
@@ -223,40 +223,44 @@ describe('replaceDocument', () => {
     expect(() => replaceDocument(new Y.XmlFragment(), doc(p('a')))).toThrow()
   })
 
-  it('makes any document of any other, in steps that others can follow and undo', () => {
-    fc.assert(
-      fc.property(
-        arbitraryDocument,
-        arbitraryDocument,
-        fc.infiniteStream(fc.boolean()),
-        arbitraryBlock,
-        (from, to, picks, added) => {
-          const fragment = open()
-          replaceDocument(fragment, from)
-          expectEqual(readNode(fragment), from)
-          const reading = updatesDuring(fragment, () => {
-            expectEqual(yXmlFragmentToProseMirrorRootNode(fragment, schema), from)
-          })
-          expect(reading).toEqual([])
-          const follower = copy(fragment)
-          const origin = {}
-          const undo = new Y.UndoManager(fragment, { trackedOrigins: new Set([origin]) })
-          replaceDocument(fragment, to, origin)
-          expectEqual(readNode(fragment), to)
-          expect(updatesDuring(fragment, () => replaceDocument(fragment, to))).toEqual([])
-          undo.undo()
-          expectEqual(readNode(fragment), from)
-          undo.redo()
-          // What another replica made of a part of the blocks at the same time: both are the same afterwards, and valid.
-          const others = [...from.children.filter(() => picks.next().value), added]
-          replaceDocument(follower, schema.node('doc', null, others))
-          exchange(fragment, follower)
-          readNode(fragment).check()
-        },
-      ),
-      { numRuns: rounds.documentPairs, ...seed },
-    )
-  })
+  it(
+    'makes any document of any other, in steps that others can follow and undo',
+    () => {
+      fc.assert(
+        fc.property(
+          arbitraryDocument,
+          arbitraryDocument,
+          fc.infiniteStream(fc.boolean()),
+          arbitraryBlock,
+          (from, to, picks, added) => {
+            const fragment = open()
+            replaceDocument(fragment, from)
+            expectEqual(readNode(fragment), from)
+            const reading = updatesDuring(fragment, () => {
+              expectEqual(yXmlFragmentToProseMirrorRootNode(fragment, schema), from)
+            })
+            expect(reading).toEqual([])
+            const follower = copy(fragment)
+            const origin = {}
+            const undo = new Y.UndoManager(fragment, { trackedOrigins: new Set([origin]) })
+            replaceDocument(fragment, to, origin)
+            expectEqual(readNode(fragment), to)
+            expect(updatesDuring(fragment, () => replaceDocument(fragment, to))).toEqual([])
+            undo.undo()
+            expectEqual(readNode(fragment), from)
+            undo.redo()
+            // What another replica made of a part of the blocks at the same time: both are the same afterwards, and valid.
+            const others = [...from.children.filter(() => picks.next().value), added]
+            replaceDocument(follower, schema.node('doc', null, others))
+            exchange(fragment, follower)
+            readNode(fragment).check()
+          },
+        ),
+        { numRuns: rounds.documentPairs, ...seed },
+      )
+    },
+    longTimeoutMs,
+  )
 })
 
 describe('repair', () => {

@@ -136,7 +136,7 @@ const escapeText = (text: string, { isLineStart, isBlankStart, isBlankEnd, isInL
         escaped += /[A-Za-z!/?]/.test(next) || next === '' ? '\\<' : '<'
         break
       case '&':
-        escaped += /^&(#|\w|$)/.test(text.slice(index, index + 2)) ? '\\&' : '&'
+        escaped += /^&(?:#[0-9a-z]+|[a-z][0-9a-z]*);/i.test(text.slice(index, index + 40)) ? '\\&' : '&'
         break
       case '\n':
       case '\r':
@@ -243,7 +243,8 @@ const writeRuns = (runs: readonly Run[], separators: ReadonlySet<number>, lineEn
     if (has(run.marks, 'code')) written += codeSpan(run.text)
     else {
       written += escapeText(run.text, {
-        isLineStart: isLineStart && opened.length === 0,
+        // Headings and cells (with `<br>` as line end) hold no blocks: only what begins a line of a paragraph could be one.
+        isLineStart: isLineStart && opened.length === 0 && lineEnd !== '<br>',
         isBlankStart: isLineStart || opened.some(({ type }) => delimiters[type.name]),
         isBlankEnd: isLast || next?.text === null || closing.some(({ type }) => delimiters[type.name]),
         isInLink: has(active, 'link'),
@@ -283,7 +284,7 @@ const writeInline = (content: Fragment, lineEnd: string): string => {
 }
 
 const image = ({ attrs }: Node): string => {
-  const place = { isLineStart: true, isBlankStart: true, isBlankEnd: true, isInLink: true, isBeforeLink: false }
+  const place = { isLineStart: false, isBlankStart: true, isBlankEnd: true, isInLink: true, isBeforeLink: false }
   const alt = escapeText(String(attrs.alt ?? ''), place)
   return `![${alt}]${linkTarget(isSafeImage(attrs.src) ? attrs.src : '', attrs.title)}`
 }
@@ -398,7 +399,9 @@ const listLines = (list: Node, isAlternate: boolean): string[] => {
 const blockLines = (node: Node, isAlternate: boolean): string[] => {
   switch (node.type.name) {
     case 'heading':
-      return [`${'#'.repeat(node.attrs.level)} ${writeInline(node.content, '<br>').replace(/#$/, '\\#')}`.trimEnd()]
+      return [
+        `${'#'.repeat(node.attrs.level)} ${writeInline(node.content, '<br>').replace(/(^|\s)(?=#+$)/, '$1\\')}`.trimEnd(),
+      ]
     case 'codeBlock':
       return code(node)
     case 'horizontalRule':

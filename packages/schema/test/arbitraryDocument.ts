@@ -230,3 +230,6 @@ export const arbitraryBlock: fc.Arbitrary<Node> = block
 
 /** `WEFT_TEST_SEED` repeats a run; fast-check prints the seed of a failed one. */
 export const seed = process.env.WEFT_TEST_SEED ? { seed: Number(process.env.WEFT_TEST_SEED) } : {}
+
+/** For the long counts of `rounds`: up to some minutes on two busy cores. */
+export const longTimeoutMs = 900_000
