@@ -7,7 +7,13 @@ build()
 const start = (program, args) => spawn(program, args, { cwd: root, stdio: 'inherit' })
 const children = [
   start(bin('tsc'), ['-b', '--watch', '--preserveWatchOutput', 'server', 'packages/client']),
-  start(process.execPath, ['--watch-path=server/dist', '--watch-path=packages/protocol/dist', '--watch-preserve-output', 'server/dist/main.js', ...process.argv.slice(2)]),
+  start(process.execPath, [
+    '--watch-path=server/dist',
+    '--watch-path=packages/protocol/dist',
+    '--watch-preserve-output',
+    'server/dist/main.js',
+    ...process.argv.slice(2),
+  ]),
   start('npm', ['run', 'dev', '--silent', '-w', 'web']),
 ]
 const stop = () => {

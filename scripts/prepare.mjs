@@ -28,7 +28,11 @@ export function run(program, args, options = {}) {
 /** Runs a program and shows what it printed only where it fails. */
 function runQuietly(what, program, args) {
   process.stderr.write(`${what} …\n`)
-  const { status, error, stdout, stderr } = spawnSync(program, args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 26 })
+  const { status, error, stdout, stderr } = spawnSync(program, args, {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  })
   if (!error && status === 0) return
   process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`)
   fail(`${what}: ${error ? error.message : `${program} ended with code ${status}`}`)
