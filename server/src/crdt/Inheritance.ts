@@ -7,34 +7,51 @@ export const KEYED = -2
 /** No operation at all: a gap. */
 const NONE = -3
 
-/** Numbers per entry of `UpdateContents.inherited`. */
-export const INHERITED_WIDTH = 6
+/** Numbers per operation run in `Placement.inherited`, per struct in `wide`, per place in `cuts`. */
+export const INHERITED_WIDTH = 5
+export const WIDE_WIDTH = 6
+export const CUT_WIDTH = 2
+
+/** Where the operations of an update stand, as far as the update tells. Flat lists of numbers: entry after entry. */
+export interface Placement {
+  /** `Map<clientID, ranges>`: operations under a key. */
+  readonly keyed: ReadonlyMap<number, Ranges>
+  /** Client id, start, end; client id and clock of an operation outside of the update: they stand where that one does. */
+  readonly inherited: readonly number[]
+  /**
+   * Structs of several characters or values, not deleted, that do or may stand under a key: client id, start, end; client
+   * id (-1: surely under a key) and clock of the operation outside where they stand; 1 if the update cuts it in two, else 0.
+   */
+  readonly wide: readonly number[]
+  /** Client id, clock: where the update needs a struct outside of it to end before `clock`. */
+  readonly cuts: readonly number[]
+}
 
 const NO_RANGES: ReadonlyMap<number, Ranges> = new Map()
 const NO_NUMBERS: readonly number[] = []
 
 /**
- * Which operations of an update stand under a key, gathered while its structs pass by.
+ * Finds out which operations of an update stand under a key, and what is cut in two there, while its structs pass by.
  *
- * Only an operation without origins says it; all others stand where their origin (or else right origin) stands, which
- * may be outside of the update. So each operation has a *source*: `KEYED`, `UNKEYED`, or the number of an operation
- * outside. Runs of operations with the same source are kept as one.
+ * Why it must be known: Yjs keeps the entries of one key as a chain in which all but the last are deleted, and it throws
+ * while collecting garbage, and from then on, where they aren't. That happens when an entry of several characters or
+ * values is cut in two, by an origin in it or by a deletion of a part. Yjs makes entries of one value, yrs before 0.20
+ * makes attributes of several characters; neither cuts one. So cutting is refused, and nothing else.
  *
- * Why it must be known: Yjs keeps the entries of one key as a chain, in which all but the last are deleted, and throws
- * when it collects a chain in which they aren't. A *wide* entry (several characters or values, not deleted) makes such a
- * chain when it is split in two. Yjs itself makes wide entries only out of deleted ones.
+ * Only an operation without origins says that it stands under a key. All others stand where their origin (or else right
+ * origin) stands, which may be outside of the update. So each operation has a *source*: `KEYED`, `UNKEYED`, or the number
+ * of an operation outside. Runs of operations with the same source are kept as one.
  */
 export class Inheritance {
   #keyed: Map<number, number[]> | null = null
-  /** Client id, start, end, client id and clock of the operation outside, whether something wide is in it (0 or 1). */
   #inherited: number[] | null = null
-  /** Wide operations whose source isn't `UNKEYED`: client id, start, end, index in `inherited` or -1 if keyed. */
-  #wide: number[] | null = null
-  #outsideClients: number[] | null = null
-  #outsideClocks: number[] | null = null
-  /** Runs of this block that came before the present one, and their sources. */
-  #runStarts: number[] = []
-  #runSources: number[] = []
+  #cuts: number[] | null = null
+  /** `Map<clientID, entries>`: start, end, source, whether it is cut (0 or 1), rising. */
+  #wide: Map<number, number[]> | null = null
+  /** The operations outside that are sources: client id, clock. */
+  #outside: number[] | null = null
+  /** Runs of this block that came before the present one: start, source. */
+  readonly #runs: number[] = []
   #clientID = 0
   #blockStart = 0
   #runStart = 0
@@ -44,113 +61,144 @@ export class Inheritance {
   beginBlock(clientID: number): void {
     this.#clientID = clientID
     this.#source = NONE
-    this.#runStarts.length = 0
-    this.#runSources.length = 0
-  }
-
-  sourceOf(isKeyed: boolean): number {
-    return isKeyed ? KEYED : UNKEYED
+    this.#runs.length = 0
   }
 
   /** The source of an operation that inherits from this one, which the update doesn't bring. */
   sourceOutside(clientID: number, clock: number): number {
-    this.#outsideClients ??= []
-    this.#outsideClocks ??= []
-    const last = this.#outsideClients.length - 1
-    if (this.#outsideClients[last] === clientID && this.#outsideClocks[last] === clock) return last
-    this.#outsideClients.push(clientID)
-    this.#outsideClocks.push(clock)
-    return last + 1
+    this.#outside ??= []
+    const last = this.#outside.length - 2
+    if (last < 0 || this.#outside[last] !== clientID || this.#outside[last + 1] !== clock) {
+      this.#outside.push(clientID, clock)
+    }
+    return this.#outside.length / 2 - 1
+  }
+
+  /** Whether the present block has this operation already. */
+  #isBefore(clientID: number, clock: number): boolean {
+    return clientID === this.#clientID && this.#source !== NONE && clock >= this.#blockStart && clock < this.#end
   }
 
   /** The source of an operation of this block that inherits from this one, which stands before it or outside. */
   sourceBefore(clientID: number, clock: number): number {
-    if (clientID !== this.#clientID || this.#source === NONE || clock < this.#blockStart || clock >= this.#end) {
-      return this.sourceOutside(clientID, clock)
-    }
+    if (!this.#isBefore(clientID, clock)) return this.sourceOutside(clientID, clock)
     if (clock >= this.#runStart) return this.#source
+    const runs = this.#runs
     let low = 0
-    let high = this.#runStarts.length - 1
+    let high = runs.length / 2 - 1
     while (low < high) {
       const middle = (low + high + 1) >> 1
-      if ((this.#runStarts[middle] as number) <= clock) low = middle
+      if ((runs[middle * 2] as number) <= clock) low = middle
       else high = middle - 1
     }
-    const source = this.#runSources[low] as number
+    const source = runs[low * 2 + 1] as number
     return source === NONE ? this.sourceOutside(clientID, clock) : source
+  }
+
+  /** Something refers to a struct of this client so that it must end before `clock`: it stands before it or outside. */
+  cutBefore(clientID: number, clock: number): void {
+    if (this.#isBefore(clientID, clock)) this.cutInside(clientID, clock)
+    else this.cutOutside(clientID, clock)
+  }
+
+  cutOutside(clientID: number, clock: number): void {
+    this.#cuts ??= []
+    this.#cuts.push(clientID, clock)
+  }
+
+  cutInside(clientID: number, clock: number): void {
+    const wide = this.#wide?.get(clientID)
+    if (wide === undefined) return
+    let low = 0
+    let high = wide.length / 4 - 1
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if ((wide[middle * 4] as number) < clock) low = middle
+      else high = middle - 1
+    }
+    if ((wide[low * 4] as number) < clock && clock < (wide[low * 4 + 1] as number)) wide[low * 4 + 3] = 1
   }
 
   /** The next struct of the block, garbage-collected ones as unkeyed; skips are left out. */
   add(start: number, end: number, source: number, isWide: boolean): void {
-    if (this.#source === NONE) this.#beginRun(start, source)
-    else if (start !== this.#end) {
+    if (this.#source === NONE) {
+      this.#blockStart = start
+      this.#runStart = start
+      this.#source = source
+    } else if (start !== this.#end || source !== this.#source) {
       this.#endRun()
-      this.#runStarts.push(this.#end)
-      this.#runSources.push(NONE)
-      this.#beginRun(start, source)
-    } else if (source !== this.#source) {
-      this.#endRun()
-      this.#beginRun(start, source)
+      if (start !== this.#end) this.#runs.push(this.#end, NONE)
+      this.#runStart = start
+      this.#source = source
     }
     this.#end = end
     if (isWide && source !== UNKEYED) this.#addWide(start, end, source)
+  }
+
+  #addWide(start: number, end: number, source: number): void {
+    this.#wide ??= new Map()
+    const wide = this.#wide.get(this.#clientID)
+    if (wide === undefined) this.#wide.set(this.#clientID, [start, end, source, 0])
+    else wide.push(start, end, source, 0)
   }
 
   endBlock(): void {
     if (this.#source !== NONE) this.#endRun()
   }
 
-  #beginRun(start: number, source: number): void {
-    if (this.#source === NONE) this.#blockStart = start
-    this.#runStart = start
-    this.#source = source
-  }
-
   #endRun(): void {
     const source = this.#source
-    this.#runStarts.push(this.#runStart)
-    this.#runSources.push(source)
+    this.#runs.push(this.#runStart, source)
     if (source === KEYED) {
       this.#keyed ??= new Map()
       const ranges = this.#keyed.get(this.#clientID)
       if (ranges === undefined) this.#keyed.set(this.#clientID, [this.#runStart, this.#end])
       else appendRange(ranges, this.#runStart, this.#end)
     } else if (source >= 0) {
-      const clientID = this.#outsideClients?.[source] ?? 0
-      const clock = this.#outsideClocks?.[source] ?? 0
       this.#inherited ??= []
-      this.#inherited.push(this.#clientID, this.#runStart, this.#end, clientID, clock, 0)
+      this.#inherited.push(
+        this.#clientID,
+        this.#runStart,
+        this.#end,
+        this.#outsideClient(source),
+        this.#outsideClock(source),
+      )
     }
   }
 
-  /** The run that it is in isn't ended yet: it will be the next entry of `inherited`. */
-  #addWide(start: number, end: number, source: number): void {
-    this.#wide ??= []
-    this.#wide.push(this.#clientID, start, end, source === KEYED ? -1 : (this.#inherited?.length ?? 0))
+  #outsideClient(source: number): number {
+    return this.#outside?.[source * 2] ?? -1
   }
 
-  get keyed(): ReadonlyMap<number, Ranges> {
-    return this.#keyed ?? NO_RANGES
+  #outsideClock(source: number): number {
+    return this.#outside?.[source * 2 + 1] ?? 0
   }
 
-  get inherited(): readonly number[] {
-    return this.#inherited ?? NO_NUMBERS
-  }
-
-  /**
-   * To be called when the delete set is known: wide entries that it deletes are harmless.
-   * Marks the entries of `inherited` that have a wide operation in them.
-   * @returns whether something wide stands under a key
-   */
-  checkWide(deletes: ReadonlyMap<number, Ranges>): boolean {
-    if (this.#wide === null) return false
-    for (let index = 0; index < this.#wide.length; index += 4) {
-      const [clientID, start, end, entry] = this.#wide.slice(index, index + 4) as [number, number, number, number]
-      const ranges = deletes.get(clientID)
-      if (ranges !== undefined && coversRanges(ranges, [start, end])) continue
-      if (entry < 0) return true
-      if (this.#inherited !== null) this.#inherited[entry + INHERITED_WIDTH - 1] = 1
+  /** When all blocks have passed by. @param deletes the update's delete set */
+  finish(deletes: ReadonlyMap<number, Ranges>): Placement {
+    return {
+      keyed: this.#keyed ?? NO_RANGES,
+      inherited: this.#inherited ?? NO_NUMBERS,
+      wide: this.#wide === null ? NO_NUMBERS : this.#finishWide(this.#wide, deletes),
+      cuts: this.#cuts ?? NO_NUMBERS,
     }
-    return false
+  }
+
+  #finishWide(wide: ReadonlyMap<number, readonly number[]>, deletes: ReadonlyMap<number, Ranges>): number[] {
+    const finished: number[] = []
+    for (const [clientID, entries] of wide) {
+      const deleted = deletes.get(clientID) ?? []
+      for (const clock of deleted) this.cutInside(clientID, clock)
+      for (let index = 0; index < entries.length; index += 4) {
+        const start = entries[index] as number
+        const end = entries[index + 1] as number
+        const source = entries[index + 2] as number
+        // Deleted as a whole, it may be cut: all parts are deleted. Yjs joins deleted entries, and others refer into them.
+        if (coversRanges(deleted, [start, end])) continue
+        const isCut = entries[index + 3] as number
+        finished.push(clientID, start, end, this.#outsideClient(source), this.#outsideClock(source), isCut)
+      }
+    }
+    return finished
   }
 }

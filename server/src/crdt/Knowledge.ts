@@ -1,12 +1,14 @@
 import * as encoding from 'lib0/encoding'
 import { ByteReader } from './ByteReader.ts'
-import { INHERITED_WIDTH } from './Inheritance.ts'
-import { addRanges, coversRanges, type Ranges } from './ranges.ts'
+import { CUT_WIDTH, INHERITED_WIDTH, type Placement, WIDE_WIDTH } from './Inheritance.ts'
+import { addRanges, coversRanges, cutOff, type Ranges } from './ranges.ts'
 import type { UpdateContents } from './readUpdate.ts'
 import { encodeStateVector } from './stateVector.ts'
 
 /** First byte of the stored form. */
 const FORMAT = 1
+
+const CUTS_ENTRY = 'it cuts an entry of a map, or an attribute, in two'
 
 /**
  * What the log of one document contains: its state vector and its delete set. Never a `Y.Doc`.
@@ -21,6 +23,8 @@ export class Knowledge {
   readonly #deletes = new Map<number, number[]>()
   /** Operations that stand under a key: see `Inheritance`. */
   readonly #keyed = new Map<number, number[]>()
+  /** Structs of several operations under a key that weren't deleted when they came: start, end, …, rising, not merged. */
+  readonly #wide = new Map<number, number[]>()
   /** Encoded forms, until something changes. */
   #encodedStateVector: Uint8Array | null = null
   #encodedDeleteSet: Uint8Array | null = null
@@ -63,7 +67,7 @@ export class Knowledge {
   /** Whether adding this would change anything: operations beyond the state vector, or deletions that aren't known. */
   brings(contents: UpdateContents): boolean {
     for (const [clientID, range] of contents.structs) {
-      if (range.end > (this.#clocks.get(clientID) ?? 0)) return true
+      if (range.end > this.#clockOf(clientID)) return true
     }
     for (const [clientID, ranges] of contents.deletes) {
       if (!coversRanges(this.#deletes.get(clientID) ?? [], ranges)) return true
@@ -78,7 +82,7 @@ export class Knowledge {
   missing(contents: UpdateContents): Map<number, number> | null {
     let missing: Map<number, number> | null = null
     for (const [clientID, clock] of contents.requires) {
-      if ((this.#clocks.get(clientID) ?? 0) >= clock) continue
+      if (this.#clockOf(clientID) >= clock) continue
       missing ??= new Map()
       missing.set(clientID, clock)
     }
@@ -90,39 +94,83 @@ export class Knowledge {
    */
   overlaps(contents: UpdateContents): boolean {
     for (const [clientID, range] of contents.structs) {
-      if (range.start < (this.#clocks.get(clientID) ?? 0)) return true
+      if (range.start < this.#clockOf(clientID)) return true
     }
     return false
   }
 
   /**
-   * Why an update can't be added though nothing is missing: it puts several characters or values under a key of which
-   * the update alone doesn't tell that it is one.
-   * @returns the reason; null for every update that Yjs makes
+   * Why an update can't be added though nothing is missing: it cuts an entry of a map in two (see `Inheritance`).
+   * @returns the reason; null for every update that an honest client makes
    */
   objection(contents: UpdateContents): string | null {
-    const { inherited } = contents
-    for (let index = 0; index < inherited.length; index += INHERITED_WIDTH) {
-      if (inherited[index + 5] !== 1) continue
-      if (this.#isKeyed(inherited[index + 3] as number, inherited[index + 4] as number)) {
-        return 'several characters or values stand under one key'
-      }
+    const { wide, cuts } = contents.placement
+    for (let index = 0; index < wide.length; index += WIDE_WIDTH) {
+      const isCut = wide[index + 5] === 1
+      if (isCut && this.#isUnderKey(wide, index + 3)) return CUTS_ENTRY
+    }
+    if (this.#wide.size === 0) return null
+    for (let index = 0; index < cuts.length; index += CUT_WIDTH) {
+      if (this.#cutsWide(cuts[index] as number, cuts[index + 1] as number)) return CUTS_ENTRY
+    }
+    for (const [clientID, ranges] of contents.deletes) {
+      if (ranges.some(clock => this.#cutsWide(clientID, clock, ranges))) return CUTS_ENTRY
     }
     return null
   }
 
-  #isKeyed(clientID: number, clock: number): boolean {
+  /** @param at where a client id (-1: under a key for sure) and a clock stand in the list */
+  #isUnderKey(list: readonly number[], at: number): boolean {
+    const clientID = list[at] as number
+    const clock = list[at + 1] as number
+    if (clientID < 0) return true
     const ranges = this.#keyed.get(clientID)
     return ranges !== undefined && coversRanges(ranges, [clock, clock + 1])
   }
 
-  #addKeyed(contents: UpdateContents): void {
-    for (const [clientID, ranges] of contents.keyed) addTo(this.#keyed, clientID, ranges)
-    const { inherited } = contents
-    for (let index = 0; index < inherited.length; index += INHERITED_WIDTH) {
-      if (!this.#isKeyed(inherited[index + 3] as number, inherited[index + 4] as number)) continue
-      addTo(this.#keyed, inherited[index] as number, inherited.slice(index + 1, index + 3))
+  /** @param deleted ranges that are deleted too, if this is added */
+  #cutsWide(clientID: number, clock: number, deleted: Ranges = []): boolean {
+    const wide = this.#wide.get(clientID)
+    if (wide === undefined) return false
+    let low = 0
+    let high = wide.length / 2 - 1
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if ((wide[middle * 2] as number) < clock) low = middle
+      else high = middle - 1
     }
+    const start = wide[low * 2] as number
+    const end = wide[low * 2 + 1] as number
+    if (clock <= start || clock >= end) return false
+    // Deleted as a whole, it may be cut.
+    return !coversRanges(this.#deletes.get(clientID) ?? [], [start, end]) && !coversRanges(deleted, [start, end])
+  }
+
+  /** Before the clocks rise: what is known already stands where it stood when it came first. */
+  #addPlacement({ keyed, inherited, wide }: Placement): void {
+    for (const [clientID, ranges] of keyed) this.#addKeyed(clientID, ranges)
+    for (let index = 0; index < inherited.length; index += INHERITED_WIDTH) {
+      if (!this.#isUnderKey(inherited, index + 3)) continue
+      this.#addKeyed(inherited[index] as number, inherited.slice(index + 1, index + 3))
+    }
+    for (let index = 0; index < wide.length; index += WIDE_WIDTH) {
+      const clientID = wide[index] as number
+      const range = wide.slice(index + 1, index + 3)
+      if ((range[0] as number) < this.#clockOf(clientID) || !this.#isUnderKey(wide, index + 3)) continue
+      const known = this.#wide.get(clientID)
+      if (known === undefined) this.#wide.set(clientID, range)
+      else known.push(...range)
+    }
+  }
+
+  #addKeyed(clientID: number, ranges: Ranges): void {
+    const clock = this.#clockOf(clientID)
+    const isNew = (ranges[0] as number) >= clock
+    addTo(this.#keyed, clientID, isNew ? ranges : cutOff(ranges, clock))
+  }
+
+  #clockOf(clientID: number): number {
+    return this.#clocks.get(clientID) ?? 0
   }
 
   /**
@@ -132,9 +180,9 @@ export class Knowledge {
   add(contents: UpdateContents): void {
     const missing = this.missing(contents)
     if (missing !== null) throw new RangeError(`an update that lacks operations of ${missing.size} clients was added`)
-    this.#addKeyed(contents)
+    this.#addPlacement(contents.placement)
     for (const [clientID, range] of contents.structs) {
-      if (range.end <= (this.#clocks.get(clientID) ?? 0)) continue
+      if (range.end <= this.#clockOf(clientID)) continue
       this.#clocks.set(clientID, range.end)
       this.#encodedStateVector = null
     }
@@ -144,7 +192,6 @@ export class Knowledge {
   /** Adds deletions (`Map<clientID, ranges>`, sorted and merged) of operations that are known. */
   addDeletes(deletes: ReadonlyMap<number, Ranges>): void {
     for (const [clientID, ranges] of deletes) {
-      if (ranges.length === 0) continue
       addTo(this.#deletes, clientID, ranges)
       this.#encodedDeleteSet = null
     }
@@ -183,7 +230,7 @@ export class Knowledge {
    * The form in which it is stored beside the snapshot.
    * ```
    * knowledge = 1 varUint(n) (varUint(clientID) varUint(clock))*n
-   *             ranges(deleted) ranges(under a key)
+   *             ranges(deleted) ranges(under a key) ranges(wide under a key, each for itself)
    * ranges = varUint(n) (varUint(clientID) varUint(count) (varUint(gap) varUint(length))*count)*n
    * ```
    * `gap` is the distance from the end of the range before; client ids fall.
@@ -194,6 +241,7 @@ export class Knowledge {
     encoding.writeUint8Array(encoder, this.encodeStateVector())
     writeRanges(encoder, this.#deletes)
     writeRanges(encoder, this.#keyed)
+    writeRanges(encoder, this.#wide)
     return encoding.toUint8Array(encoder)
   }
 
@@ -213,8 +261,9 @@ export class Knowledge {
       previousClient = clientID
       knowledge.#clocks.set(clientID, reader.readLength(0))
     }
-    readRanges(reader, knowledge.#clocks, knowledge.#deletes)
-    readRanges(reader, knowledge.#clocks, knowledge.#keyed)
+    readRanges(reader, knowledge.#clocks, knowledge.#deletes, false)
+    readRanges(reader, knowledge.#clocks, knowledge.#keyed, false)
+    readRanges(reader, knowledge.#clocks, knowledge.#wide, true)
     if (reader.bytesLeft > 0) throw reader.malformed(`${reader.bytesLeft} bytes follow the end of knowledge`)
     return knowledge
   }
@@ -225,6 +274,7 @@ export class Knowledge {
     for (const [clientID, clock] of this.#clocks) copy.#clocks.set(clientID, clock)
     for (const [clientID, ranges] of this.#deletes) copy.#deletes.set(clientID, ranges.slice())
     for (const [clientID, ranges] of this.#keyed) copy.#keyed.set(clientID, ranges.slice())
+    for (const [clientID, ranges] of this.#wide) copy.#wide.set(clientID, ranges.slice())
     copy.#encodedStateVector = this.#encodedStateVector
     copy.#encodedDeleteSet = this.#encodedDeleteSet
     return copy
@@ -232,6 +282,7 @@ export class Knowledge {
 }
 
 function addTo(map: Map<number, number[]>, clientID: number, ranges: Ranges): void {
+  if (ranges.length === 0) return
   const known = map.get(clientID)
   map.set(clientID, known === undefined ? [...ranges] : addRanges(known, ranges))
 }
@@ -254,7 +305,12 @@ function writeRanges(encoder: encoding.Encoder, map: ReadonlyMap<number, Ranges>
   }
 }
 
-function readRanges(reader: ByteReader, clocks: ReadonlyMap<number, number>, into: Map<number, number[]>): void {
+function readRanges(
+  reader: ByteReader,
+  clocks: ReadonlyMap<number, number>,
+  into: Map<number, number[]>,
+  mayTouch: boolean,
+): void {
   let previousClient = Number.POSITIVE_INFINITY
   for (let left = reader.readCount(4); left > 0; left--) {
     const clientID = reader.readClientID()
@@ -266,7 +322,7 @@ function readRanges(reader: ByteReader, clocks: ReadonlyMap<number, number>, int
     let end = 0
     for (let index = 0; index < count; index++) {
       const gap = reader.readClock()
-      if (gap < 1 && index > 0) throw reader.malformed('touching ranges in knowledge')
+      if (gap < 1 && index > 0 && !mayTouch) throw reader.malformed('touching ranges in knowledge')
       const start = end + gap
       end = start + reader.readLength(start)
       ranges.push(start, end)

@@ -1,4 +1,4 @@
-import { type Inheritance, UNKEYED } from './Inheritance.ts'
+import { type Inheritance, KEYED, UNKEYED } from './Inheritance.ts'
 import { MalformedUpdate } from './MalformedUpdate.ts'
 import type { ClockRange } from './ranges.ts'
 
@@ -161,7 +161,7 @@ class ReferenceCheck {
     } else {
       const parent = this.#rowOf(row * 3 + PARENT)
       this.#depths[row] = parent < 0 ? 0 : (this.#depths[parent] as number) + 1
-      this.#sources[row] = this.#inheritance.sourceOf((flag & IS_KEYED) !== 0)
+      this.#sources[row] = (flag & IS_KEYED) !== 0 ? KEYED : UNKEYED
     }
     const levels = (this.#depths[row] as number) + ((flag & IS_TYPE) !== 0 ? 1 : 0)
     if (levels > this.#maxNesting) throw new MalformedUpdate(`its types are nested more than ${this.#maxNesting} deep`)
@@ -194,5 +194,19 @@ class ReferenceCheck {
       }
       this.#inheritance.endBlock()
     }
+    for (let row = 0; row < this.#endRow(this.#blockCount - 1); row++) {
+      this.#cut(row * 3 + ORIGIN, 1)
+      this.#cut(row * 3 + RIGHT_ORIGIN, 0)
+    }
+  }
+
+  /** An origin must be the end of a struct, a right origin the beginning of one. */
+  #cut(cell: number, offset: 0 | 1): void {
+    const { referredClients, referredClocks } = this.#references
+    const clientID = referredClients[cell] as number
+    if (clientID < 0) return
+    const clock = (referredClocks[cell] as number) + offset
+    if (this.#rowOf(cell) >= 0) this.#inheritance.cutInside(clientID, clock)
+    else this.#inheritance.cutOutside(clientID, clock)
   }
 }

@@ -118,3 +118,13 @@ export function addRanges(target: number[], added: Ranges): number[] {
   for (let index = 0; index < added.length; index += 2) insertRange(target, startAt(added, index), endAt(added, index))
   return target
 }
+
+/** The parts of ranges that lie at or after `clock`. */
+export function cutOff(ranges: Ranges, clock: number): number[] {
+  const rest: number[] = []
+  for (let index = 0; index < ranges.length; index += 2) {
+    const end = endAt(ranges, index)
+    if (end > clock) rest.push(Math.max(clock, startAt(ranges, index)), end)
+  }
+  return rest
+}

@@ -1,13 +1,12 @@
 import { ByteReader } from './ByteReader.ts'
 import { checkReferences, IS_KEYED, IS_TYPE, IS_WIDE, type ReferenceRole, References } from './checkReferences.ts'
-import { Inheritance, KEYED, UNKEYED } from './Inheritance.ts'
-import { MalformedUpdate } from './MalformedUpdate.ts'
+import { Inheritance, KEYED, type Placement, UNKEYED } from './Inheritance.ts'
 import { appendRange, type ClockRange, normaliseRanges, type Ranges } from './ranges.ts'
 import { skipAny } from './skipAny.ts'
 import { skipJson } from './skipJson.ts'
 import type { UpdateLimits } from './UpdateLimits.ts'
 
-export { MalformedUpdate }
+export { MalformedUpdate } from './MalformedUpdate.ts'
 
 /**
  * What an update contains, as far as a log needs to know. Plain values, for the way from a worker.
@@ -24,16 +23,8 @@ export interface UpdateContents {
    * ranges beyond what it brings. Clocks of 0 are left out.
    */
   readonly requires: ReadonlyMap<number, number>
-  /**
-   * `Map<clientID, ranges>`: operations that stand under a key (map entries, attributes), as far as the update itself
-   * tells: see `Inheritance`.
-   */
-  readonly keyed: ReadonlyMap<number, Ranges>
-  /**
-   * Operations that stand where one stands that the update doesn't bring, six numbers each: client id, start, end; client
-   * id and clock of that one; 1 if among them is something that mustn't stand under a key, else 0.
-   */
-  readonly inherited: readonly number[]
+  /** Which operations stand under a key, and what is cut in two there: see `Inheritance`. */
+  readonly placement: Placement
   /** Structs read, skips included. */
   readonly structCount: number
   /** Root types that it names, each once. */
@@ -121,15 +112,11 @@ class UpdateReader {
     if (reader.bytesLeft > 0) throw reader.malformed(`${reader.bytesLeft} bytes follow its end`)
     const isIntertwined = this.#requireReferences()
     if ((blockCount > 1 && isIntertwined) || this.#typeCount > this.#limits.maxNesting) this.#checkReferences()
-    if (this.#inheritance.checkWide(this.#deletes ?? NO_ENTRIES)) {
-      throw new MalformedUpdate('several characters or values stand under one key')
-    }
     return {
       structs: this.#structs ?? NO_ENTRIES,
       deletes: this.#deletes ?? NO_ENTRIES,
       requires: this.#requires ?? NO_ENTRIES,
-      keyed: this.#inheritance.keyed,
-      inherited: this.#inheritance.inherited,
+      placement: this.#inheritance.finish(this.#deletes ?? NO_ENTRIES),
       structCount: this.#structCount,
       rootNames: this.#rootNames ?? NO_NAMES,
     }
@@ -227,7 +214,11 @@ class UpdateReader {
     const clientID = reader.readClientID()
     const clock = reader.readClock()
     if (this.#references !== null) this.#references.addReference(role, clientID, clock)
-    else if (role !== 2) this.#source = this.#inheritance.sourceBefore(clientID, clock)
+    else if (role !== 2) {
+      this.#source = this.#inheritance.sourceBefore(clientID, clock)
+      // An origin must be the end of a struct, a right origin the beginning of one.
+      this.#inheritance.cutBefore(clientID, role === 0 ? clock + 1 : clock)
+    }
     if (clientID === this.#clientID) {
       if (clock >= this.#clock) {
         throw reader.malformed(`operation ${this.#clock} refers to ${clock} of the same client, which isn't before it`)
