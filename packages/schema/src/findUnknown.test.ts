@@ -2,11 +2,15 @@ import { getSchema } from '@tiptap/core'
 import { EditorState } from '@tiptap/pm/state'
 import type { EditorView } from '@tiptap/pm/view'
 import { ySyncPlugin } from '@tiptap/y-tiptap'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
+import { rounds } from '../../../test/rounds.ts'
+import { arbitraryDocument, longTimeoutMs, seed } from '../test/arbitraryDocument.ts'
 import { extensions } from './extensions.ts'
-import { findUnknown, readNode } from './findUnknown.ts'
+import { createUnknownFinder, findUnknown, readNode } from './findUnknown.ts'
 import { maxDepth } from './readFragment.ts'
+import { replaceDocument } from './replaceDocument.ts'
 import { FRAGMENT_NAME, schema } from './schema.ts'
 
 const element = (
@@ -356,4 +360,39 @@ describe('findUnknown', () => {
     const bound = bindAndType(fragment)
     expect(bound.cut(0, read.content.size).eq(read)).toBe(true)
   })
+})
+
+describe('createUnknownFinder', () => {
+  it(
+    'finds after every transaction what findUnknown finds',
+    () => {
+      fc.assert(
+        fc.property(arbitraryDocument, fc.array(fc.tuple(fc.nat(), fc.nat(5)), { maxLength: 20 }), (doc, steps) => {
+          const fragment = fragmentOf()
+          replaceDocument(fragment, doc)
+          const find = createUnknownFinder(fragment)
+          expect(find()).toEqual([])
+          fragment.doc?.on('beforeObserverCalls', (transaction: Y.Transaction) => {
+            expect(find(transaction)).toEqual(findUnknown(fragment))
+          })
+          for (const [place, kind] of steps) {
+            const all: Y.XmlFragment[] = [fragment]
+            for (const parent of all) {
+              for (const child of parent.toArray()) if (child instanceof Y.XmlElement) all.push(child)
+            }
+            const target = all[place % all.length] ?? fragment
+            const child: unknown = target.length > 0 ? target.get(place % target.length) : null
+            if (kind === 0) target.insert(0, [element('callout')])
+            else if (kind === 1) target.insert(target.length, [paragraph('added')])
+            else if (kind === 2 && child) target.delete(place % target.length, 1)
+            else if (kind === 3 && child instanceof Y.XmlText) child.format(0, child.length, { highlight: {} })
+            else if (kind === 4 && child instanceof Y.XmlText) child.insert(0, 'x')
+            else if (target instanceof Y.XmlElement) target.setAttribute('textAlign', 'right')
+          }
+        }),
+        { numRuns: rounds.documentPairs, ...seed },
+      )
+    },
+    longTimeoutMs,
+  )
 })

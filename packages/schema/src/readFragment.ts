@@ -79,9 +79,17 @@ const readAttributes = (type: NodeType | MarkType, given: object) => {
   return { attrs, problems }
 }
 
+/** Nodes of elements that were exactly representable and have not changed since. */
+export type NodeCache = WeakMap<object, Node>
+
 class Reader {
   readonly unknown: Unknown[] = []
   readonly nodes: ReadFragment['nodes'] = new Map()
+  readonly cache: NodeCache | null
+
+  constructor(cache: NodeCache | null) {
+    this.cache = cache
+  }
 
   report(kind: Unknown['kind'], path: readonly number[], name: string, message: string): void {
     this.unknown.push({ kind, path: [...path], name, message })
@@ -112,6 +120,8 @@ class Reader {
 
   /** `content`: the node; several or none if it had to be taken apart. `isExact`: nothing had to be changed below and here. */
   element(element: Y.XmlElement, path: readonly number[]): { content: Node[]; isExact: boolean } {
+    const cached = this.cache?.get(element)
+    if (cached) return { content: [cached], isExact: true }
     const name = element.nodeName
     if (path.length > maxDepth) {
       this.report('depth', path, name, `${name} is nested deeper than ${maxDepth} levels`)
@@ -129,7 +139,10 @@ class Reader {
     if (isValidContent(type, inside.content)) {
       const node = type.create(attrs, inside.content)
       const isExact = inside.isExact && problems.length === 0
-      if (isExact) this.nodes.set(element, node)
+      if (isExact) {
+        this.nodes.set(element, node)
+        this.cache?.set(element, node)
+      }
       return { content: [node], isExact }
     }
     // Two people who each delete one of two list items leave an empty list. y-tiptap deletes such a shell, and is right.
@@ -203,9 +216,10 @@ class Reader {
  * Reads a shared document, whatever is in it, without ever writing to it. (y-tiptap's own conversions delete what they
  * can't build from the shared document, for everybody.)
  * @param fragment of any origin; need not be valid.
+ * @param cache of earlier readings; `nodes` then lacks what came from it.
  */
-export const readFragment = (fragment: Y.XmlFragment): ReadFragment => {
-  const reader = new Reader()
+export const readFragment = (fragment: Y.XmlFragment, cache: NodeCache | null = null): ReadFragment => {
+  const reader = new Reader(cache)
   const { content } = reader.children(fragment, [])
   const type = schema.topNodeType
   if (content.length > 0 && !isValidContent(type, content)) reader.reportContent(0, [], type, content)
