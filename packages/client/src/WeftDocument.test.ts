@@ -186,9 +186,11 @@ describe('WeftDocument: what is saved', () => {
 
   it('has nothing to wait for without edits, also without a connection', async () => {
     const document = await connected()
+    const told = event(document, 'disconnected')
     document.disconnect()
     await document.saved()
     expect(document.status).toBe('offline')
+    expect(await told).toEqual([{ code: 1000, reason: '', retryInMs: null }])
   })
 
   it('does not count what comes from the server', async () => {

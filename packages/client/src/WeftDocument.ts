@@ -1,4 +1,4 @@
-import { encodeUpdate, isFinalClose, type Message } from '@weft/protocol'
+import { closeCode, encodeUpdate, isFinalClose, type Message } from '@weft/protocol'
 import { ObservableV2 } from 'lib0/observable'
 import { Awareness } from 'y-protocols/awareness'
 import { WebsocketProvider } from 'y-websocket'
@@ -348,14 +348,17 @@ export class WeftDocument {
     // A close for good: the provider says so after this (`#refused`).
     if (close !== null && isFinalClose(close.code)) return
     let retryInMs: number | null = null
-    if (this.#provider.shouldConnect) {
+    const isWanted = this.#provider.shouldConnect
+    if (isWanted) {
       retryInMs = retryDelay(close, this.#provider.wsUnsuccessfulReconnects, this.#random)
       this.#provider.shouldConnect = false
       clearTimeout(this.#retry)
       this.#retry = setTimeout(() => this.#provider.connect(), retryInMs)
     }
     this.#setStatus('offline')
-    this.#tell('disconnected', { code: close?.code ?? 1006, reason: close?.reason ?? '', retryInMs })
+    // Without a word from the server, this side has closed: it left, or heard nothing for too long.
+    const { code, reason } = close ?? { code: isWanted ? 1006 : closeCode.left.code, reason: '' }
+    this.#tell('disconnected', { code, reason, retryInMs })
   }
 
   #refused({ code, reason }: CloseInfo): void {
