@@ -1,0 +1,198 @@
+import { type ReadonlySignal, signal } from '@preact/signals'
+import { connect, RefusedError, type WeftDocument } from '@weft/client'
+import { indexedDbStore } from '@weft/client/indexeddb'
+import type { Awareness } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import { documentUrl } from '../route.ts'
+import { type RefusalText, refusalText } from './refusalText.ts'
+import { nextWaitingSince, type SaveFacts, type ShownSaveState, saveState } from './saveState.ts'
+
+/**
+ * - `opening`: no content yet, neither from this device nor from the server;
+ * - `open`: content is here and can be edited;
+ * - `refused`: the server refuses the document, and nothing of it is on this device;
+ * - `failed`: the page can't open it (a fault of ours or of the browser).
+ */
+export type Phase =
+  | { phase: 'opening'; isSlow: boolean }
+  | { phase: 'open'; ydoc: Y.Doc; awareness: Awareness }
+  | { phase: 'refused'; refusal: RefusalText }
+  | { phase: 'failed'; message: string }
+
+/** Time after which a page that still waits for its first content says so, in ms. */
+const slowAfterMs = 4_000
+
+/** What a person is to the others: awareness `user`. */
+export interface AwarenessUser {
+  id: string
+  name: string
+  color: string
+}
+
+/**
+ * One document in this page, from opening to leaving: the replica, its copy on this device, its connection, and what the
+ * state line says. All of the editor that knows of `@weft/client`.
+ */
+export class DocumentSession {
+  readonly documentId: string
+  /** The replica; empty until `phase` is `open`. */
+  readonly ydoc = new Y.Doc()
+  readonly #phase = signal<Phase>({ phase: 'opening', isSlow: false })
+  readonly #save = signal<ShownSaveState>({ state: 'opening', text: 'Opening…', changesAt: null })
+  readonly #refusal = signal<RefusalText | null>(null)
+  #facts: SaveFacts = { status: 'opening', unsavedCount: 0, waitingSince: null, isKept: true, refusal: null }
+  #document: WeftDocument | undefined
+  #user: AwarenessUser
+  #abort = new AbortController()
+  #slow: ReturnType<typeof setTimeout> | undefined
+  #tick: ReturnType<typeof setTimeout> | undefined
+
+  constructor(documentId: string, user: AwarenessUser) {
+    this.documentId = documentId
+    this.#user = user
+    this.#open()
+  }
+
+  get phase(): ReadonlySignal<Phase> {
+    return this.#phase
+  }
+
+  get save(): ReadonlySignal<ShownSaveState> {
+    return this.#save
+  }
+
+  /** Why the server refuses a document whose content is here; `null` if it doesn't. */
+  get refusal(): ReadonlySignal<RefusalText | null> {
+    return this.#refusal
+  }
+
+  /** Whether leaving now would lose edits: they are not saved, and this device doesn't keep them. */
+  get wouldLoseEdits(): boolean {
+    return this.#facts.unsavedCount > 0 && !this.#facts.isKept
+  }
+
+  setUser(user: AwarenessUser): void {
+    this.#user = user
+    this.#document?.awareness.setLocalStateField('user', user)
+  }
+
+  /** Asks the server again, after it refused or instead of waiting. */
+  retry(): void {
+    if (this.#document !== undefined) {
+      this.#refusal.value = null
+      this.#change({ refusal: null })
+      this.#document.reconnect()
+    } else if (this.#phase.value.phase !== 'opening') {
+      this.#phase.value = { phase: 'opening', isSlow: false }
+      this.#change({ status: 'opening', refusal: null })
+      this.#open()
+    }
+  }
+
+  /** Leaves the document. What is unsaved is waited for a while, and stays on this device in any case. */
+  async close(): Promise<void> {
+    clearTimeout(this.#slow)
+    clearTimeout(this.#tick)
+    this.#abort.abort()
+    const document = this.#document
+    this.#document = undefined
+    if (document !== undefined) {
+      document.awareness.setLocalState(null)
+      const isWorthWaiting = document.status === 'synced' || document.status === 'connecting'
+      await document.close({ saved: isWorthWaiting }).catch(() => document.close({ saved: false }))
+    }
+    this.ydoc.destroy()
+  }
+
+  #open(): void {
+    const abort = new AbortController()
+    this.#abort = abort
+    clearTimeout(this.#slow)
+    this.#slow = setTimeout(() => {
+      if (this.#phase.value.phase === 'opening') this.#phase.value = { phase: 'opening', isSlow: true }
+    }, slowAfterMs)
+    connect(documentUrl(this.documentId, location), {
+      ydoc: this.ydoc,
+      awareness: { user: this.#user },
+      store: indexedDbStore(`weft/${this.documentId}`),
+      signal: abort.signal,
+    }).then(
+      document => {
+        clearTimeout(this.#slow)
+        if (abort.signal.aborted) void document.close({ saved: false })
+        else this.#opened(document)
+      },
+      (error: unknown) => {
+        clearTimeout(this.#slow)
+        if (!abort.signal.aborted) this.#notOpened(error)
+      },
+    )
+  }
+
+  #opened(document: WeftDocument): void {
+    this.#document = document
+    document.awareness.setLocalStateField('user', this.#user)
+    document.on('status', () => this.#read(document))
+    document.on('unsaved', () => this.#read(document))
+    document.on('saved', () => {
+      // Whatever the server let pass by before, it has everything now.
+      if (this.#refusal.value === null) this.#change({ refusal: null })
+      this.#read(document)
+    })
+    document.on('refused', error => this.#refused(error))
+    document.on('denied', reason => this.#change({ refusal: reason === '' ? 'the server refuses edits' : reason }))
+    this.#read(document)
+    if (document.refusal !== undefined) this.#refused(document.refusal)
+    this.#phase.value = { phase: 'open', ydoc: document.ydoc, awareness: document.awareness }
+  }
+
+  #notOpened(error: unknown): void {
+    if (error instanceof RefusedError) {
+      const refusal = refusalText(error.code, error.word, error.reason)
+      this.#phase.value = { phase: 'refused', refusal }
+      this.#change({ status: 'refused', refusal: refusal.short })
+    } else {
+      console.error(error)
+      const message = error instanceof Error ? error.message : String(error)
+      this.#phase.value = { phase: 'failed', message }
+      this.#change({ status: 'refused', refusal: message })
+    }
+  }
+
+  #refused(error: RefusedError): void {
+    const refusal = refusalText(error.code, error.word, error.reason)
+    this.#refusal.value = refusal
+    this.#change({ status: 'refused', refusal: refusal.short })
+  }
+
+  #read(document: WeftDocument): void {
+    const before = this.#facts
+    const unsavedCount = document.unsaved
+    if (document.status !== 'refused') this.#refusal.value = null
+    this.#change({
+      status: document.status,
+      unsavedCount,
+      waitingSince: nextWaitingSince(before.unsavedCount, unsavedCount, before.waitingSince, performance.now()),
+      isKept: document.storeError === undefined,
+    })
+  }
+
+  #change(facts: Partial<SaveFacts>): void {
+    const before = this.#facts
+    const next = { ...before, ...facts }
+    // An edit waits for the server from the moment that there is one to wait for.
+    if (before.status !== 'synced' && next.status === 'synced' && next.unsavedCount > 0)
+      next.waitingSince = performance.now()
+    this.#facts = next
+    this.#show()
+  }
+
+  #show(): void {
+    clearTimeout(this.#tick)
+    const now = performance.now()
+    const shown = saveState(this.#facts, now)
+    this.#save.value = shown
+    // One more millisecond: timers may fire a little early.
+    if (shown.changesAt !== null) this.#tick = setTimeout(() => this.#show(), shown.changesAt - now + 1)
+  }
+}

@@ -1,0 +1,51 @@
+import type { ReadonlySignal } from '@preact/signals'
+import { useEffect, useState } from 'preact/hooks'
+import { Icon } from '../ui/Icon.tsx'
+import type { SaveState, ShownSaveState } from './saveState.ts'
+
+/** States that a person who can't see the line should hear of; the coming and going of "Saving…" is not one. */
+const spoken: readonly SaveState[] = ['offline', 'unkept', 'failed', 'late']
+
+const details: Record<SaveState, string> = {
+  opening: 'Waiting for the document’s content.',
+  connecting: 'This is the copy on this device. The server hasn’t answered yet.',
+  saved: 'Everything is stored on the server.',
+  pending: 'The last edit is on its way to the server.',
+  saving: 'The last edits are on their way to the server.',
+  late: 'The server hasn’t said that it stored your last edits. They are kept on this device.',
+  offline: 'Go on writing: your edits are kept on this device, and go to the server when it can be reached.',
+  unkept: 'This browser keeps no copy. Leave this page open until you are online again.',
+  failed: 'Your text is kept on this device.',
+}
+
+/** Whether what is written is stored, true at every moment. */
+export function SaveLine({ save, isKept }: { save: ReadonlySignal<ShownSaveState>; isKept: boolean }) {
+  const { state, text } = save.value
+  const [heard, setHeard] = useState('')
+  useEffect(() => {
+    if (spoken.includes(state)) setHeard(state === 'late' ? 'Not saved yet' : text)
+    else if (state === 'saved') setHeard(was => (was === '' ? '' : 'Saved'))
+  }, [state, text])
+  const detail =
+    !isKept && (state === 'late' || state === 'failed')
+      ? 'Leave this page open: this browser keeps no copy.'
+      : details[state]
+  return (
+    <>
+      <span class="save-line" data-testid="save-state" data-state={state} data-tip={detail} data-tip-wide>
+        <span class="save-sign">
+          {state === 'saved' && <Icon name="check" size={16} />}
+          {(state === 'offline' || state === 'unkept') && <Icon name="cloud-off" size={16} />}
+          {(state === 'failed' || state === 'late') && <Icon name="triangle-alert" size={16} />}
+          {(state === 'pending' || state === 'saving' || state === 'connecting' || state === 'opening') && (
+            <span class="dot" />
+          )}
+        </span>
+        <span class="save-text">{text}</span>
+      </span>
+      <span class="hidden" role="status">
+        {heard}
+      </span>
+    </>
+  )
+}

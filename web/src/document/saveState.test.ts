@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import { lateAfterMs, nextWaitingSince, type SaveFacts, saveState, savingAfterMs } from './saveState.ts'
+
+const synced: SaveFacts = { status: 'synced', unsavedCount: 0, waitingSince: null, isKept: true, refusal: null }
+
+describe('the state line', () => {
+  it('says saved only when the connection is up to date and nothing is unsaved', () => {
+    for (const status of ['opening', 'connecting', 'synced', 'offline', 'refused'] as const) {
+      for (const unsavedCount of [0, 1, 7]) {
+        for (const isKept of [true, false]) {
+          for (const refusal of [null, 'no room']) {
+            const waitingSince = unsavedCount === 0 ? null : 0
+            const { state } = saveState({ status, unsavedCount, waitingSince, isKept, refusal }, 1_000)
+            expect(state === 'saved').toBe(status === 'synced' && unsavedCount === 0 && refusal === null)
+          }
+        }
+      }
+    }
+  })
+
+  it('turns to a dot at the first unacknowledged edit, to saving after 300 ms, and to late after 10 s', () => {
+    const facts = { ...synced, unsavedCount: 1, waitingSince: 5_000 }
+    expect(saveState(facts, 5_000)).toMatchObject({ state: 'pending', changesAt: 5_000 + savingAfterMs })
+    expect(saveState(facts, 5_299).state).toBe('pending')
+    expect(saveState(facts, 5_300)).toMatchObject({ state: 'saving', changesAt: 5_000 + lateAfterMs })
+    expect(saveState(facts, 15_000)).toEqual({ state: 'late', text: 'Not saved for 10 s', changesAt: 16_000 })
+    expect(saveState(facts, 15_400)).toMatchObject({ text: 'Not saved for 10 s', changesAt: 16_000 })
+    expect(saveState(facts, 130_000)).toEqual({ state: 'late', text: 'Not saved for 2 min', changesAt: 185_000 })
+  })
+
+  it('is calm when offline, and says so when this device keeps nothing', () => {
+    expect(saveState({ ...synced, status: 'offline', unsavedCount: 3, waitingSince: 0 }, 99_000)).toEqual({
+      state: 'offline',
+      text: 'Offline – kept on this device',
+      changesAt: null,
+    })
+    expect(saveState({ ...synced, status: 'offline', isKept: false }, 0).state).toBe('unkept')
+  })
+
+  it('is loud when the server refuses', () => {
+    expect(saveState({ ...synced, status: 'refused', refusal: 'the document is full' }, 0).text).toBe(
+      'Can’t save: the document is full',
+    )
+    expect(saveState({ ...synced, refusal: 'no right' }, 0).state).toBe('failed')
+  })
+})
+
+describe('how long edits have been waiting', () => {
+  it('begins with the first, goes on with the next, begins anew with an answer, ends with none', () => {
+    expect(nextWaitingSince(0, 1, null, 100)).toBe(100)
+    expect(nextWaitingSince(1, 2, 100, 150)).toBe(100)
+    expect(nextWaitingSince(2, 1, 100, 180)).toBe(180)
+    expect(nextWaitingSince(1, 0, 180, 200)).toBe(null)
+  })
+})

@@ -1,0 +1,73 @@
+/** What is known of a document's way to the server. */
+export interface SaveFacts {
+  status: 'opening' | 'connecting' | 'synced' | 'offline' | 'refused'
+  /** Local edits that the server has not said to be committed. */
+  unsavedCount: number
+  /** When the count last rose from none, or fell, in ms; no unsaved edit has waited for longer. `null`: none is unsaved. */
+  waitingSince: number | null
+  /** Whether this device keeps a copy. */
+  isKept: boolean
+  /** Why the server refuses the document, or lets edits pass by; in words. */
+  refusal: string | null
+}
+
+/**
+ * What the state line says.
+ * - `opening`: no content yet; `connecting`: content of this device, the server hasn't answered;
+ * - `saved`: all is committed on the server; `pending`: an edit is under way for less than `savingAfterMs`;
+ * - `saving`: for longer; `late`: for so long that the person should know;
+ * - `offline`: kept on this device; `unkept`: offline, and not kept on this device;
+ * - `failed`: the server doesn't take the edits.
+ */
+export type SaveState =
+  | 'opening'
+  | 'connecting'
+  | 'saved'
+  | 'pending'
+  | 'saving'
+  | 'late'
+  | 'offline'
+  | 'unkept'
+  | 'failed'
+
+/** Time after which an unacknowledged edit is called "Saving…", in ms: look.md. A commit takes a tenth of that. */
+export const savingAfterMs = 300
+
+/** Time after which an edit that the server has not committed is called late, in ms. */
+export const lateAfterMs = 10_000
+
+export interface ShownSaveState {
+  state: SaveState
+  text: string
+  /** When this will change by itself, in ms; `null`: it won't. */
+  changesAt: number | null
+}
+
+/** The state line at the time `now` (ms). Says "Saved" only where the server has said so for every edit. */
+export function saveState(facts: SaveFacts, now: number): ShownSaveState {
+  const { status, unsavedCount, waitingSince, isKept, refusal } = facts
+  const still = (state: SaveState, text: string): ShownSaveState => ({ state, text, changesAt: null })
+  if (refusal !== null || status === 'refused')
+    return still('failed', `Can’t save: ${refusal ?? 'the server refuses this document'}`)
+  if (status === 'opening') return still('opening', 'Opening…')
+  if (status === 'offline') {
+    return isKept ? still('offline', 'Offline – kept on this device') : still('unkept', 'Offline – keep this page open')
+  }
+  if (status === 'connecting') return still('connecting', 'Connecting…')
+  if (unsavedCount === 0) return still('saved', 'Saved')
+  const waited = now - (waitingSince ?? now)
+  const begun = now - waited
+  if (waited < savingAfterMs) return { state: 'pending', text: 'Saving…', changesAt: begun + savingAfterMs }
+  if (waited < lateAfterMs) return { state: 'saving', text: 'Saving…', changesAt: begun + lateAfterMs }
+  const seconds = Math.floor(waited / 1_000)
+  const age = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`
+  const step = seconds < 60 ? 1_000 : 60_000
+  return { state: 'late', text: `Not saved for ${age}`, changesAt: begun + (Math.floor(waited / step) + 1) * step }
+}
+
+/** `waitingSince` after the number of unsaved edits went from `before` to `after`. */
+export function nextWaitingSince(before: number, after: number, since: number | null, now: number): number | null {
+  if (after === 0) return null
+  // Fewer than before: the oldest are committed, and those that are left are younger than this moment's answer is old.
+  return since === null || after < before ? now : since
+}

@@ -1,0 +1,123 @@
+import { Extension } from '@tiptap/core'
+import { Plugin } from '@tiptap/pm/state'
+import type { EditorView } from '@tiptap/pm/view'
+import { yCursorPlugin } from '@tiptap/y-tiptap'
+import type { Awareness } from 'y-protocols/awareness'
+import { shownUser } from '../people/collaborators.ts'
+import { textColorOn } from '../people/color.ts'
+
+/** How long a caret shows its name after it moved, in ms: look.md. */
+const nameShownMs = 2_000
+
+interface Caret {
+  element: HTMLElement
+  label: HTMLElement
+}
+
+/**
+ * The carets and selections of the others: y-tiptap's plugin, with carets of our own. A caret shows its name while it
+ * moves and for a while after, unless that would cover the line on which this person writes.
+ */
+export function carets(awareness: Awareness): Extension {
+  const drawn = new Map<number, Caret>()
+  const shownUntil = new Map<number, number>()
+  const timers = new Map<number, ReturnType<typeof setTimeout>>()
+  const lastCursor = new Map<number, string>()
+
+  const dress = ({ element, label }: Caret, clientID: number) => {
+    const { name, color } = shownUser(awareness.getStates().get(clientID), clientID)
+    element.style.setProperty('--person', color)
+    element.style.setProperty('--on-person', textColorOn(color))
+    label.textContent = name
+  }
+
+  const build = (_user: unknown, clientID: number): HTMLElement => {
+    const element = document.createElement('span')
+    element.className = 'caret'
+    element.dataset.client = String(clientID)
+    // Word joiners: the caret takes no room and never stands alone at the end of a line.
+    element.append('\u2060')
+    const label = document.createElement('span')
+    label.className = 'caret-name'
+    element.append(label, '\u2060')
+    const caret = { element, label }
+    dress(caret, clientID)
+    element.classList.toggle('is-named', (shownUntil.get(clientID) ?? 0) > performance.now())
+    drawn.set(clientID, caret)
+    return element
+  }
+
+  const isInTheWay = (view: EditorView, label: HTMLElement): boolean => {
+    if (!view.hasFocus()) return false
+    const own = view.coordsAtPos(view.state.selection.head)
+    const { top, bottom } = label.getBoundingClientRect()
+    return bottom > own.top + 2 && top < own.bottom - 2
+  }
+
+  const showName = (view: EditorView, clientID: number) => {
+    shownUntil.set(clientID, performance.now() + nameShownMs)
+    clearTimeout(timers.get(clientID))
+    timers.set(
+      clientID,
+      setTimeout(() => drawn.get(clientID)?.element.classList.remove('is-named'), nameShownMs),
+    )
+    // The caret is drawn, or moved, by a listener of the same event.
+    requestAnimationFrame(() => {
+      const caret = drawn.get(clientID)
+      if (caret === undefined || view.isDestroyed) return
+      caret.element.classList.add('is-named')
+      caret.element.classList.toggle('is-quiet', isInTheWay(view, caret.label))
+    })
+  }
+
+  return Extension.create({
+    name: 'carets',
+    priority: 999,
+    addProseMirrorPlugins: () => [
+      yCursorPlugin(awareness, {
+        cursorBuilder: build,
+        selectionBuilder: (_user, clientID) => ({
+          class: 'other-selection',
+          style: `background-color: ${shownUser(awareness.getStates().get(clientID), clientID).color}33`,
+        }),
+      }),
+      new Plugin({
+        view: view => {
+          const changed = ({ added, updated, removed }: Record<'added' | 'updated' | 'removed', number[]>) => {
+            for (const clientID of [...added, ...updated]) {
+              if (clientID === awareness.clientID) continue
+              const caret = drawn.get(clientID)
+              if (caret !== undefined) dress(caret, clientID)
+              const cursor = JSON.stringify(awareness.getStates().get(clientID)?.cursor ?? null)
+              if (cursor === lastCursor.get(clientID)) continue
+              lastCursor.set(clientID, cursor)
+              if (cursor !== 'null') showName(view, clientID)
+            }
+            for (const clientID of removed) {
+              clearTimeout(timers.get(clientID))
+              for (const map of [drawn, shownUntil, timers, lastCursor]) map.delete(clientID)
+            }
+          }
+          awareness.on('change', changed)
+          return {
+            destroy: () => {
+              awareness.off('change', changed)
+              for (const timer of timers.values()) clearTimeout(timer)
+            },
+          }
+        },
+      }),
+    ],
+  })
+}
+
+/** Brings somebody's caret into view. @returns whether that person has one. */
+export function scrollToCaret(root: ParentNode, clientID: number): boolean {
+  const caret = root.querySelector(`.caret[data-client="${clientID}"]`)
+  if (caret === null) return false
+  const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches
+  caret.scrollIntoView({ block: 'center', behavior: isCalm ? 'auto' : 'smooth' })
+  caret.classList.add('is-named')
+  setTimeout(() => caret.classList.remove('is-named'), nameShownMs)
+  return true
+}

@@ -1,0 +1,40 @@
+import { type AnyExtension, InputRule, type Mark } from '@tiptap/core'
+import { extensions, isSafeLink } from '@weft/schema'
+
+// A web address that was just typed, and the blank after it.
+const typedUrl = /(?:^|[\s(])((?:https?:\/\/|www\.)[^\s<>"]{2,}[^\s<>"'.,;:!?)\]])\s$/
+
+/**
+ * TipTap's own autolink rewrites whatever changed, also what others wrote, and y-tiptap replaces the whole document at
+ * each of their edits: so it is off, and an input rule links what is typed here.
+ */
+const typedLinks = (link: Mark): Mark =>
+  link.configure({ autolink: false, linkOnPaste: true }).extend({
+    addInputRules() {
+      return [
+        new InputRule({
+          find: typedUrl,
+          handler: ({ state, range, match, chain }) => {
+            const url = match[1] ?? ''
+            const href = url.startsWith('www.') ? `https://${url}` : url
+            const to = range.to
+            const from = to - url.length
+            if (!isSafeLink(href) || from < range.from || state.selection.$from.parent.type.spec.code) return null
+            if (state.doc.rangeHasMark(from, to, this.type)) return null
+            chain()
+              .command(({ tr }) => {
+                tr.addMark(from, to, this.type.create({ href })).removeStoredMark(this.type).insertText(' ', to)
+                return true
+              })
+              .run()
+            return undefined
+          },
+        }),
+      ]
+    },
+  })
+
+/** The schema's nodes and marks as this editor edits them. */
+export const contentExtensions: AnyExtension[] = extensions.map(extension =>
+  extension.name === 'link' ? (typedLinks(extension as Mark) as AnyExtension) : extension,
+)

@@ -1,0 +1,291 @@
+import { useSignal } from '@preact/signals'
+import type { Editor } from '@tiptap/core'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { rememberDocument, rememberTitle } from '../device/recentDocuments.ts'
+import { DocumentMenu } from '../document/DocumentMenu.tsx'
+import { DocumentSession, type Phase } from '../document/DocumentSession.ts'
+import { OutlinePanel } from '../document/OutlinePanel.tsx'
+import type { RefusalText } from '../document/refusalText.ts'
+import { SaveLine } from '../document/SaveLine.tsx'
+import { ShortcutsDialog } from '../document/ShortcutsDialog.tsx'
+import { TitleField } from '../document/TitleField.tsx'
+import { scrollToCaret } from '../editor/carets.ts'
+import { DocumentEditor } from '../editor/DocumentEditor.ts'
+import { imageField, linkField } from '../editor/fields.ts'
+import { SlashMenu } from '../editor/SlashMenu.tsx'
+import { TextMenus } from '../editor/TextMenus.tsx'
+import { titleOf } from '../editor/title.ts'
+import { type Collaborator, collaborators } from '../people/collaborators.ts'
+import { myUser } from '../people/myUser.ts'
+import { PeopleButton } from '../people/PeopleButton.tsx'
+import { copyText } from '../ui/copyText.ts'
+import { Icon } from '../ui/Icon.tsx'
+import { toast } from '../ui/toast.tsx'
+import '../styles/editor.css'
+import '../styles/menus.css'
+import '../styles/panels.css'
+
+/** One document: opens it when shown, leaves it when gone. */
+export default function DocumentPage({ documentId }: { documentId: string }) {
+  const [session, setSession] = useState<DocumentSession | null>(null)
+  useEffect(() => {
+    const opened = new DocumentSession(documentId, myUser.peek())
+    setSession(opened)
+    rememberDocument(documentId, Date.now())
+    const stop = myUser.subscribe(user => opened.setUser(user))
+    const warn = (event: BeforeUnloadEvent) => {
+      if (opened.wouldLoseEdits) event.preventDefault()
+    }
+    window.addEventListener('beforeunload', warn)
+    return () => {
+      stop()
+      window.removeEventListener('beforeunload', warn)
+      imageField.value = false
+      linkField.value = false
+      void opened.close()
+    }
+  }, [documentId])
+  return session === null || session.documentId !== documentId ? null : (
+    <OpenDocument key={documentId} session={session} />
+  )
+}
+
+function OpenDocument({ session }: { session: DocumentSession }) {
+  const { documentId } = session
+  const phase = session.phase.value
+  const host = useRef<HTMLDivElement>(null)
+  const [documentEditor, setDocumentEditor] = useState<DocumentEditor | null>(null)
+  const [panel, setPanel] = useState<'outline' | null>(null)
+  const [isHelpOpen, setHelpOpen] = useState(false)
+  const refusal = session.refusal.value
+
+  useEffect(() => {
+    if (phase.phase !== 'open' || host.current === null) return
+    const created = new DocumentEditor(phase.ydoc, phase.awareness, host.current)
+    setDocumentEditor(created)
+    return () => {
+      setDocumentEditor(null)
+      created.destroy()
+    }
+  }, [phase])
+
+  useEffect(() => documentEditor?.setEditable(refusal === null), [documentEditor, refusal])
+
+  // Reading `tick` draws this anew whenever the text has changed.
+  documentEditor?.tick.value
+  const mode = documentEditor?.mode.value ?? null
+  const editor = mode === null || mode.editor.isDestroyed ? null : mode.editor
+  const doc = editor?.state.doc
+  const title = useMemo(() => (doc === undefined ? '' : titleOf(doc)), [doc])
+  const shownTitle = title === '' ? documentId : title
+
+  useEffect(() => {
+    document.title = `${shownTitle} – weft`
+    if (doc !== undefined) rememberTitle(documentId, title)
+  }, [documentId, title, shownTitle, doc === undefined])
+
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (!(event.ctrlKey || event.metaKey)) return
+      if (event.key === '/') setHelpOpen(true)
+      else if (event.altKey && event.code === 'KeyO') setPanel(open => (open === 'outline' ? null : 'outline'))
+      else return
+      event.preventDefault()
+    }
+    window.addEventListener('keydown', pressed)
+    return () => window.removeEventListener('keydown', pressed)
+  }, [])
+
+  const share = async () => {
+    const isCopied = await copyText(location.href)
+    toast(isCopied ? 'Link copied' : 'This browser doesn’t allow copying. The link is in the address bar.')
+  }
+
+  const hasFailed = phase.phase === 'refused' || phase.phase === 'failed'
+  return (
+    <div class="document-page">
+      <TopLine>
+        <a class="icon-button" href="/" data-route aria-label="Documents" data-tip="Documents" data-tip-align="start">
+          <Icon name="arrow-left" />
+        </a>
+        {hasFailed ? (
+          <span class="title-field">{documentId}</span>
+        ) : (
+          <TitleField title={title} editor={mode?.mode === 'editing' ? editor : null} />
+        )}
+        {!hasFailed && <SaveLine save={session.save} isKept={!session.wouldLoseEdits} />}
+        <span class="spring" />
+        {phase.phase === 'open' && <People session={session} phase={phase} host={host} />}
+        {!hasFailed && (
+          <button type="button" class="button share" data-testid="share" onClick={() => void share()}>
+            Share
+          </button>
+        )}
+        <DocumentMenu
+          editor={editor}
+          title={title}
+          onShare={() => void share()}
+          onOutline={() => setPanel('outline')}
+          onShortcuts={() => setHelpOpen(true)}
+        />
+      </TopLine>
+      <main class="sheet">
+        {phase.phase === 'open' && refusal !== null && (
+          <RefusedNote refusal={refusal} onRetry={() => session.retry()} />
+        )}
+        {mode?.mode === 'reading' && <ReadingNote names={mode.unknown.map(({ name }) => name)} />}
+        {phase.phase === 'opening' && <Waiting isSlow={phase.isSlow} />}
+        {phase.phase === 'refused' && (
+          <Problem title={phase.refusal.title} advice={phase.refusal.advice} onRetry={() => session.retry()} />
+        )}
+        {phase.phase === 'failed' && (
+          <Problem
+            title="The document could not be opened"
+            advice={`What went wrong: ${phase.message}. What is stored of it has not changed.`}
+            onRetry={() => session.retry()}
+          />
+        )}
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: the text inside is the control; this is the room below it */}
+        <div
+          class="text-host"
+          ref={host}
+          hidden={phase.phase !== 'open'}
+          // Below the last line, a click goes on writing there.
+          onMouseDown={event => {
+            if (event.target === event.currentTarget && editor?.isEditable) {
+              event.preventDefault()
+              writeAtEnd(editor)
+            }
+          }}
+        />
+      </main>
+      {mode?.mode === 'editing' && editor !== null && documentEditor !== null && (
+        <>
+          <TextMenus editor={editor} tick={documentEditor.tick} />
+          <SlashMenu editor={editor} />
+        </>
+      )}
+      {panel === 'outline' && editor !== null && <OutlinePanel editor={editor} onClose={() => setPanel(null)} />}
+      {isHelpOpen && <ShortcutsDialog onClose={() => setHelpOpen(false)} />}
+    </div>
+  )
+}
+
+function TopLine({ children }: { children: preact.ComponentChildren }) {
+  const isScrolled = useSignal(false)
+  useEffect(() => {
+    const scrolled = () => {
+      isScrolled.value = window.scrollY > 4
+    }
+    scrolled()
+    window.addEventListener('scroll', scrolled, { passive: true })
+    return () => window.removeEventListener('scroll', scrolled)
+  }, [isScrolled])
+  return <header class={`top-line ${isScrolled.value ? 'is-scrolled' : ''}`}>{children}</header>
+}
+
+interface PeopleProps {
+  session: DocumentSession
+  phase: Extract<Phase, { phase: 'open' }>
+  host: { current: HTMLElement | null }
+}
+
+function People({ phase: { awareness }, host }: PeopleProps) {
+  const [people, setPeople] = useState<Collaborator[]>([])
+  useEffect(() => {
+    const changed = () => {
+      const next = collaborators(awareness.getStates(), awareness.clientID)
+      // Every move of a caret comes by here.
+      setPeople(before => (JSON.stringify(before) === JSON.stringify(next) ? before : next))
+    }
+    changed()
+    awareness.on('change', changed)
+    return () => awareness.off('change', changed)
+  }, [awareness])
+  return (
+    <PeopleButton
+      people={people}
+      onGoTo={person => {
+        const found = host.current !== null && scrollToCaret(host.current, person.clientID)
+        if (!found) toast(`${person.name} is not in the text right now`)
+      }}
+    />
+  )
+}
+
+/** Shown for a content that takes long: nothing for 400 ms (CSS), then lines, then a sentence. */
+function Waiting({ isSlow }: { isSlow: boolean }) {
+  return (
+    <div class="waiting" aria-busy="true">
+      <div class="lines" aria-hidden="true">
+        <span />
+        <span />
+        <span />
+        <span />
+      </div>
+      {isSlow && (
+        <p class="note" role="status">
+          The server doesn’t answer, and this document isn’t on this device yet. It opens here as soon as the server
+          does.
+        </p>
+      )}
+    </div>
+  )
+}
+
+function Problem({ title, advice, onRetry }: { title: string; advice: string; onRetry(): void }) {
+  return (
+    <section class="problem" role="alert" data-testid="refused">
+      <h1>{title}</h1>
+      <p>{advice}</p>
+      <div class="actions">
+        <a class="button primary" href="/" data-route>
+          Back to documents
+        </a>
+        <button type="button" class="button" onClick={onRetry}>
+          Try again
+        </button>
+      </div>
+    </section>
+  )
+}
+
+function RefusedNote({ refusal, onRetry }: { refusal: RefusalText; onRetry(): void }) {
+  return (
+    <div class="notice danger" role="alert" data-testid="refused">
+      <Icon name="triangle-alert" />
+      <p>
+        <strong>{refusal.title}.</strong> Your text is kept on this device and can be read and copied, but not changed.{' '}
+        {refusal.advice}
+      </p>
+      <button type="button" class="button" onClick={onRetry}>
+        Try again
+      </button>
+    </div>
+  )
+}
+
+function ReadingNote({ names }: { names: readonly string[] }) {
+  const shown = [...new Set(names)].slice(0, 3).join(', ')
+  return (
+    <div class="notice warning" role="status" data-testid="reading-only">
+      <Icon name="eye" />
+      <p>
+        <strong>This document can only be read here.</strong> It holds something that this version of the editor doesn’t
+        know ({shown}) and would lose. Nothing is lost: what you wrote and what others write is safe. Reload the page to
+        get the newest version.
+      </p>
+      <button type="button" class="button" onClick={() => location.reload()}>
+        Reload
+      </button>
+    </div>
+  )
+}
+
+/** Puts the caret into an empty paragraph at the end; makes one if there is none. */
+function writeAtEnd(editor: Editor): void {
+  const { lastChild, content } = editor.state.doc
+  const isEmptyEnd = lastChild?.type.name === 'paragraph' && lastChild.content.size === 0
+  if (isEmptyEnd || lastChild?.type.name === 'paragraph') editor.commands.focus('end')
+  else editor.chain().insertContentAt(content.size, { type: 'paragraph' }).focus('end').run()
+}

@@ -1,0 +1,73 @@
+import { signal } from '@preact/signals'
+import { BadDocumentIdError, parseDocumentId } from '@weft/protocol'
+
+export type Route = { page: 'home' } | { page: 'document'; documentId: string } | { page: 'unknown' }
+
+/** The page that a path names. `/d/team/notes` is the document `team/notes`. */
+export function parseRoute(pathname: string): Route {
+  if (pathname === '/' || pathname === '/index.html') return { page: 'home' }
+  if (!pathname.startsWith('/d/')) return { page: 'unknown' }
+  try {
+    const documentId = decodeURIComponent(pathname.slice('/d/'.length))
+    return documentIdProblem(documentId) === null ? { page: 'document', documentId } : { page: 'unknown' }
+  } catch {
+    return { page: 'unknown' }
+  }
+}
+
+/** The path of a document's page: `/d/team/notes`. */
+export function documentPath(documentId: string): string {
+  return `/d/${documentId.split('/').map(encodeURIComponent).join('/')}`
+}
+
+/** Where the server speaks about a document: same host, the document's name as the path. */
+export function documentUrl(documentId: string, location: { protocol: string; host: string }): string {
+  const protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
+  return `${protocol}//${location.host}/${documentId.split('/').map(encodeURIComponent).join('/')}`
+}
+
+/** Why a name can't be a document's, in words; `null` if it can. */
+export function documentIdProblem(name: string): string | null {
+  try {
+    parseDocumentId(name)
+    return null
+  } catch (error) {
+    if (!(error instanceof BadDocumentIdError)) throw error
+    return `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`
+  }
+}
+
+/** What a person typed or pasted as the name of a document: a link to it counts as its name. */
+export function documentIdFrom(input: string): string {
+  const text = input.trim().normalize('NFC')
+  const path = /^[a-z]+:\/\/[^/]+(\/[^?#]*)/i.exec(text)?.[1]
+  if (path === undefined) return text
+  const route = parseRoute(path)
+  return route.page === 'document' ? route.documentId : text
+}
+
+export const route = signal<Route>({ page: 'unknown' })
+
+/** Goes to a page of this app without loading it anew. */
+export function navigate(path: string): void {
+  history.pushState(null, '', path)
+  follow()
+}
+
+function follow(): void {
+  route.value = parseRoute(location.pathname)
+}
+
+/** Follows the address bar and the links of this app. Called once. */
+export function startRoute(): void {
+  follow()
+  window.addEventListener('popstate', follow)
+  document.addEventListener('click', event => {
+    if (event.defaultPrevented || event.button !== 0) return
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    const link = event.target instanceof Element ? event.target.closest('a[data-route]') : null
+    if (!(link instanceof HTMLAnchorElement)) return
+    event.preventDefault()
+    navigate(link.pathname)
+  })
+}

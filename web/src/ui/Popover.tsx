@@ -1,0 +1,97 @@
+import { autoUpdate, computePosition, flip, offset, type Placement, shift, size } from '@floating-ui/dom'
+import type { ComponentChildren, RefObject } from 'preact'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+
+interface Props {
+  anchor: RefObject<HTMLElement | null>
+  placement?: Placement
+  label: string
+  class?: string
+  children: ComponentChildren
+  onClose(): void
+}
+
+const focusable = 'a[href], button:not([disabled]), input:not([disabled]), [tabindex="0"]'
+
+/**
+ * What opens below a button. Takes the focus, and gives it back to the button; closes with Escape, a click elsewhere, or
+ * when the focus leaves.
+ */
+export function Popover({ anchor, placement = 'bottom-end', label, children, onClose, ...props }: Props) {
+  const panel = useRef<HTMLDivElement>(null)
+
+  useLayoutEffect(() => {
+    const element = panel.current
+    const button = anchor.current
+    if (element === null || button === null) return
+    return autoUpdate(button, element, async () => {
+      const { x, y } = await computePosition(button, element, {
+        strategy: 'fixed',
+        placement,
+        middleware: [
+          offset(8),
+          flip({ padding: 8 }),
+          shift({ padding: 8 }),
+          size({
+            padding: 8,
+            apply: ({ availableHeight }) => {
+              element.style.maxHeight = `${Math.max(availableHeight, 120)}px`
+            },
+          }),
+        ],
+      })
+      element.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`
+    })
+  }, [anchor, placement])
+
+  useEffect(() => {
+    const element = panel.current
+    const button = anchor.current
+    if (element === null) return
+    const first = element.querySelector<HTMLElement>('[autofocus]') ?? element.querySelector<HTMLElement>(focusable)
+    ;(first ?? element).focus()
+    const close = (event: PointerEvent) => {
+      if (event.target instanceof Node && !element.contains(event.target) && !button?.contains(event.target)) onClose()
+    }
+    document.addEventListener('pointerdown', close)
+    return () => {
+      document.removeEventListener('pointerdown', close)
+      if (element.contains(document.activeElement) || document.activeElement === document.body) button?.focus()
+    }
+  }, [anchor, onClose])
+
+  return (
+    <div
+      ref={panel}
+      class={`popover ${props.class ?? ''}`}
+      role="dialog"
+      aria-label={label}
+      tabIndex={-1}
+      onKeyDown={event => {
+        if (event.key === 'Escape') {
+          event.stopPropagation()
+          anchor.current?.focus()
+          onClose()
+        } else if (
+          (event.key === 'ArrowDown' || event.key === 'ArrowUp') &&
+          !(event.target instanceof HTMLInputElement)
+        ) {
+          event.preventDefault()
+          moveFocus(event.currentTarget, event.key === 'ArrowDown' ? 1 : -1)
+        }
+      }}
+      onFocusOut={event => {
+        const next = event.relatedTarget
+        if (next instanceof Node && !event.currentTarget.contains(next) && !anchor.current?.contains(next)) onClose()
+      }}
+    >
+      {children}
+    </div>
+  )
+}
+
+function moveFocus(within: HTMLElement, step: 1 | -1): void {
+  const all = [...within.querySelectorAll<HTMLElement>(focusable)]
+  const index = all.indexOf(document.activeElement as HTMLElement)
+  all.at((index + step + all.length) % all.length)?.focus()
+}
