@@ -182,6 +182,7 @@ describe('toMarkdown', () => {
     expect(p(bold('a '), schema.text('b'))).toBe('**a** b\n')
     expect(p(bold('a'), schema.text('b'))).toBe('**a**b\n')
     expect(p(bold('a.'), schema.text('b'))).toBe('**a.**<!-- -->b\n')
+    expect(p(bold('a'), schema.text('b'), bold('c.'), schema.text('d'), bold('e'))).toBe('**a**b**c.**<!-- -->d**e**\n')
   })
 
   it('flattens what tables of Markdown cannot hold', () => {
