@@ -109,7 +109,8 @@ const kinds = {
   table: /\.(ldb|sst)$/,
 } as const
 
-describe(`LevelUpdateLog on a damaged folder (WEFT_TEST_SEED=${seed})`, () => {
+// A minute is for the long run.
+describe(`LevelUpdateLog on a damaged folder (WEFT_TEST_SEED=${seed})`, { timeout: 120_000 }, () => {
   const random = randomNumbers(seed)
   const below = (bound: number): number => Math.floor(random() * bound)
   let root: string

@@ -1,0 +1,161 @@
+import { move, transferableSymbol, valueSymbol } from 'piscina'
+import * as Y from 'yjs'
+import { Knowledge } from '../crdt/Knowledge.ts'
+import { MalformedUpdate } from '../crdt/MalformedUpdate.ts'
+import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
+import type { UpdateLimits } from '../crdt/UpdateLimits.ts'
+import { type PackedUpdates, unpackUpdates } from './packedUpdates.ts'
+
+// What runs in a worker thread: the only place of the server where a `Y.Doc` is built. `Workshop` calls these by name.
+
+/** A class is lost on the way from a worker: errors of ours travel as values. */
+export type TaskResult<T> =
+  | { readonly state: 'done'; readonly value: T }
+  | { readonly state: 'malformed'; readonly reason: string }
+  | { readonly state: 'incomplete'; readonly reason: string }
+
+export interface CheckTask {
+  readonly update: Uint8Array
+  readonly limits: UpdateLimits
+}
+
+/** A document's log: the snapshot, if there is one, and what follows it. */
+export interface LogTask {
+  readonly snapshot: Uint8Array | null
+  readonly updates: PackedUpdates
+}
+
+export interface DiffTask {
+  readonly snapshot: Uint8Array
+  readonly stateVector: Uint8Array
+}
+
+export interface ClosedPartTask extends LogTask {
+  readonly update: Uint8Array
+}
+
+export interface CompactionResult {
+  readonly update: Uint8Array
+  readonly knowledge: Uint8Array
+}
+
+export interface ClosedPartResult {
+  readonly update: Uint8Array | null
+  readonly missing: ReadonlyMap<number, number>
+}
+
+/** For what the log holds already: it was checked when it came in, and the sum of it may be larger than one update may. */
+const unlimited: UpdateLimits = {
+  maxStructs: Number.MAX_SAFE_INTEGER,
+  maxClients: Number.MAX_SAFE_INTEGER,
+  maxRootNames: Number.MAX_SAFE_INTEGER,
+  maxNesting: Number.MAX_SAFE_INTEGER,
+  maxJsonDepth: Number.MAX_SAFE_INTEGER,
+  allowedRootNames: null,
+}
+
+/** The docstrings of these four are `Workshop`'s. */
+export function check(task: CheckTask): TaskResult<UpdateContents> {
+  return settle(() => readUpdate(task.update, task.limits))
+}
+
+export function compact(task: LogTask): unknown {
+  return withBytes(
+    settle<CompactionResult>(() => {
+      const doc = documentFromLog(task)
+      const update = Y.encodeStateAsUpdate(doc)
+      doc.destroy()
+      return { update, knowledge: Knowledge.fromContents(readUpdate(update, unlimited)).encode() }
+    }),
+    result => [result.update, result.knowledge],
+  )
+}
+
+export function diff(task: DiffTask): unknown {
+  return withBytes(
+    settle(() => Y.diffUpdate(task.snapshot, task.stateVector)),
+    result => [result],
+  )
+}
+
+export function closedPart(task: ClosedPartTask): unknown {
+  return withBytes(
+    settle<ClosedPartResult>(() => {
+      const contents = readUpdate(task.update, unlimited)
+      const doc = documentFromLog(task)
+      const before = Y.decodeStateVector(Y.encodeStateVector(doc))
+      // What one transaction brought is what Yjs would send on: new structs from the old state on, new deletions. A second
+      // transaction may follow in which Yjs tidies formatting marks: no edit of the sender's, so it is told by its origin.
+      const origin = {}
+      let update: Uint8Array | null = null
+      doc.on('update', (bytes: Uint8Array, from: unknown) => {
+        if (from === origin) update = bytes
+      })
+      Y.applyUpdate(doc, task.update, origin)
+      const after = Y.decodeStateVector(Y.encodeStateVector(doc))
+      doc.destroy()
+      if (update !== null) {
+        const open = lacking(readUpdate(update, unlimited).requires, before)
+        if (open.size > 0) throw new Error(`the closed part of an update lacks operations of ${open.size} clients`)
+      }
+      return { update, missing: lacking(contents.requires, after) }
+    }),
+    result => (result.update ? [result.update] : []),
+  )
+}
+
+class IncompleteLog extends Error {}
+
+/** @throws {IncompleteLog} where something of the log stays pending: the log is causally closed, so that is damage. */
+function documentFromLog({ snapshot, updates }: LogTask): Y.Doc {
+  const doc = new Y.Doc({ gc: true })
+  // One transaction: cleaning up after each of thousands would cost more than applying them.
+  Y.transact(
+    doc,
+    () => {
+      if (snapshot) Y.applyUpdate(doc, snapshot)
+      for (const update of unpackUpdates(updates)) Y.applyUpdate(doc, update)
+    },
+    null,
+    false,
+  )
+  const { pendingStructs, pendingDs } = doc.store
+  if (pendingStructs || pendingDs) {
+    const clients = [...(pendingStructs?.missing ?? [])].map(([clientID, clock]) => `${clientID} at ${clock}`)
+    throw new IncompleteLog(
+      pendingStructs ? `operations of clients ${clients.join(', ')} are missing` : 'it deletes what is missing',
+    )
+  }
+  return doc
+}
+
+/** Of the clocks that must be reached, those that a state vector has not. */
+function lacking(requires: ReadonlyMap<number, number>, stateVector: ReadonlyMap<number, number>): Map<number, number> {
+  return new Map([...requires].filter(([clientID, clock]) => (stateVector.get(clientID) ?? 0) < clock))
+}
+
+function settle<T>(run: () => T): TaskResult<T> {
+  try {
+    return { state: 'done', value: run() }
+  } catch (error) {
+    if (error instanceof MalformedUpdate) return { state: 'malformed', reason: error.reason }
+    if (error instanceof IncompleteLog) return { state: 'incomplete', reason: error.message }
+    throw error
+  }
+}
+
+/** Lets the bytes of a result go to the main thread without a copy, where they have a buffer of their own. */
+function withBytes<T>(result: TaskResult<T>, bytesOf: (value: T) => Uint8Array[]): unknown {
+  if (result.state !== 'done') return result
+  const transfer = bytesOf(result.value)
+    .filter(bytes => bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer)
+    .map(bytes => bytes.buffer as ArrayBuffer)
+  return move({
+    get [transferableSymbol]() {
+      return transfer
+    },
+    get [valueSymbol]() {
+      return result
+    },
+  })
+}
