@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { ConfigError, flagOf, helpText, readConfig, settings, settingsTable } from './config.ts'
+
+it('has a default for every setting', () => {
+  const config = readConfig({}, [])
+  expect(config.port).toBe(9091)
+  expect(config.host).toBe('127.0.0.1')
+  expect(Object.keys(config)).toEqual(Object.keys(settings))
+})
+
+it('takes a flag before the environment, and the environment before the default', () => {
+  expect(readConfig({ WEFT_PORT: '1' }, []).port).toBe(1)
+  expect(readConfig({ WEFT_PORT: '1' }, ['--port', '2']).port).toBe(2)
+  expect(readConfig({ WEFT_PORT: '1' }, ['--port=3']).port).toBe(3)
+  expect(readConfig({ WEFT_PORT: '' }, []).port).toBe(9091)
+  expect(readConfig({ WEFT_ORIGINS: 'https://a.example, https://b.example' }, []).origins).toEqual([
+    'https://a.example',
+    'https://b.example',
+  ])
+})
+
+it.each([
+  [{ WEFT_PORT: 'x' }, [], "WEFT_PORT is 'x': allowed is a whole number from 0 to 65535 (port)"],
+  [{ WEFT_PORT: '65536' }, [], "WEFT_PORT is '65536': allowed is a whole number from 0 to 65535 (port)"],
+  [{ WEFT_PORT: '1.5' }, [], "WEFT_PORT is '1.5': allowed is a whole number from 0 to 65535 (port)"],
+  [{}, ['--port', '-1'], "--port is '-1': allowed is a whole number from 0 to 65535 (port)"],
+  [{}, ['--port'], '--port needs a value'],
+  [{}, ['--prot', '1'], '--prot is no flag of Weft; --help lists them all'],
+  [
+    { WEFT_LOG_LEVEL: 'loud' },
+    [],
+    "WEFT_LOG_LEVEL is 'loud': allowed is one of fatal, error, warn, info, debug, silent",
+  ],
+  [
+    { WEFT_ORIGINS: 'example.org' },
+    [],
+    "WEFT_ORIGINS has 'example.org': allowed are origins such as https://example.org, separated by commas",
+  ],
+  [
+    { WEFT_BYTE_BURST: '1000000' },
+    [],
+    'WEFT_BYTE_BURST is 1000000: allowed is at least WEFT_MAX_MESSAGE_BYTES, 16777216',
+  ],
+])('refuses %j %j', (env, args, message) => {
+  expect(() => readConfig(env, args)).toThrow(new ConfigError(message))
+})
+
+it('names every setting in the help', () => {
+  const help = helpText()
+  for (const setting of Object.values(settings)) {
+    expect(help).toContain(`${flagOf(setting)}  (${setting.env})`)
+    expect(help).toContain(setting.help)
+  }
+})
+
+it('has the table of the README', () => {
+  expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')).toContain(settingsTable())
+})

@@ -1,0 +1,152 @@
+import { type AwarenessEntry, decodeAwareness, encodeAwarenessEntries, NULL_STATE } from '@weft/protocol'
+import { expect, it } from 'vitest'
+import { AWARENESS_TIMEOUT_MS, AwarenessTable, BadAwarenessError } from './AwarenessTable.ts'
+import type { Session } from './Session.ts'
+
+// The table reads and writes these three fields only.
+const newSession = (table: AwarenessTable) =>
+  ({ clientID: null, hasSentAwareness: false, cameAt: table.nextTick() }) as unknown as Session
+const json = (state: unknown) => new TextEncoder().encode(JSON.stringify(state))
+const say = (...entries: [clientID: number, clock: number, state: unknown][]) =>
+  encodeAwarenessEntries(
+    entries.map(([clientID, clock, state]): AwarenessEntry => ({ clientID, clock, json: json(state) })),
+  )
+
+/** The entries of awareness frames with small messages, as `[clientID, clock, state]`. */
+function read(frames: Buffer | null): [number, number, unknown][] {
+  if (frames === null) return []
+  const message = frames.subarray(frames[1] === 126 ? 4 : 2)
+  const payloadStart = message.length < 130 ? 2 : 3
+  return decodeAwareness(message.subarray(payloadStart)).map(entry => [
+    entry.clientID,
+    entry.clock,
+    JSON.parse(new TextDecoder().decode(entry.json)),
+  ])
+}
+const changes = (table: AwarenessTable) => read(table.takeChanges().frames)
+
+it('passes on what a session says of the one client it introduced', () => {
+  const table = new AwarenessTable(4096)
+  const ann = newSession(table)
+  table.receive(ann, say([1, 1, { name: 'Ann' }]), 0)
+  expect(changes(table)).toEqual([[1, 1, { name: 'Ann' }]])
+  table.receive(ann, say([1, 2, { name: 'Anne' }], [2, 1, { name: 'Bo' }]), 0)
+  expect(changes(table)).toEqual([[1, 2, { name: 'Anne' }]])
+  expect(table.hasChanges).toBe(false)
+})
+
+it('ignores echoes and whoever speaks for another', () => {
+  const table = new AwarenessTable(4096)
+  const [ann, bo] = [newSession(table), newSession(table)]
+  table.receive(ann, say([1, 5, { name: 'Ann' }]), 0)
+  table.receive(bo, say([2, 1, {}]), 0)
+  table.takeChanges()
+  table.receive(bo, say([1, 5, { name: 'Ann' }]), 0)
+  table.receive(bo, say([1, 6, { name: 'not Ann' }]), 0)
+  table.receive(bo, say([1, 6, null]), 0)
+  expect(table.hasChanges).toBe(false)
+})
+
+it('binds nobody by an echo of several states, or by an old one', () => {
+  const table = new AwarenessTable(4096)
+  const [ann, reader] = [newSession(table), newSession(table)]
+  table.receive(ann, say([1, 1, {}]), 0)
+  expect(table.receive(reader, say([1, 1, {}], [7, 1, {}]), 0)).toBeNull()
+  expect(reader.clientID).toBeNull()
+})
+
+it('removes the state of who leaves, with its own clock', () => {
+  const table = new AwarenessTable(4096)
+  const ann = newSession(table)
+  table.receive(ann, say([1, 3, {}]), 0)
+  table.takeChanges()
+  table.leave(ann)
+  expect(changes(table)).toEqual([[1, 3, null]])
+  expect(table.encodeAll(newSession(table))).toBeNull()
+})
+
+it('makes a client that returns at the same clock heard, and takes the offset away in its own echo', () => {
+  const table = new AwarenessTable(4096)
+  const before = newSession(table)
+  table.receive(before, say([1, 3, {}]), 0)
+  table.leave(before)
+  table.takeChanges()
+  const after = newSession(table)
+  table.receive(after, say([1, 3, { name: 'Ann' }]), 0)
+  const { frames, own } = table.takeChanges()
+  expect(read(frames)).toEqual([[1, 4, { name: 'Ann' }]])
+  expect(read(own.get(after) ?? null)).toEqual([[1, 3, { name: 'Ann' }]])
+  table.receive(after, say([1, 4, { name: 'Anne' }]), 0)
+  expect(changes(table)).toEqual([[1, 5, { name: 'Anne' }]])
+  expect(read(table.encodeAll(after))).toEqual([[1, 4, { name: 'Anne' }]])
+})
+
+it('does not take the echo of somebody who just left for his return', () => {
+  const table = new AwarenessTable(4096)
+  const [ann, reader] = [newSession(table), newSession(table)]
+  table.receive(ann, say([1, 3, {}]), 0)
+  table.leave(ann)
+  table.takeChanges()
+  table.receive(reader, say([1, 3, {}]), 0)
+  expect(reader.clientID).toBeNull()
+  expect(table.hasChanges).toBe(false)
+})
+
+it('names the holder where a second session introduces a client that is here', () => {
+  const table = new AwarenessTable(4096)
+  const [before, after] = [newSession(table), newSession(table)]
+  table.receive(before, say([1, 3, {}]), 0)
+  const contest = table.receive(after, say([1, 3, { name: 'Ann' }]), 0)
+  expect(contest?.holder).toBe(before)
+  table.leave(before)
+  if (contest !== null) table.introduce(after, contest.entry, 0)
+  expect(after.clientID).toBe(1)
+  expect(changes(table)).toEqual([[1, 4, { name: 'Ann' }]])
+})
+
+it('lets a client withdraw its own state and come back', () => {
+  const table = new AwarenessTable(4096)
+  const ann = newSession(table)
+  table.receive(ann, say([1, 1, {}]), 0)
+  table.receive(ann, say([1, 1, null]), 0)
+  expect(changes(table)).toEqual([[1, 1, null]])
+  table.receive(ann, say([1, 2, { name: 'Ann' }]), 0)
+  expect(changes(table)).toEqual([[1, 2, { name: 'Ann' }]])
+})
+
+it('removes what is not renewed for 45 s', () => {
+  const table = new AwarenessTable(4096)
+  const ann = newSession(table)
+  table.receive(ann, say([1, 1, {}]), 0)
+  table.takeChanges()
+  table.expire(AWARENESS_TIMEOUT_MS)
+  expect(table.hasChanges).toBe(false)
+  table.expire(AWARENESS_TIMEOUT_MS + 1)
+  expect(changes(table)).toEqual([[1, 1, null]])
+})
+
+it.each([
+  ['over its size', json({ name: 'x'.repeat(4096) })],
+  ['nested too deep', new TextEncoder().encode(`{"a":${'['.repeat(16)}${']'.repeat(16)}}`)],
+  ['not JSON', new TextEncoder().encode('{"a":')],
+  ['not UTF-8', Uint8Array.of(0x22, 0xff, 0x22)],
+  ['no object', json('Ann')],
+])('refuses a state that is %s', (_what, state) => {
+  const table = new AwarenessTable(4096)
+  const payload = encodeAwarenessEntries([{ clientID: 1, clock: 1, json: state }])
+  expect(() => table.receive(newSession(table), payload, 0)).toThrow(BadAwarenessError)
+  expect(table.hasChanges).toBe(false)
+})
+
+it('counts no brackets inside of strings', () => {
+  const table = new AwarenessTable(4096)
+  table.receive(newSession(table), say([1, 1, { name: `${'['.repeat(40)}\\"{` }]), 0)
+  expect(table.hasChanges).toBe(true)
+})
+
+it('lets nobody hold a null state as its first', () => {
+  const table = new AwarenessTable(4096)
+  const ann = newSession(table)
+  table.receive(ann, encodeAwarenessEntries([{ clientID: 1, clock: 0, json: NULL_STATE }]), 0)
+  expect(table.encodeAll(ann)).toBeNull()
+})

@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest'
+import { TokenBucket } from './TokenBucket.ts'
+
+it('lets a burst through and then a rate', () => {
+  const bucket = new TokenBucket(10, 5, 0)
+  for (let i = 0; i < 5; i++) expect(bucket.take(1, 0)).toBe(0)
+  expect(bucket.take(1, 0)).toBe(100)
+  expect(bucket.take(1, 0)).toBe(200)
+  expect(bucket.take(1, 300)).toBe(0)
+})
+
+it('saves no more than a burst', () => {
+  const bucket = new TokenBucket(10, 5, 0)
+  expect(bucket.take(5, 1_000_000)).toBe(0)
+  expect(bucket.take(1, 1_000_000)).toBe(100)
+})
+
+it('lets one large thing through and makes the next wait for it', () => {
+  const bucket = new TokenBucket(1000, 1000, 0)
+  expect(bucket.take(3000, 0)).toBe(2000)
+})
