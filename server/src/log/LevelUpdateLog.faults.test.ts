@@ -413,6 +413,25 @@ describe('LevelUpdateLog at its start', () => {
     })
   })
 
+  it('gives back the space of many documents', async () => {
+    const log = await opening(true)
+    const ids = Array.from({ length: 150 }, (_, i) => `document/${i}`)
+    const entry = (documentId: string, after: number) =>
+      ({
+        documentId: documentId as DocumentId,
+        after,
+        updates: [new Uint8Array(randomBytes(40_000))],
+        time,
+      }) satisfies Append
+    for (const id of ids) await log.append([entry(id, 0)])
+    await log.append([entry('kept', 0)])
+    for (const id of ids) await log.delete(id as DocumentId, time)
+    await log.reclaim()
+    expect((await log.stats()).bytes).toBeLessThan(1_000_000)
+    expect((await log.open('kept' as DocumentId)).entries).toHaveLength(1)
+    await log.close()
+  })
+
   it('refuses a folder that is open already, with a plain word', async () => {
     const log = await opening(true)
     await expect(opening(true)).rejects.toMatchObject({

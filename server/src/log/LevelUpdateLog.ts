@@ -20,8 +20,8 @@ import {
   encodeRecord,
   encodeRow,
   encodeSentinel,
-  everyDocument,
   everything,
+  hashesBeginningWith,
   maxUint48,
   type NameRow,
   nameKey,
@@ -59,7 +59,7 @@ const defaultCheckedTableBytes = 64 << 20
 const maxRows = 20_000
 /** Names that a list reads at a time. */
 const listPageSize = 256
-/** Above so many documents with something to reclaim, the whole store is one range. */
+/** Above so many documents with something to reclaim, ranges are those of all hashes with the same first byte. */
 const maxReclaimRanges = 64
 
 interface Change {
@@ -308,13 +308,18 @@ export class LevelUpdateLog implements UpdateLog {
 
   async reclaim(): Promise<void> {
     await this.#readable()
-    const hashes = [...this.#reclaimable.values()]
-    this.#reclaimable.clear()
-    const ranges = hashes.length > maxReclaimRanges ? [everyDocument] : hashes.map(documentRange)
+    const documents = [...this.#reclaimable]
+    // A range a step, so that closing needn't wait for all of it.
+    const ranges =
+      documents.length > maxReclaimRanges
+        ? [...new Set(documents.map(([, hash]) => hash[0] ?? 0))].map(hashesBeginningWith)
+        : documents.map(([, hash]) => documentRange(hash))
     for (const [from, to] of ranges) {
       if (this.#isClosing) return
+      if (this.state !== 'open') throw this.#refusal()
       await this.#store.compactRange(from, to)
     }
+    for (const [documentId] of documents) this.#reclaimable.delete(documentId)
   }
 
   async isWritable(): Promise<boolean> {
@@ -409,14 +414,14 @@ export class LevelUpdateLog implements UpdateLog {
 
   #write(run: () => Promise<void>): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.state === 'failed') {
-        throw new WeftError(
-          'STORAGE_WRITE_FAILED',
-          `the store in ${this.#folder} refuses writes after one failed, until reopened`,
-        )
-      }
+      if (this.state === 'failed') throw this.#refusal()
       await run()
     })
+  }
+
+  #refusal(): WeftError {
+    const what = 'refuses writes after one failed, until reopened'
+    return new WeftError('STORAGE_WRITE_FAILED', `the store in ${this.#folder} ${what}`)
   }
 
   async #commit(operations: LevelOperation[], changes: Change[]): Promise<void> {

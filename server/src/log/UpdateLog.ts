@@ -31,7 +31,10 @@ export interface OpenedDocument {
   readonly snapshotBytes: number
   /** Encoded `Knowledge` at `snapshotSeq`; null: no snapshot. */
   readonly knowledge: Uint8Array | null
-  /** Entries with `seq > keptAfter` are stored; `keptAfter <= snapshotSeq`. */
+  /**
+   * Entries with `seq > keptAfter` are stored; `keptAfter <= snapshotSeq`, except in a document that was deleted and revived:
+   * it has no snapshot, was empty at `keptAfter`, and goes on from there.
+   */
   readonly keptAfter: number
   /** State vector at `keptAfter` (Yjs' encoding); null: no snapshot. */
   readonly keptStateVector: Uint8Array | null
@@ -110,8 +113,8 @@ export type LogState = 'open' | 'failed' | 'closed'
  * Every method rejects with a `WeftError`:
  * - reads: `DOCUMENT_DAMAGED` (names document and seq; from then on writes to that document are refused with the same code),
  *   `STORAGE_READ_FAILED`, `STORE_CLOSED`;
- * - writes: `STORAGE_WRITE_FAILED` (nothing stored, trying again after `reopen` is safe), `STORE_CLOSED`,
- *   and those named at each.
+ * - writes: `STORAGE_WRITE_FAILED` (nothing stored, trying again after `reopen` is safe; a compaction or deletion may turn out
+ *   to be done after all, whole), `STORE_CLOSED`, and those named at each.
  */
 export interface UpdateLog {
   readonly state: LogState

@@ -24,8 +24,8 @@ const smallTableBytes = 1 << 20
  * was never acknowledged: it is reported, not refused. Every write of ours is synced before the next begins, so that behind such
  * an end no other record can begin.
  *
- * The store may be open in another process: then the files change under this reading, which may see damage where there is none
- * only if a file disappears; those are left to LevelDB, which finds the lock.
+ * The store may be open in another process, whose files come and go under this reading. So what seems broken is read again;
+ * a store that is in use is whole in the end, and LevelDB finds the lock.
  *
  * Formats: LevelDB's doc/log_format.md, doc/table_format.md, db/version_edit.cc.
  * @param dataBytes how many bytes of tables to read whole.
@@ -33,13 +33,16 @@ const smallTableBytes = 1 << 20
  * @throws {WeftError} `STORE_DAMAGED`, `STORAGE_READ_FAILED`
  */
 export async function checkLevelFiles(folder: string, dataBytes: number): Promise<string[]> {
-  try {
-    return await checkFolder(folder, dataBytes)
-  } catch (error) {
-    if (error instanceof WeftError) throw error
-    throw new WeftError('STORAGE_READ_FAILED', `the files in ${folder} could not be read: ${String(error)}`, {
-      cause: error,
-    })
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await checkFolder(folder, dataBytes)
+    } catch (error) {
+      if (attempt < 3) continue
+      if (error instanceof WeftError) throw error
+      throw new WeftError('STORAGE_READ_FAILED', `the files in ${folder} could not be read: ${String(error)}`, {
+        cause: error,
+      })
+    }
   }
 }
 

@@ -82,11 +82,11 @@ export function documentRange(hash: Buffer): [from: Buffer, to: Buffer] {
   return [recordKey(hash, recordKind.entry, 0), recordKey(hash, recordKind.snapshot, maxUint48)]
 }
 
-/** Range of all documents: `[from, to)`. */
-export const everyDocument: readonly [from: Buffer, to: Buffer] = [
-  Buffer.from([documentPrefix]),
-  Buffer.from([documentPrefix + 1]),
-]
+/** Range of all documents whose hash begins with this byte: `[from, to)`. */
+export function hashesBeginningWith(byte: number): [from: Buffer, to: Buffer] {
+  const to = byte === 255 ? Buffer.from([documentPrefix + 1]) : Buffer.from([documentPrefix, byte + 1])
+  return [Buffer.from([documentPrefix, byte]), to]
+}
 
 /** Range of everything, the sentinel too: `[from, to)`. */
 export const everything: readonly [from: Buffer, to: Buffer] = [Buffer.from([0]), Buffer.from([0xff])]
