@@ -1,0 +1,57 @@
+import { WebSocket } from 'ws'
+import { WebsocketProvider as Provider3 } from 'y-websocket'
+import { WebsocketProvider as Provider1 } from 'y-websocket-1'
+import { WebsocketProvider as Provider2 } from 'y-websocket-2'
+import * as Y from 'yjs'
+import { within } from './eventually.ts'
+
+/** Major versions of y-websocket: 1.5.4, 2.1.0, 3.1.0. */
+export const stockVersions = [1, 2, 3] as const
+export type StockVersion = (typeof stockVersions)[number]
+
+const providers = { 1: Provider1, 2: Provider2, 3: Provider3 }
+
+/** An unmodified y-websocket client and what is counted around it. */
+export interface StockClient {
+  readonly doc: Y.Doc
+  readonly provider: Provider3
+  /** Every socket that it opened. */
+  readonly sockets: readonly WebSocket[]
+  synced(): Promise<void>
+  destroy(): void
+}
+
+export function stockClient(version: StockVersion, serverUrl: string, room: string, doc = new Y.Doc()): StockClient {
+  const sockets: WebSocket[] = []
+  class CountedWebSocket extends WebSocket {
+    constructor(url: string, protocols?: string | string[]) {
+      super(url, protocols)
+      sockets.push(this)
+    }
+  }
+  const provider = new providers[version](serverUrl, room, doc, {
+    WebSocketPolyfill: CountedWebSocket as unknown as typeof globalThis.WebSocket,
+    // Replicas of one test process must not meet behind the server's back.
+    disableBc: true,
+  })
+  return {
+    doc,
+    provider,
+    sockets,
+    synced: () =>
+      within(
+        `y-websocket ${version} to be synced`,
+        new Promise<void>(resolve => {
+          if (provider.synced) resolve()
+          else
+            provider.on('sync', (isSynced: boolean) => {
+              if (isSynced) resolve()
+            })
+        }),
+      ),
+    destroy: () => {
+      provider.awareness.destroy()
+      provider.destroy()
+    },
+  }
+}
