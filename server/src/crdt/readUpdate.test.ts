@@ -155,8 +155,8 @@ describe('rule 1: it decodes completely', () => {
     expect(accept(block(0, ...contents)).structs.get(5)?.end).toBe(16)
     for (const kind of [11, 15, 31]) refuse(block(0, inRoot(kind, 1)), /unknown kind of content/)
     // A skip with other bits is a skip for one of Yjs' decoders and unknown content for the other.
-    refuse(block(0, [[SKIP | LEFT], 5, 0, 1]), /unknown kind of content 10/)
-    refuse(block(0, [[GC | LEFT], 4, 0, 1]), /unknown kind of content 0/)
+    refuse(block(0, [[SKIP | LEFT], 6, 0, 1]), /unknown kind of content 10/)
+    refuse(block(0, [[GC | LEFT], 6, 0, 1]), /unknown kind of content 0/)
   })
 
   it('takes every kind of type and refuses others', () => {
