@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fillDiskUnderLog } from '../../../test/fillDiskUnderLog.ts'
 import { LevelStore } from './LevelStore.ts'
 
 const key = (text: string): Buffer => Buffer.from(text)
@@ -85,6 +86,26 @@ describe('LevelStore', () => {
     await store.open(false)
     expect(await store.get([key('a')])).toEqual([key('1')])
   })
+
+  it.runIf(process.platform === 'linux')(
+    'refuses every write after a failed one, and reads on, until opened anew',
+    async () => {
+      await store.open(true)
+      await store.write([put('a', '1')])
+      fillDiskUnderLog(folder)
+      await expect(store.write([put('b', '2')])).rejects.toMatchObject({ code: 'STORAGE_WRITE_FAILED' })
+      expect(store.state).toBe('failed')
+      await expect(store.write([put('c', '3')])).rejects.toMatchObject({
+        code: 'STORAGE_WRITE_FAILED',
+        message: expect.stringContaining('until reopened'),
+      })
+      expect(await store.get([key('a'), key('b')])).toEqual([key('1'), undefined])
+      await store.close()
+      await store.open(false)
+      await store.write([put('b', '4')])
+      expect(await store.get([key('a'), key('b'), key('c')])).toEqual([key('1'), key('4'), undefined])
+    },
+  )
 
   it('does not make a store where none is', async () => {
     await expect(store.open(false)).rejects.toMatchObject({ code: 'STORE_MISSING' })

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
 import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, rmdir, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DocumentId } from '@weft/protocol'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { fillDiskUnderLog } from '../../../test/fillDiskUnderLog.ts'
 import { rounds } from '../../../test/rounds.ts'
 import { WeftError } from '../errors.ts'
 import { LevelStore } from './LevelStore.ts'
@@ -575,32 +575,6 @@ describe.runIf(process.platform === 'linux')('LevelUpdateLog after a failed writ
     },
   )
 })
-
-/**
- * Puts /dev/full, a device without space, in the place of the descriptor through which LevelDB writes its log: what it writes
- * next fails with ENOSPC, from the kernel.
- */
-function fillDiskUnderLog(folder: string): void {
-  const descriptor = readdirSync('/proc/self/fd').find(fd => {
-    try {
-      return (
-        /\/\d+\.log$/.test(readlinkSync(`/proc/self/fd/${fd}`)) &&
-        readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder)
-      )
-    } catch {
-      return false // the descriptor of this very listing
-    }
-  })
-  expect(descriptor, "LevelDB's log is open").toBeDefined()
-  closeSync(Number(descriptor))
-  const others: number[] = []
-  for (;;) {
-    const fd = openSync('/dev/full', 'r+')
-    if (fd === Number(descriptor)) break
-    others.push(fd)
-  }
-  others.forEach(closeSync)
-}
 
 function canMount(): boolean {
   if (process.getuid?.() !== 0) return false
