@@ -10,4 +10,8 @@ export const rounds = {
   documentPairs: isLong ? 5_000 : 100,
   /** A random document written as Markdown and read again. */
   markdownRoundTrips: isLong ? 50_000 : 500,
+  /** Changed updates that meet the update check. */
+  updateMutations: isLong ? 200_000 : 20_000,
+  /** Histories of honest replicas, 40 edits each. */
+  honestHistories: isLong ? 2_000 : 100,
 }

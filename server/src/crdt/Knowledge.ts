@@ -241,8 +241,22 @@ export class Knowledge {
     encoding.writeUint8Array(encoder, this.encodeStateVector())
     writeRanges(encoder, this.#deletes)
     writeRanges(encoder, this.#keyed)
-    writeRanges(encoder, this.#wide)
+    writeRanges(encoder, this.#liveWide())
     return encoding.toUint8Array(encoder)
+  }
+
+  #liveWide(): Map<number, number[]> {
+    const live = new Map<number, number[]>()
+    for (const [clientID, wide] of this.#wide) {
+      const deleted = this.#deletes.get(clientID) ?? []
+      const rest: number[] = []
+      for (let index = 0; index < wide.length; index += 2) {
+        const range = wide.slice(index, index + 2)
+        if (!coversRanges(deleted, range)) rest.push(...range)
+      }
+      if (rest.length > 0) live.set(clientID, rest)
+    }
+    return live
   }
 
   /**
