@@ -33,6 +33,7 @@ export interface RunningServer {
 export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
   const clock = systemClock
   const log = await LevelUpdateLog.open({ folder: config.data, create: true })
+  for (const warning of log.warnings) logger.warn(warning)
   const workshop = new Workshop({ threads: config.workers })
   const committer = new Committer(log, clock, logger)
   const rooms = new Rooms(

@@ -76,7 +76,8 @@ export class StoredBytes {
     if (position < this.#snapshotSeq && (position === 0 || position < this.#keptAfter)) {
       return { frames: this.#encodeSnapshot(), position: this.#snapshotSeq, isShared: true }
     }
-    return this.#run(position)
+    // A document that was deleted and begun anew goes on at its old head, without a snapshot.
+    return this.#run(Math.max(position, this.#keptAfter))
   }
 
   #encodeSnapshot(): Buffer {
