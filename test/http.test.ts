@@ -1,0 +1,216 @@
+import { connect } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { eventually, within } from './support/eventually.ts'
+import { RawClient } from './support/RawClient.ts'
+import type { ServerProcess } from './support/ServerProcess.ts'
+import { testServer } from './support/testServer.ts'
+import { typist } from './support/typist.ts'
+
+/** Sends bytes over a socket of its own and gives all that comes until the server ends the connection. */
+function exchange(server: ServerProcess, request: string): Promise<string> {
+  return within(
+    `an answer to ${request.slice(0, 80)}`,
+    new Promise((resolve, reject) => {
+      let answer = ''
+      const socket = connect(server.port, '127.0.0.1', () => socket.write(request))
+      socket.setEncoding('latin1')
+      socket.on('data', text => {
+        answer += text
+        // An upgrade that was accepted stays open.
+        if (answer.startsWith('HTTP/1.1 101')) socket.destroy()
+      })
+      socket.on('close', () => resolve(answer))
+      socket.on('error', reject)
+    }),
+  )
+}
+
+const upgrade = (target: string, headers: readonly string[]) =>
+  [
+    `GET ${target} HTTP/1.1`,
+    ...headers,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    '',
+    '',
+  ].join('\r\n')
+
+const get = (target: string, headers: readonly string[]) =>
+  [`GET ${target} HTTP/1.1`, ...headers, 'Connection: close', '', ''].join('\r\n')
+
+const status = (answer: string) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1])
+
+async function expectAlive(server: ServerProcess): Promise<void> {
+  const client = await RawClient.join(`${server.socketUrl}/alive`)
+  await client.commit(typist(1).type('x'))
+  client.cut()
+}
+
+describe('over HTTP the server', () => {
+  it('says that it runs, and that edits can be stored', async () => {
+    const server = await testServer()
+    const health = await fetch(`${server.url}/healthz`)
+    expect([health.status, await health.text()]).toEqual([200, 'ok\n'])
+    const ready = await fetch(`${server.url}/readyz`)
+    expect([ready.status, await ready.text()]).toEqual([200, 'ready\n'])
+  })
+
+  it('sends what a page needs to be safe, and not what it is made with', async () => {
+    const server = await testServer()
+    for (const path of ['/', '/d/a/b', '/healthz', '/nothing-here', '/assets/nothing-here.js']) {
+      const { headers } = await fetch(server.url + path)
+      const policy = headers.get('content-security-policy') ?? ''
+      for (const part of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"]) {
+        expect([path, policy.includes(part)]).toEqual([path, true])
+      }
+      expect(policy).toContain(`ws://127.0.0.1:${server.port}`)
+      expect(policy).not.toContain("script-src 'self' 'unsafe")
+      expect(Object.fromEntries(headers)).toMatchObject({
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-resource-policy': 'same-origin',
+      })
+      expect(headers.get('x-powered-by')).toBeNull()
+    }
+    expect((await fetch(`${server.url}/nothing-here`)).status).toBe(404)
+    expect((await fetch(`${server.url}/assets/nothing-here.js`)).status).toBe(404)
+  })
+
+  it('answers broken requests with an error of theirs, and goes on', async () => {
+    const server = await testServer()
+    const host = `Host: 127.0.0.1:${server.port}`
+    const huge = `X-Huge: ${'x'.repeat(64 * 1024)}`
+    const broken: [name: string, request: string, statuses: number[]][] = [
+      ['no Host', get('/healthz', []), [400]],
+      ['an upgrade without Host', upgrade('/a', []), [400]],
+      ['an upgrade to an absolute URL', upgrade(`http://127.0.0.1:${server.port}/a`, [host]), [400]],
+      ['an upgrade to an absolute URL elsewhere', upgrade('http://elsewhere.example/a', [host]), [400]],
+      ['64 KiB of headers', get('/healthz', [host, huge]), [431]],
+      ['an upgrade with 64 KiB of headers', upgrade('/a', [host, huge]), [431]],
+      ['an upgrade whose target is too long', upgrade(`/${'a'.repeat(5000)}`, [host]), [414]],
+      ['a bad percent-escape', get('/%zz', [host]), [400, 404]],
+      ['a bad percent-escape of a document', get('/d/%ff', [host]), [400, 404]],
+      ['no HTTP at all', '\u0016\u0003\u0001\u0000\r\n\r\n', [400]],
+      ['a broken header', `GET / HTTP/1.1\r\n${host}\r\nbad header\r\n\r\n`, [400]],
+      ['a method that is not there', `FROB / HTTP/1.1\r\n${host}\r\n\r\n`, [400]],
+      ['a file above the folder', get('/../../../../etc/passwd', [host]), [400, 403, 404]],
+      ['a file above the folder, encoded', get('/%2e%2e/%2e%2e/package.json', [host]), [400, 403, 404]],
+    ]
+    for (const [name, request, statuses] of broken) {
+      const answer = await exchange(server, request)
+      expect([name, statuses]).toEqual([name, expect.arrayContaining([status(answer)])])
+      expect(answer).not.toContain('at ')
+    }
+    await expectAlive(server)
+  })
+
+  it('survives connections that end in the middle of a handshake', async () => {
+    const server = await testServer()
+    const whole = upgrade('/a', [`Host: 127.0.0.1:${server.port}`])
+    for (const length of [1, 20, 60, whole.length - 2, whole.length]) {
+      await new Promise<void>((resolve, reject) => {
+        const socket = connect(server.port, '127.0.0.1', () => {
+          socket.write(whole.slice(0, length), () => socket.resetAndDestroy())
+        })
+        socket.on('error', reject)
+        socket.on('close', () => resolve())
+      })
+    }
+    await expectAlive(server)
+  })
+
+  it('refuses broken handshakes', async () => {
+    const server = await testServer()
+    const host = `Host: 127.0.0.1:${server.port}`
+    const handshake = upgrade('/a', [host])
+    for (const broken of [
+      handshake.replace('Version: 13', 'Version: 7'),
+      handshake.replace(/Sec-WebSocket-Key: .*\r\n/, ''),
+      handshake.replace('Upgrade: websocket', 'Upgrade: other'),
+      handshake.replace('GET', 'POST'),
+    ]) {
+      expect([400, 405, 426]).toContain(status(await exchange(server, broken)))
+    }
+    await expectAlive(server)
+  })
+})
+
+describe('a page of another host', () => {
+  it('may neither connect nor read: 403', async () => {
+    const server = await testServer()
+    const host = `Host: 127.0.0.1:${server.port}`
+    for (const origin of ['http://elsewhere.example', 'https://127.0.0.1.elsewhere.example', 'null', 'file://']) {
+      const refused = await exchange(server, upgrade('/a', [host, `Origin: ${origin}`]))
+      expect([origin, status(refused)]).toEqual([origin, 403])
+      const page = await exchange(server, get('/healthz', [host, `Origin: ${origin}`]))
+      expect([origin, status(page)]).toEqual([origin, 403])
+    }
+    // Said once, with the setting that would allow it.
+    expect(server.output.match(/WEFT_ORIGINS/g)?.length).toBe(4)
+  })
+
+  it('may when the setting names it', async () => {
+    const server = await testServer({ WEFT_ORIGINS: 'https://notes.example, http://other.example:8080' })
+    const host = `Host: 127.0.0.1:${server.port}`
+    for (const origin of ['https://notes.example', 'http://other.example:8080']) {
+      expect(status(await exchange(server, upgrade('/a', [host, `Origin: ${origin}`])))).toBe(101)
+    }
+    expect(status(await exchange(server, upgrade('/a', [host, 'Origin: http://notes.example'])))).toBe(403)
+    // Behind a proxy that passes its host on.
+    expect(
+      status(await exchange(server, upgrade('/a', ['Host: notes.example', 'Origin: https://notes.example']))),
+    ).toBe(101)
+  })
+
+  it('is no page of this machine: any port of it may', async () => {
+    const server = await testServer()
+    const host = `Host: 127.0.0.1:${server.port}`
+    for (const origin of [
+      server.url,
+      `http://localhost:${server.port}`,
+      'http://127.0.0.1:5173',
+      'http://[::1]:5173',
+    ]) {
+      const answer = await exchange(server, upgrade('/a', [host, `Origin: ${origin}`]))
+      expect([origin, status(answer)]).toEqual([origin, 101])
+    }
+    expect(status(await exchange(server, upgrade('/a', [host])))).toBe(101)
+  })
+
+  it('that was given the name of this machine is refused: 421', async () => {
+    const server = await testServer()
+    for (const name of ['elsewhere.example', `elsewhere.example:${server.port}`, '127.0.0.1.elsewhere.example']) {
+      const headers = [`Host: ${name}`, `Origin: http://${name}`]
+      expect([name, status(await exchange(server, upgrade('/a', headers)))]).toEqual([name, 421])
+      expect([name, status(await exchange(server, get('/', headers)))]).toEqual([name, 421])
+    }
+    for (const name of ['localhost', `localhost:${server.port}`, '127.0.0.1', '[::1]:80', 'weft.localhost']) {
+      expect([name, status(await exchange(server, get('/healthz', [`Host: ${name}`])))]).toEqual([name, 200])
+    }
+  })
+})
+
+it('connections are counted: one too many is told to come later', async () => {
+  const server = await testServer({ WEFT_MAX_CONNECTIONS: '2' })
+  const first = await RawClient.join(`${server.socketUrl}/a`)
+  await RawClient.join(`${server.socketUrl}/a`)
+  const answer = await exchange(server, upgrade('/a', [`Host: 127.0.0.1:${server.port}`]))
+  expect(answer).toMatch(/^HTTP\/1\.1 503 .*\r\nRetry-After: \d+\r\n/s)
+  await first.leave()
+  await eventually('room for one', () => RawClient.join(`${server.socketUrl}/a`).catch(() => null))
+})
+
+it('sessions of a document are counted: 1013 with the seconds to wait', async () => {
+  const server = await testServer({ WEFT_MAX_SESSIONS_PER_DOCUMENT: '2' })
+  const first = await RawClient.join(`${server.socketUrl}/a`)
+  await RawClient.join(`${server.socketUrl}/a`)
+  const refused = await RawClient.connect(`${server.socketUrl}/a`)
+  refused.ask()
+  expect(await refused.closed).toEqual({ code: 1013, reason: expect.stringMatching(/^overload: .*retry after \d+ s/) })
+  await RawClient.join(`${server.socketUrl}/b`)
+  await first.leave()
+  await eventually('room for one', () => RawClient.join(`${server.socketUrl}/a`).catch(() => null))
+})
