@@ -2,11 +2,11 @@ import { type DocumentId, encodeSyncStep2, encodeUpdate } from '@weft/protocol'
 import type { Logger } from 'pino'
 import * as Y from 'yjs'
 import type { Clock, Timer } from '../clock.ts'
+import { admitUpdate } from '../crdt/admitUpdate.ts'
 import { EMPTY_UPDATE } from '../crdt/emptyUpdate.ts'
 import { Knowledge } from '../crdt/Knowledge.ts'
 import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { covers, encodeStateVector, readStateVector, type StateVector, stateVectorKey } from '../crdt/stateVector.ts'
-import { trimUpdate } from '../crdt/trimUpdate.ts'
 import { DEFAULT_UPDATE_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
 import type { Append, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
 import type { Workshop } from '../worker/Workshop.ts'
@@ -202,15 +202,13 @@ export class Room {
   /**
    * Takes in a closed update. What brings nothing new is not stored.
    * @returns the batch after whose commit all of it is on disk
+   * @throws {MalformedUpdate} it would damage what is there
    */
   admit(session: Session, update: Uint8Array, contents: UpdateContents): number {
-    if (!this.#knowledge.brings(contents)) return this.#latestBatch()
-    // The log holds no operation twice: see trimUpdate.
-    const fresh = this.#knowledge.overlaps(contents)
-      ? trimUpdate(update, this.#knowledge.stateVector)
-      : new Uint8Array(update)
-    this.#knowledge.add(contents)
-    this.#gathering.add(fresh, session)
+    const fresh = admitUpdate(this.#knowledge, update, contents, this.updateLimits)
+    if (fresh === null) return this.#latestBatch()
+    // Copied: what came in is a view of a larger buffer, which would be kept alive.
+    this.#gathering.add(fresh === update ? new Uint8Array(update) : fresh, session)
     this.#services.committer.pendingBytes += fresh.length
     this.#services.committer.request(this, this.#nextCommitAt)
     return this.#gathering.number
