@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest'
+import { describeSettings } from '../server/dist/config.js'
+import { RawClient } from './support/RawClient.ts'
+import { ServerProcess } from './support/ServerProcess.ts'
+import { documentOf, readStored } from './support/storedDocument.ts'
+import { testFolder, testServer } from './support/testServer.ts'
+import { typist } from './support/typist.ts'
+
+describe('a stop', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'by %s commits what came, tells everybody to come back, and ends with 0',
+    async signal => {
+      const server = await testServer()
+      const clients = await Promise.all([1, 2, 3].map(() => RawClient.join(`${server.socketUrl}/a`)))
+      const ann = typist(1)
+      const [first] = clients
+      for (let i = 1; i <= 200; i++) first?.update(ann.type(`${i} `))
+      first?.askAck(1)
+      await first?.nextAck(1)
+      // Sent, and not known to be committed: what is acknowledged must be stored, and all of it is in the end or none.
+      for (let i = 201; i <= 400; i++) {
+        first?.update(ann.type(`${i} `))
+        first?.askAck(i)
+      }
+      const begin = performance.now()
+      const exit = await server.stop(signal)
+      expect(exit).toEqual({ code: 0, signal: null })
+      expect(performance.now() - begin).toBeLessThan(5000)
+      for (const client of clients) {
+        expect(await client.closed).toEqual({ code: 1012, reason: expect.stringMatching(/^restart: /) })
+      }
+      const words = documentOf(await readStored(server.folder, 'a'))
+        .getText('text')
+        .toString()
+        .trim()
+        .split(' ').length
+      const acks = first?.received.filter(message => message.type === 'ack').length ?? 0
+      expect(words).toBeGreaterThanOrEqual(200 + acks - 1)
+    },
+  )
+
+  it('ends in time though a client neither reads nor answers', async () => {
+    const server = await testServer()
+    const silent = await RawClient.join(`${server.socketUrl}/a`)
+    const writer = await RawClient.join(`${server.socketUrl}/a`)
+    silent.stopReading()
+    const ann = typist(1)
+    for (let i = 1; i <= 40; i++) writer.update(ann.type('x'.repeat(50_000)))
+    writer.askAck(1)
+    await writer.nextAck(1)
+    const begin = performance.now()
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+    expect(performance.now() - begin).toBeLessThan(5000)
+    silent.cut()
+  })
+
+  it('leaves a store that the next start continues with', async () => {
+    const server = await testServer()
+    const ann = typist(1)
+    for (const word of ['one ', 'two ', 'three ']) {
+      const client = await RawClient.join(`${server.socketUrl}/a`)
+      await client.commit(ann.type(word))
+      expect((await server.stop()).code).toBe(0)
+      await server.start()
+    }
+    await server.stop()
+    expect(
+      documentOf(await readStored(server.folder, 'a'))
+        .getText('text')
+        .toString(),
+    ).toBe('one two three ')
+  })
+})
+
+describe('a start', () => {
+  it('on a folder that another process holds ends with 73 and one clear line', async () => {
+    const server = await testServer()
+    const client = await RawClient.join(`${server.socketUrl}/a`)
+    const { code, output } = await ServerProcess.run({ folder: server.folder })
+    expect(code).toBe(73)
+    expect(output.trim().split('\n').length).toBe(1)
+    expect(output).toContain(server.folder)
+    expect(output).toMatch(/^weft: .*(another|other) process/)
+    // The first one doesn't notice.
+    await client.commit(typist(1).type('x'))
+  })
+
+  it('on a port that is taken says so, with the setting', async () => {
+    const server = await testServer()
+    const { code, output } = await ServerProcess.run({ folder: await testFolder(), port: server.port })
+    expect(code).toBe(1)
+    expect(output).toContain(String(server.port))
+    expect(output).toContain('WEFT_PORT')
+    expect(output.trim().split('\n').length).toBe(1)
+  })
+
+  it.each([
+    [{ WEFT_PORT: '70000' }, [], 'WEFT_PORT', '70000', '65535'],
+    [{ WEFT_PORT: 'http' }, [], 'WEFT_PORT', 'http', '65535'],
+    [{ WEFT_PORT: '-1' }, [], 'WEFT_PORT', '-1', '65535'],
+    [{ WEFT_MAX_MESSAGE_BYTES: '12' }, [], 'WEFT_MAX_MESSAGE_BYTES', '12', '65536'],
+    [{ WEFT_LOG_LEVEL: 'loud' }, [], 'WEFT_LOG_LEVEL', 'loud', 'debug'],
+    [{ WEFT_ORIGINS: 'example.org' }, [], 'WEFT_ORIGINS', 'example.org', 'https://'],
+    [{ WEFT_BYTE_BURST: '65536' }, [], 'WEFT_BYTE_BURST', '65536', 'WEFT_MAX_MESSAGE_BYTES'],
+    [{}, ['--port', 'x1'], '--port', 'x1', '65535'],
+    [{}, ['--port=1.5'], '--port', '1.5', '65535'],
+    [{}, ['--prot', '1'], '--prot', '--prot', '--help'],
+    [{}, ['--port'], '--port', '--port', 'value'],
+  ])('with %j %j ends with 2 and names setting, value and what is allowed', async (env, args, ...parts) => {
+    const { code, output } = await ServerProcess.run({ folder: await testFolder(), env, args })
+    expect(code).toBe(2)
+    expect(output.trim().split('\n').length).toBe(1)
+    for (const part of parts) expect(output).toContain(part)
+  })
+
+  it('with --help lists every setting with its flag, environment name and default, and starts nothing', async () => {
+    const { code, output } = await ServerProcess.run({ folder: '/nowhere/at/all', args: ['--help'] })
+    expect(code).toBe(0)
+    expect(describeSettings().length).toBeGreaterThan(10)
+    for (const setting of describeSettings()) {
+      const line = output.split('\n').find(candidate => candidate.includes(`${setting.flag} `))
+      expect(line).toContain(setting.env)
+      expect(line).toContain(setting.default)
+      expect(line).toContain(setting.help)
+    }
+  })
+
+  it('takes a flag before the environment', async () => {
+    const folder = await testFolder()
+    const other = await testFolder()
+    const server = await ServerProcess.start({ folder: other, args: ['--data', folder] })
+    expect(server.output).toContain(folder)
+    expect(server.output).not.toContain(other)
+    await server.stop()
+  })
+
+  it('prints the address and where the data is, and nothing else', async () => {
+    const server = await testServer({ WEFT_LOG_LEVEL: 'info' })
+    expect(server.output).toBe(`Weft is at ${server.url}\nDocuments are in ${server.folder}\n`)
+  })
+})
