@@ -140,6 +140,7 @@ export class Committer {
         }
         this.#isFailing = true
         this.#logger.error({ err: error, retryInMs: pauseMs }, 'a commit failed and will be tried again')
+        for (const room of new Set([...rooms, ...this.#due, ...this.#timers.keys()])) room.stalled()
         await this.#pause(pauseMs)
         pauseMs = Math.min(pauseMs * 2, MAX_RETRY_MS)
       }

@@ -93,6 +93,8 @@ export class Room {
   #committedBatch = 0
   /** Answers that wait for a moment at which knowledge is exactly what the next commit will have made of the log. */
   #questions: { session: Session; stateVector: StateVector }[] = []
+  /** Answers that are made, and wait until the batch under way is on disk. [R1] */
+  #answers = new Map<Session, () => void>()
   #afterCommit: (() => void)[] = []
   readonly #owing = new Set<Session>()
   /** No commit before this, monotonic ms. */
@@ -183,6 +185,7 @@ export class Room {
     this.#sessions.delete(session)
     this.#owing.delete(session)
     this.#questions = this.#questions.filter(question => question.session !== session)
+    this.#answers.delete(session)
     this.#awareness.leave(session)
     this.#scheduleAwareness()
     if (this.#sessions.size === 0) this.#emptySince = this.#services.clock.now()
@@ -278,6 +281,9 @@ export class Room {
 
     this.#broadcast(updates, batch.onlyAuthor)
 
+    const answers = this.#answers
+    this.#answers = new Map()
+    for (const start of answers.values()) start()
     const after = this.#afterCommit
     this.#afterCommit = []
     for (const callback of after) callback()
@@ -345,7 +351,8 @@ export class Room {
       return
     }
     session.isAnswering = true
-    if (this.#gathering.isEmpty) this.#prepareAnswer(session, stateVector)
+    if (this.hasPending && this.#services.committer.isFailing) this.#followFromStart(session)
+    else if (this.#gathering.isEmpty) this.#prepareAnswer(session, stateVector)
     else this.#questions.push({ session, stateVector })
   }
 
@@ -358,7 +365,7 @@ export class Room {
       const finish = deleteSet()
       start = () => this.#follow(session, this.#head, finish)
     } else if (stateVector.size === 0) {
-      start = () => this.#follow(session, 0, encodeFrame(encodeSyncStep2(EMPTY_UPDATE)))
+      start = () => this.#followFromStart(session)
     } else {
       const checkpoint = this.#checkpointFor(stateVector)
       if (checkpoint !== null) {
@@ -368,7 +375,22 @@ export class Room {
       } else start = () => this.#answerWithDiff(session, stateVector)
     }
     if (this.#inFlight === null) start()
-    else this.#afterCommit.push(start)
+    else this.#answers.set(session, start)
+  }
+
+  /**
+   * What is pending can't be written now, and will be tried again, who knows when. Whoever waits for an answer gets all that
+   * is committed: more bytes than it lacks, but reading goes on.
+   */
+  stalled(): void {
+    const sessions = [...this.#questions.map(({ session }) => session), ...this.#answers.keys()]
+    this.#questions = []
+    this.#answers.clear()
+    for (const session of sessions) this.#followFromStart(session)
+  }
+
+  #followFromStart(session: Session): void {
+    this.#follow(session, 0, encodeFrame(encodeSyncStep2(EMPTY_UPDATE)))
   }
 
   /** The last checkpoint that a state vector covers. */
@@ -389,7 +411,7 @@ export class Room {
     this.#loadBytes()
       .then(async bytes => {
         const { snapshot } = bytes
-        if (snapshot === null) return this.#follow(session, 0, encodeFrame(encodeSyncStep2(EMPTY_UPDATE)))
+        if (snapshot === null) return this.#followFromStart(session)
         const diff = await this.#diff(snapshot, bytes.snapshotSeq, stateVector)
         if (!session.isOpen) return
         session.outlet.write(encodeFrame(encodeUpdate(diff)))
