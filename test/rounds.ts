@@ -13,5 +13,5 @@ export const rounds = {
   /** Changed updates that meet the update check. */
   updateMutations: isLong ? 200_000 : 20_000,
   /** Histories of honest replicas, 40 edits each. */
-  honestHistories: isLong ? 2_000 : 100,
+  honestHistories: isLong ? 1_000 : 60,
 }

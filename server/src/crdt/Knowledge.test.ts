@@ -66,6 +66,20 @@ describe('what an update brings', () => {
   })
 })
 
+describe('whose operations it brings', () => {
+  it('names the clients that it extends, not those that it repeats', () => {
+    const ann = typed(5, 'hello')
+    const bo = createDocument(6, ann.update)
+    bo.getText('t').insert(5, '!')
+    const both = read(Y.encodeStateAsUpdate(bo))
+    expect(new Knowledge().extendedClients(both)).toEqual([6, 5])
+    const knowledge = Knowledge.fromContents(read(ann.update))
+    expect(knowledge.extendedClients(both)).toEqual([6])
+    knowledge.add(both)
+    expect(knowledge.extendedClients(both)).toEqual([])
+  })
+})
+
 describe('what is missing', () => {
   it('names the clocks that must be reached', () => {
     const ann = typed(5, 'hello')

@@ -75,6 +75,15 @@ export class Knowledge {
     return false
   }
 
+  /** The clients of which it brings operations beyond the state vector: whose ids its sender claims to be (rule 6). */
+  extendedClients(contents: UpdateContents): number[] {
+    const clientIDs: number[] = []
+    for (const [clientID, range] of contents.structs) {
+      if (range.end > this.#clockOf(clientID)) clientIDs.push(clientID)
+    }
+    return clientIDs
+  }
+
   /**
    * What must be in the log before this can be.
    * @returns `Map<clientID, clock>`, the clocks that must be reached; null if none is missing: the update is causally closed
