@@ -50,6 +50,8 @@ export class DocumentSession {
   constructor(documentId: string, user: AwarenessUser) {
     this.documentId = documentId
     this.#user = user
+    window.addEventListener('online', this.#networkChanged)
+    window.addEventListener('offline', this.#networkChanged)
     this.#open()
   }
 
@@ -64,6 +66,11 @@ export class DocumentSession {
   /** Why the server refuses a document whose content is here; `null` if it doesn't. */
   get refusal(): ReadonlySignal<RefusalText | null> {
     return this.#refusal
+  }
+
+  /** Whether this device keeps a copy of the document. */
+  get isKept(): boolean {
+    return this.#facts.isKept
   }
 
   /** Whether leaving now would lose edits: they are not saved, and this device doesn't keep them. */
@@ -93,6 +100,8 @@ export class DocumentSession {
   async close(): Promise<void> {
     clearTimeout(this.#slow)
     clearTimeout(this.#tick)
+    window.removeEventListener('online', this.#networkChanged)
+    window.removeEventListener('offline', this.#networkChanged)
     this.#abort.abort()
     const document = this.#document
     this.#document = undefined
@@ -102,6 +111,17 @@ export class DocumentSession {
       await document.close({ saved: isWorthWaiting }).catch(() => document.close({ saved: false }))
     }
     this.ydoc.destroy()
+  }
+
+  /**
+   * A socket notices the end of a network only by silence, and that takes half a minute. A new one tells at once; and
+   * where the server is reached all the same (it runs on this machine), nothing is lost but a round trip.
+   */
+  readonly #networkChanged = (): void => {
+    const document = this.#document
+    if (document === undefined || document.status === 'refused') return
+    document.disconnect()
+    document.reconnect()
   }
 
   #open(): void {

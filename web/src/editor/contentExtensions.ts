@@ -1,4 +1,4 @@
-import { type AnyExtension, InputRule, type Mark } from '@tiptap/core'
+import { type AnyExtension, InputRule, type Mark, type Node } from '@tiptap/core'
 import { extensions, isSafeLink } from '@weft/schema'
 
 // A web address that was just typed, and the blank after it.
@@ -34,7 +34,12 @@ const typedLinks = (link: Mark): Mark =>
     },
   })
 
+/** TipTap's view of a table keeps widths of columns in step, which we don't offer; the schema's own form is enough. */
+const plainTable = (table: Node): Node => table.extend({ addNodeView: () => null })
+
 /** The schema's nodes and marks as this editor edits them. */
-export const contentExtensions: AnyExtension[] = extensions.map(extension =>
-  extension.name === 'link' ? (typedLinks(extension as Mark) as AnyExtension) : extension,
-)
+export const contentExtensions: AnyExtension[] = extensions.map(extension => {
+  if (extension.name === 'link') return typedLinks(extension as Mark) as AnyExtension
+  if (extension.name === 'table') return plainTable(extension as Node) as AnyExtension
+  return extension
+})

@@ -113,7 +113,7 @@ function OpenDocument({ session }: { session: DocumentSession }) {
         ) : (
           <TitleField title={title} editor={mode?.mode === 'editing' ? editor : null} />
         )}
-        {!hasFailed && <SaveLine save={session.save} isKept={!session.wouldLoseEdits} />}
+        {!hasFailed && <SaveLine save={session.save} isKept={session.isKept} />}
         <span class="spring" />
         {phase.phase === 'open' && <People session={session} phase={phase} host={host} />}
         {!hasFailed && (
@@ -131,7 +131,7 @@ function OpenDocument({ session }: { session: DocumentSession }) {
       </TopLine>
       <main class="sheet">
         {phase.phase === 'open' && refusal !== null && (
-          <RefusedNote refusal={refusal} onRetry={() => session.retry()} />
+          <RefusedNote refusal={refusal} isKept={session.isKept} onRetry={() => session.retry()} />
         )}
         {mode?.mode === 'reading' && <ReadingNote names={mode.unknown.map(({ name }) => name)} />}
         {phase.phase === 'opening' && <Waiting isSlow={phase.isSlow} />}
@@ -250,13 +250,15 @@ function Problem({ title, advice, onRetry }: { title: string; advice: string; on
   )
 }
 
-function RefusedNote({ refusal, onRetry }: { refusal: RefusalText; onRetry(): void }) {
+function RefusedNote({ refusal, isKept, onRetry }: { refusal: RefusalText; isKept: boolean; onRetry(): void }) {
+  const safe = isKept
+    ? 'Your text is kept on this device and can be read and copied, but not changed.'
+    : 'Your text is in this page only, where it can be read and copied: leave it open.'
   return (
     <div class="notice danger" role="alert" data-testid="refused">
       <Icon name="triangle-alert" />
       <p>
-        <strong>{refusal.title}.</strong> Your text is kept on this device and can be read and copied, but not changed.{' '}
-        {refusal.advice}
+        <strong>{refusal.title}.</strong> {safe} {refusal.advice}
       </p>
       <button type="button" class="button" onClick={onRetry}>
         Try again

@@ -30,7 +30,11 @@ describe('colours of people', () => {
   })
 
   it('can be read behind a name', () => {
-    for (const hue of hues) expect(contrast(colorOfHue(hue), textColorOn(colorOfHue(hue)))).toBeGreaterThanOrEqual(4.5)
+    for (const hue of hues) {
+      expect(textColorOn(colorOfHue(hue))).toBe('#ffffff')
+      expect(contrast(colorOfHue(hue), '#ffffff')).toBeGreaterThanOrEqual(4.5)
+    }
+    expect(textColorOn('#ffe066')).toBe('#000000')
   })
 
   it('agrees with known colours of OKLCH', () => {

@@ -2,8 +2,8 @@
 export const hueCount = 12
 
 // Lightness and chroma of every person's colour (OKLCH): in front of white and of the dark page it has a contrast of at
-// least 3:1 (carets), and white or black text on it at least 4.5:1 (labels, avatars). `color.test.ts` computes both.
-const lightness = 0.56
+// least 3:1 (carets), and white text on it at least 4.5:1 (labels, avatars). `color.test.ts` computes both.
+const lightness = 0.55
 const chroma = 0.15
 
 /** One of `hueCount` hues from a person's id: the same on every device, without anybody keeping a table. */
@@ -80,7 +80,8 @@ export function contrast(one: string, other: string): number {
   return (light + 0.05) / (dark + 0.05)
 }
 
-/** White or black, whichever is easier to read on `background`. */
+/** White if that can be read on `background` (4.5:1), or else whichever of white and black contrasts more. */
 export function textColorOn(background: string): '#ffffff' | '#000000' {
-  return contrast(background, '#ffffff') >= contrast(background, '#000000') ? '#ffffff' : '#000000'
+  const white = contrast(background, '#ffffff')
+  return white >= 4.5 || white >= contrast(background, '#000000') ? '#ffffff' : '#000000'
 }

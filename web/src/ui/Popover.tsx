@@ -48,8 +48,8 @@ export function Popover({ anchor, placement = 'bottom-end', label, children, onC
     const element = panel.current
     const button = anchor.current
     if (element === null) return
-    const first = element.querySelector<HTMLElement>('[autofocus]') ?? element.querySelector<HTMLElement>(focusable)
-    ;(first ?? element).focus()
+    const first = element.querySelector<HTMLElement>('[autofocus]') ?? stopsIn(element)[0] ?? element
+    first.focus()
     const close = (event: PointerEvent) => {
       if (event.target instanceof Node && !element.contains(event.target) && !button?.contains(event.target)) onClose()
     }
@@ -90,8 +90,13 @@ export function Popover({ anchor, placement = 'bottom-end', label, children, onC
   )
 }
 
+/** What the Tab key stops at; not what is there for another width of the page. */
+function stopsIn(element: HTMLElement): HTMLElement[] {
+  return [...element.querySelectorAll<HTMLElement>(focusable)].filter(stop => stop.getClientRects().length > 0)
+}
+
 function moveFocus(within: HTMLElement, step: 1 | -1): void {
-  const all = [...within.querySelectorAll<HTMLElement>(focusable)]
+  const all = stopsIn(within)
   const index = all.indexOf(document.activeElement as HTMLElement)
   all.at((index + step + all.length) % all.length)?.focus()
 }
