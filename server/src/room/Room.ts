@@ -53,6 +53,16 @@ const SMOOTHING = 0.3
 /** A failed compaction is tried again after so long. */
 const COMPACTION_RETRY_MS = 60_000
 
+/** What is stored was checked when it came; a merged run has more root names, say, than one update may have. */
+const STORED_LIMITS: UpdateLimits = {
+  maxStructs: Number.POSITIVE_INFINITY,
+  maxClients: Number.POSITIVE_INFINITY,
+  maxRootNames: Number.POSITIVE_INFINITY,
+  maxNesting: Number.POSITIVE_INFINITY,
+  maxJsonDepth: Number.POSITIVE_INFINITY,
+  allowedRootNames: null,
+}
+
 /** A place in the log whose state vector is known: whoever has at least that needs only what follows. */
 interface Checkpoint {
   readonly seq: number
@@ -143,7 +153,7 @@ export class Room {
       {
         seq: stored.keptAfter,
         stateVector:
-          stored.keptStateVector === null ? new Map() : readStateVector(stored.keptStateVector, this.updateLimits),
+          stored.keptStateVector === null ? new Map() : readStateVector(stored.keptStateVector, STORED_LIMITS),
         at: now,
         bytesBefore: 0,
       },
@@ -152,7 +162,7 @@ export class Room {
       this.#writtenBytes += entry.update.length
       if (entry.seq <= stored.snapshotSeq) continue
       this.#tailBytes += entry.update.length
-      this.#knowledge.add(readUpdate(entry.update, this.updateLimits))
+      this.#knowledge.add(readUpdate(entry.update, STORED_LIMITS))
     }
     this.#checkpoint(new Map(this.#knowledge.stateVector))
     this.#bytes = new StoredBytes(stored)
@@ -198,8 +208,16 @@ export class Room {
     return this.#knowledge.missing(contents) !== null
   }
 
-  checkInWorker(update: Uint8Array): Promise<UpdateContents> {
-    return this.#services.workshop.check(update, this.updateLimits)
+  /**
+   * Checks an update that is too large for the event loop, and cuts off what is known: both take long for megabytes.
+   * @throws {MalformedUpdate}
+   */
+  async checkInWorker(update: Uint8Array): Promise<{ update: Uint8Array; contents: UpdateContents }> {
+    const { workshop } = this.#services
+    const contents = await workshop.check(update, this.updateLimits)
+    if (!this.#knowledge.overlaps(contents)) return { update, contents }
+    const fresh = await workshop.diff({ snapshot: update, stateVector: this.#knowledge.encodeStateVector() })
+    return { update: fresh, contents: await workshop.check(fresh, this.updateLimits) }
   }
 
   /**

@@ -132,7 +132,7 @@ export class Session {
     if (update.length <= MAX_INLINE_UPDATE_BYTES) {
       return this.#admit(update, readUpdate(update, this.room.updateLimits), isStep2)
     }
-    return this.room.checkInWorker(update).then(contents => this.#admit(update, contents, isStep2))
+    return this.room.checkInWorker(update).then(checked => this.#admit(checked.update, checked.contents, isStep2))
   }
 
   #admit(update: Uint8Array, contents: UpdateContents, isStep2: boolean): void | Promise<void> {
@@ -152,12 +152,13 @@ export class Session {
   async #admitClosedPart(update: Uint8Array): Promise<void> {
     const { update: closed, missing } = await this.room.closedPart(update)
     if (!this.isOpen) return
-    const contents = closed === null ? null : readUpdate(closed, this.room.updateLimits)
-    if (closed === null || contents === null || this.room.isMissing(contents)) {
+    const checked = closed === null ? null : await this.room.checkInWorker(closed)
+    if (!this.isOpen) return
+    if (checked === null || this.room.isMissing(checked.contents)) {
       this.outlet.close('policy', `the document lacks ${describeMissing(missing)}, which nobody sent`)
       return
     }
-    this.#lastBatch = this.room.admit(this, closed, contents)
+    this.#lastBatch = this.room.admit(this, checked.update, checked.contents)
     this.room.log.warn(
       { missing: describeMissing(missing) },
       'part of a sync step 2 has no predecessor and was not stored',
