@@ -25,3 +25,13 @@ export const DEFAULT_UPDATE_LIMITS: UpdateLimits = {
   maxJsonDepth: 32,
   allowedRootNames: null,
 }
+
+/** For what the log holds already: it was checked when it came in, and the sum of it may be larger than one update may. */
+export const NO_LIMITS: UpdateLimits = {
+  maxStructs: Number.MAX_SAFE_INTEGER,
+  maxClients: Number.MAX_SAFE_INTEGER,
+  maxRootNames: Number.MAX_SAFE_INTEGER,
+  maxNesting: Number.MAX_SAFE_INTEGER,
+  maxJsonDepth: Number.MAX_SAFE_INTEGER,
+  allowedRootNames: null,
+}

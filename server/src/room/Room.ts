@@ -7,7 +7,7 @@ import { EMPTY_UPDATE } from '../crdt/emptyUpdate.ts'
 import { Knowledge } from '../crdt/Knowledge.ts'
 import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { covers, encodeStateVector, readStateVector, type StateVector, stateVectorKey } from '../crdt/stateVector.ts'
-import { DEFAULT_UPDATE_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
+import { DEFAULT_UPDATE_LIMITS, NO_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
 import type { Append, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
 import type { Workshop } from '../worker/Workshop.ts'
 import { AwarenessTable } from './AwarenessTable.ts'
@@ -52,16 +52,6 @@ const MIN_PAUSE_MS = 1
 const SMOOTHING = 0.3
 /** A failed compaction is tried again after so long. */
 const COMPACTION_RETRY_MS = 60_000
-
-/** What is stored was checked when it came; a merged run has more root names, say, than one update may have. */
-const STORED_LIMITS: UpdateLimits = {
-  maxStructs: Number.POSITIVE_INFINITY,
-  maxClients: Number.POSITIVE_INFINITY,
-  maxRootNames: Number.POSITIVE_INFINITY,
-  maxNesting: Number.POSITIVE_INFINITY,
-  maxJsonDepth: Number.POSITIVE_INFINITY,
-  allowedRootNames: null,
-}
 
 /** A place in the log whose state vector is known: whoever has at least that needs only what follows. */
 interface Checkpoint {
@@ -152,8 +142,7 @@ export class Room {
     this.#checkpoints = [
       {
         seq: stored.keptAfter,
-        stateVector:
-          stored.keptStateVector === null ? new Map() : readStateVector(stored.keptStateVector, STORED_LIMITS),
+        stateVector: stored.keptStateVector === null ? new Map() : readStateVector(stored.keptStateVector, NO_LIMITS),
         at: now,
         bytesBefore: 0,
       },
@@ -162,7 +151,7 @@ export class Room {
       this.#writtenBytes += entry.update.length
       if (entry.seq <= stored.snapshotSeq) continue
       this.#tailBytes += entry.update.length
-      this.#knowledge.add(readUpdate(entry.update, STORED_LIMITS))
+      this.#knowledge.add(readUpdate(entry.update, NO_LIMITS))
     }
     this.#checkpoint(new Map(this.#knowledge.stateVector))
     this.#bytes = new StoredBytes(stored)

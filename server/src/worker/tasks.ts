@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { Knowledge } from '../crdt/Knowledge.ts'
 import { MalformedUpdate } from '../crdt/MalformedUpdate.ts'
 import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
-import type { UpdateLimits } from '../crdt/UpdateLimits.ts'
+import { NO_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
 import { type PackedUpdates, unpackUpdates } from './packedUpdates.ts'
 
 // What runs in a worker thread: the only place of the server where a `Y.Doc` is built. `Workshop` calls these by name.
@@ -44,16 +44,6 @@ export interface ClosedPartResult {
   readonly missing: ReadonlyMap<number, number>
 }
 
-/** For what the log holds already: it was checked when it came in, and the sum of it may be larger than one update may. */
-const unlimited: UpdateLimits = {
-  maxStructs: Number.MAX_SAFE_INTEGER,
-  maxClients: Number.MAX_SAFE_INTEGER,
-  maxRootNames: Number.MAX_SAFE_INTEGER,
-  maxNesting: Number.MAX_SAFE_INTEGER,
-  maxJsonDepth: Number.MAX_SAFE_INTEGER,
-  allowedRootNames: null,
-}
-
 /** The docstrings of these four are `Workshop`'s. */
 export function check(task: CheckTask): TaskResult<UpdateContents> {
   return settle(() => readUpdate(task.update, task.limits))
@@ -65,7 +55,7 @@ export function compact(task: LogTask): unknown {
       const doc = documentFromLog(task)
       const update = Y.encodeStateAsUpdate(doc)
       doc.destroy()
-      return { update, knowledge: Knowledge.fromContents(readUpdate(update, unlimited)).encode() }
+      return { update, knowledge: Knowledge.fromContents(readUpdate(update, NO_LIMITS)).encode() }
     }),
     result => [result.update, result.knowledge],
   )
@@ -81,7 +71,7 @@ export function diff(task: DiffTask): unknown {
 export function closedPart(task: ClosedPartTask): unknown {
   return withBytes(
     settle<ClosedPartResult>(() => {
-      const contents = readUpdate(task.update, unlimited)
+      const contents = readUpdate(task.update, NO_LIMITS)
       const doc = documentFromLog(task)
       const before = Y.decodeStateVector(Y.encodeStateVector(doc))
       // What one transaction brought is what Yjs would send on: new structs from the old state on, new deletions. A second
@@ -95,7 +85,7 @@ export function closedPart(task: ClosedPartTask): unknown {
       const after = Y.decodeStateVector(Y.encodeStateVector(doc))
       doc.destroy()
       if (update !== null) {
-        const open = lacking(readUpdate(update, unlimited).requires, before)
+        const open = lacking(readUpdate(update, NO_LIMITS).requires, before)
         if (open.size > 0) throw new Error(`the closed part of an update lacks operations of ${open.size} clients`)
       }
       return { update, missing: lacking(contents.requires, after) }
