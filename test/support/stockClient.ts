@@ -21,7 +21,14 @@ export interface StockClient {
   destroy(): void
 }
 
-export function stockClient(version: StockVersion, serverUrl: string, room: string, doc = new Y.Doc()): StockClient {
+/** @param maxBackoffTime longest pause between two attempts to connect, in ms; the default is y-websocket's */
+export function stockClient(
+  version: StockVersion,
+  serverUrl: string,
+  room: string,
+  maxBackoffTime = 2500,
+): StockClient {
+  const doc = new Y.Doc()
   const sockets: WebSocket[] = []
   class CountedWebSocket extends WebSocket {
     constructor(url: string, protocols?: string | string[]) {
@@ -33,6 +40,7 @@ export function stockClient(version: StockVersion, serverUrl: string, room: stri
     WebSocketPolyfill: CountedWebSocket as unknown as typeof globalThis.WebSocket,
     // Replicas of one test process must not meet behind the server's back.
     disableBc: true,
+    maxBackoffTime,
   })
   return {
     doc,

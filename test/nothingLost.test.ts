@@ -1,0 +1,126 @@
+import { expect, it } from 'vitest'
+import * as Y from 'yjs'
+import { Random } from './crdt/Random.ts'
+import { rounds } from './rounds.ts'
+import { within } from './support/eventually.ts'
+import { ackNumber, RawClient, updateOf } from './support/RawClient.ts'
+import type { ServerProcess } from './support/ServerProcess.ts'
+import { contains, documentOf, readStored } from './support/storedDocument.ts'
+import { eagerCompaction, testFolder, testServer } from './support/testServer.ts'
+import { typist } from './support/typist.ts'
+
+const DOCUMENTS = 10
+const WRITERS = 2
+const seed = Number(process.env.WEFT_TEST_SEED ?? Date.now() % 2 ** 31)
+
+/** What others know of a document: it must survive. */
+interface Witness {
+  /** Updates that somebody got who hadn't written them. */
+  readonly relayed: Uint8Array[]
+  /** Updates whose author was told that they are committed. */
+  readonly acknowledged: Uint8Array[]
+}
+
+/** Writes as fast as the connection takes it, until the connection ends. */
+function hammer(client: RawClient, clientID: number, random: Random, witness: Witness): void {
+  const author = typist(clientID)
+  const sent: Uint8Array[] = []
+  let acknowledged = 0
+  client.onMessage(message => {
+    if (message.type !== 'ack') return
+    const upTo = ackNumber(message.payload)
+    witness.acknowledged.push(...sent.slice(acknowledged, upTo))
+    acknowledged = upTo
+  })
+  const write = () => {
+    if (!client.isOpen) return
+    for (let count = random.below(8); count >= 0; count--) {
+      const length = author.text.length
+      if (length > 20 && random.chance(0.2)) author.erase(random.below(length - 5), 5)
+      else author.type(`${clientID}:${author.updates.length} `)
+      client.update(author.updates.at(-1) ?? new Uint8Array())
+      sent.push(author.updates.at(-1) ?? new Uint8Array())
+    }
+    client.askAck(sent.length)
+    // Not more than the link takes: what is in flight at the kill is what this is about.
+    if (client.socket.bufferedAmount < 10_000) setImmediate(write)
+    else setTimeout(write, 2)
+  }
+  write()
+}
+
+/** One life of the server, ended by SIGKILL after a random number of messages. */
+async function liveAndDie(server: ServerProcess, round: number, random: Random, witnesses: Witness[]): Promise<void> {
+  const clients: RawClient[] = []
+  let left = 1 + random.below(6000)
+  let reached: () => void = () => {}
+  const enough = new Promise<void>(resolve => {
+    reached = resolve
+  })
+  const count = () => {
+    if (--left === 0) reached()
+  }
+  for (const [index, witness] of witnesses.entries()) {
+    const url = `${server.socketUrl}/document/${index}`
+    const reader = await RawClient.join(url)
+    clients.push(reader)
+    reader.onMessage(message => {
+      const update = updateOf(message)
+      if (update !== null) witness.relayed.push(update)
+    })
+    for (let writer = 0; writer < WRITERS; writer++) {
+      const client = await RawClient.join(url)
+      clients.push(client)
+      client.socket.on('message', count)
+      hammer(client, 1000 * (round + 1) + 10 * index + writer + 1, random, witness)
+    }
+  }
+  await within('enough messages', enough)
+  await server.kill()
+  // What the system had for us already still arrives: somebody has seen it.
+  await Promise.all(clients.map(client => client.closed))
+}
+
+function expectContained(doc: Y.Doc, updates: readonly Uint8Array[], what: string): void {
+  const lost = updates.filter(update => !contains(doc, update))
+  if (lost.length > 0) throw new Error(`seed ${seed}: ${lost.length} of ${updates.length} updates ${what} are lost`)
+}
+
+it(`what anybody has heard of is in the log after SIGKILL (${rounds.kills} rounds, seed ${seed})`, async () => {
+  const random = new Random(seed)
+  const folder = await testFolder()
+  const server = await testServer({ ...eagerCompaction, WEFT_MESSAGE_BURST: '1000000' }, folder)
+  let relayed = 0
+  let acknowledged = 0
+  let compacted = 0
+  const earlier = Array.from({ length: DOCUMENTS }, (): Uint8Array[] => [])
+  for (let round = 0; round < rounds.kills; round++) {
+    const witnesses = Array.from({ length: DOCUMENTS }, (): Witness => ({ relayed: [], acknowledged: [] }))
+    await liveAndDie(server, round, random, witnesses)
+    for (const [index, witness] of witnesses.entries()) {
+      const name = `document/${index}`
+      const stored = await readStored(folder, name)
+      if (stored.snapshotSeq > 0) compacted++
+      const doc = documentOf(stored)
+      expectContained(doc, witness.relayed, `that others received in round ${round} of ${name}`)
+      expectContained(doc, witness.acknowledged, `that were acknowledged in round ${round} of ${name}`)
+      expectContained(doc, earlier[index] ?? [], `of earlier rounds in round ${round} of ${name}`)
+      earlier[index]?.push(...witness.acknowledged.slice(-20))
+      relayed += witness.relayed.length
+      acknowledged += witness.acknowledged.length
+    }
+    await server.start()
+    // And whoever joins now gets it.
+    for (const [index, witness] of witnesses.entries()) {
+      const client = await RawClient.join(`${server.socketUrl}/document/${index}`)
+      const doc = typist(1).doc
+      for (const update of client.received.map(updateOf)) if (update !== null) Y.applyUpdate(doc, update)
+      expectContained(doc, [...witness.relayed, ...witness.acknowledged], `that a fresh client should get in ${index}`)
+      client.cut()
+    }
+  }
+  // It was about something.
+  expect(relayed).toBeGreaterThan(rounds.kills * 10)
+  expect(acknowledged).toBeGreaterThan(rounds.kills * 10)
+  expect(compacted).toBeGreaterThan(0)
+})
