@@ -4,6 +4,8 @@ export const isLong = process.env.WEFT_TEST_LONG === '1'
 export const rounds = {
   /** The server killed at a random moment while ten documents are written to. */
   kills: isLong ? 20 : 4,
+  /** Random replicas on one document of a real server. */
+  realHistories: isLong ? 100 : 6,
   /** One random bit flipped per round and kind of file, in a copy of a store. */
   bitFlips: isLong ? 500 : 20,
   /** A log cut off at a random byte. */
