@@ -1,4 +1,4 @@
-import { type ReadonlySignal, signal } from '@preact/signals'
+import { batch, type ReadonlySignal, signal } from '@preact/signals'
 import { Editor, Extension } from '@tiptap/core'
 import { Collaboration } from '@tiptap/extension-collaboration'
 import { Dropcursor, Gapcursor, Placeholder, Selection } from '@tiptap/extensions'
@@ -8,9 +8,10 @@ import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import { carets } from './carets.ts'
 import { contentExtensions } from './contentExtensions.ts'
-import { linkField } from './fields.ts'
+import { imageField, linkField } from './fields.ts'
 import { guardFragment } from './guardFragment.ts'
 import { slashMenu, slashState } from './slashMenu.ts'
+import { superviseBinding } from './superviseBinding.ts'
 
 /**
  * - `editing`: the editor is bound to the shared document;
@@ -55,7 +56,7 @@ export class DocumentEditor {
   readonly #host: HTMLElement
   readonly #mode = signal<EditorMode | null>(null)
   readonly #tick = signal(0)
-  #stopGuard: () => void = () => {}
+  #stopWatching: () => void = () => {}
   #isEditable = true
   #isDestroyed = false
   #frame = 0
@@ -101,9 +102,16 @@ export class DocumentEditor {
   }
 
   #stop(): void {
-    this.#stopGuard()
-    slashState.value = null
-    this.#mode.value?.editor.destroy()
+    this.#stopWatching()
+    const editor = this.#mode.value?.editor
+    // First, whoever draws by this editor: a destroyed one has no view to ask.
+    batch(() => {
+      this.#mode.value = null
+      slashState.value = null
+      imageField.value = false
+      linkField.value = false
+    })
+    editor?.destroy()
   }
 
   #edit(): void {
@@ -130,8 +138,14 @@ export class DocumentEditor {
       onFocus: this.#changed,
       onBlur: this.#changed,
     })
-    this.#replaceOnFailure(editor)
-    this.#stopGuard = guardFragment(
+    const stopSupervision = superviseBinding(ySyncPluginKey.getState(editor.state).binding, error => {
+      console.error('The editor could not show a change, and is replaced', error)
+      this.#stop()
+      queueMicrotask(() => {
+        if (!this.#isDestroyed) this.#start()
+      })
+    })
+    const stopGuard = guardFragment(
       this.#fragment,
       transaction => transaction.origin === ySyncPluginKey,
       // [E1] Still before the observers: a view that is gone writes nothing.
@@ -142,26 +156,11 @@ export class DocumentEditor {
         })
       },
     )
-    this.#mode.value = { mode: 'editing', editor }
-  }
-
-  /** [E3] Wraps the binding's observer: an exception inside it leaves the view behind the shared document for good. */
-  #replaceOnFailure(editor: Editor): void {
-    const { binding } = ySyncPluginKey.getState(editor.state)
-    const observe = binding._observeFunction
-    this.#fragment.unobserveDeep(observe)
-    binding._observeFunction = (...change: unknown[]) => {
-      try {
-        observe(...change)
-      } catch (error) {
-        console.error('The editor could not show a change, and is replaced', error)
-        this.#stop()
-        queueMicrotask(() => {
-          if (!this.#isDestroyed) this.#start()
-        })
-      }
+    this.#stopWatching = () => {
+      stopSupervision()
+      stopGuard()
     }
-    this.#fragment.observeDeep(binding._observeFunction)
+    this.#mode.value = { mode: 'editing', editor }
   }
 
   #read(unknown: Unknown[]): void {

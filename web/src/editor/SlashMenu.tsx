@@ -14,8 +14,8 @@ export function SlashMenu({ editor }: { editor: Editor }) {
   const isOpen = state !== null
 
   useEffect(() => {
+    if (!isOpen || editor.isDestroyed) return
     const { dom } = editor.view
-    if (!isOpen) return
     dom.setAttribute('aria-controls', menuId)
     dom.setAttribute('aria-activedescendant', `${menuId}-${index}`)
     chosen.current?.scrollIntoView({ block: 'nearest' })
@@ -25,7 +25,7 @@ export function SlashMenu({ editor }: { editor: Editor }) {
     }
   }, [editor, isOpen, index])
 
-  if (state === null) return null
+  if (state === null || editor.isDestroyed) return null
   return (
     <Floating
       class="menu slash-menu"

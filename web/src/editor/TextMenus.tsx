@@ -22,7 +22,7 @@ export function TextMenus({ editor, tick }: Props) {
   const isPointerDown = usePointerDown(editor)
   const [dismissed, setDismissed] = useState('')
   const { selection } = editor.state
-  const rect = () => posToDOMRect(editor.view, selection.from, selection.to)
+  const rect = () => rangeRect(editor, selection)
   const focusText = () => editor.commands.focus(undefined, { scrollIntoView: false })
   // Which selection it is that a menu was closed for.
   const place = `${selection.from} ${selection.to}`
@@ -32,6 +32,7 @@ export function TextMenus({ editor, tick }: Props) {
   }
 
   useEffect(() => {
+    if (editor.isDestroyed) return
     const closed = (event: KeyboardEvent) => {
       if (event.key === 'Escape' && !event.defaultPrevented) setDismissed(place)
       if (event.key === 'F10' && event.altKey) {
@@ -39,8 +40,10 @@ export function TextMenus({ editor, tick }: Props) {
         document.querySelector<HTMLElement>('.floating [tabindex="0"], .floating button')?.focus()
       }
     }
-    editor.view.dom.addEventListener('keydown', closed)
-    return () => editor.view.dom.removeEventListener('keydown', closed)
+    // Kept: an editor that is gone has no view to ask.
+    const { dom } = editor.view
+    dom.addEventListener('keydown', closed)
+    return () => dom.removeEventListener('keydown', closed)
   }, [editor, place])
 
   if (editor.isDestroyed || !editor.isEditable) return null
@@ -162,7 +165,7 @@ export function TextMenus({ editor, tick }: Props) {
   if (selection.empty && editor.isActive('link')) {
     const href = String(editor.getAttributes('link').href ?? '')
     const range = getMarkRange(selection.$from, editor.schema.marks.link as never)
-    const linkRect = () => (range ? posToDOMRect(editor.view, range.from, range.to) : rect())
+    const linkRect = () => rangeRect(editor, range ?? selection)
     return (
       <Toolbar label="Link" rect={linkRect} editor={editor} version={version} placement="bottom-start" onEscape={leave}>
         <span class="link-address">{href.replace(/^https?:\/\//, '')}</span>
@@ -280,6 +283,12 @@ const tableTools: readonly { icon: IconName; label: string; run(editor: Editor):
   { icon: 'trash-2', label: 'Delete table', run: e => e.chain().focus().deleteTable().run() },
 ]
 
+/** Where a range stands in the window; `null` if the text has changed meanwhile. */
+function rangeRect(editor: Editor, { from, to }: { from: number; to: number }): DOMRect | null {
+  if (editor.isDestroyed || to > editor.state.doc.content.size) return null
+  return posToDOMRect(editor.view, from, to)
+}
+
 /** Links the selection, changes the link at the caret, or puts the address itself there. Empty: no link. */
 function applyLink(editor: Editor, href: string): void {
   const chain = editor.chain().focus()
@@ -293,6 +302,7 @@ function applyLink(editor: Editor, href: string): void {
 }
 
 function closestElement(editor: Editor, selector: string): Element | null {
+  if (editor.isDestroyed) return null
   const { node } = editor.view.domAtPos(editor.state.selection.from)
   const element = node instanceof Element ? node : node.parentElement
   return element?.closest(selector) ?? null
@@ -302,6 +312,7 @@ function closestElement(editor: Editor, selector: string): Element | null {
 function usePointerDown(editor: Editor): boolean {
   const [isDown, setDown] = useState(false)
   useEffect(() => {
+    if (editor.isDestroyed) return
     const { dom } = editor.view
     const down = () => setDown(true)
     const up = () => setDown(false)
