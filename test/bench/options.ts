@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+
+/** What the benchmark was asked to do. */
+export interface Options {
+  /** Empty: all. */
+  readonly scenarios: readonly string[]
+  /** Empty: all. */
+  readonly servers: readonly string[]
+  readonly runs: number
+  readonly isQuick: boolean
+  /** Where the figures go, beside the table. */
+  readonly jsonFile: string | null
+  /** A real trace for `coldload`; null: a generated one of the same size. */
+  readonly traceFile: string | null
+}
+
+export const usage = `npm run bench -- [options]
+  --scenario NAME[,NAME]  only these
+  --server NAME[,NAME]    only these
+  --runs N                runs of each server, interleaved; medians are shown [3]
+  --quick                 shorter and smaller, one run: to see that it works
+  --trace FILE            keystrokes for coldload (josephg/editing-traces, may be gzipped)
+  --json FILE             all figures of all runs
+  --list                  the names of scenarios and servers
+`
+
+/** @throws {TypeError} with what is wrong */
+export function parseOptions(args: readonly string[]): Options & { readonly isList: boolean } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      scenario: { type: 'string', multiple: true, default: [] },
+      server: { type: 'string', multiple: true, default: [] },
+      runs: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      trace: { type: 'string' },
+      json: { type: 'string' },
+      list: { type: 'boolean', default: false },
+    },
+  })
+  const runs = Number(values.runs ?? (values.quick ? 1 : 3))
+  if (!Number.isInteger(runs) || runs < 1) throw new TypeError(`--runs is '${values.runs}': a whole number from 1`)
+  if (values.trace !== undefined && !existsSync(values.trace)) throw new TypeError(`${values.trace} does not exist`)
+  return {
+    scenarios: values.scenario.flatMap(names => names.split(',')),
+    servers: values.server.flatMap(names => names.split(',')),
+    runs,
+    isQuick: values.quick,
+    jsonFile: values.json ?? null,
+    traceFile: values.trace ?? null,
+    isList: values.list,
+  }
+}
+
+/** The named ones of a list, in its order; all where no name is given. @throws {TypeError} for an unknown name */
+export function chooseByName<T extends { readonly name: string }>(all: readonly T[], names: readonly string[]): T[] {
+  for (const name of names) {
+    if (all.some(item => item.name === name)) continue
+    throw new TypeError(`'${name}' is none of ${all.map(item => item.name).join(', ')}`)
+  }
+  return names.length === 0 ? [...all] : all.filter(({ name }) => names.includes(name))
+}
