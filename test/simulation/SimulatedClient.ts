@@ -24,7 +24,8 @@ export class SimulatedClient {
   /** All updates of this client, in order, that it sent over this link. */
   #sent: Uint8Array[] = []
   #acknowledged = 0
-  readonly #history: Uint8Array[] = []
+  /** What it may say again: nothing of a former life, which it doesn't know itself. */
+  #history: Uint8Array[] = []
   readonly #states: Uint8Array[] = []
   #lives = 0
   /** Why the server closed its connections. */
@@ -105,6 +106,7 @@ export class SimulatedClient {
   #goBack(random: Random): void {
     this.leave()
     const state = this.#states.length > 0 ? random.pick(this.#states) : null
+    this.#history = []
     this.#replica = this.#newReplica()
     if (state !== null) this.#replica.apply(state)
   }

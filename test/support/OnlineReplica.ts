@@ -12,10 +12,10 @@ export class OnlineReplica {
   readonly #url: string
   #replica: Replica
   #client: RawClient | null = null
-  /** Frames that were sent: what may arrive again, or late. */
-  readonly #sent: Uint8Array[] = []
+  /** Updates that it made in this life: what may arrive again, or late. */
+  #sent: Uint8Array[] = []
   /** States that it had: what an old tab may come back with. */
-  #states: Uint8Array[] = []
+  readonly #states: Uint8Array[] = []
   #lives = 0
   #acks = 0
 
@@ -78,6 +78,7 @@ export class OnlineReplica {
   goBack(random: Random): void {
     this.disconnect()
     const state = this.#states.length > 0 ? random.pick(this.#states) : null
+    this.#sent = []
     this.#replica = this.#newReplica()
     if (state !== null) this.#replica.apply(state)
   }
