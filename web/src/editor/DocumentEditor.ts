@@ -12,6 +12,7 @@ import { imageField, linkField } from './fields.ts'
 import { guardFragment } from './guardFragment.ts'
 import { slashMenu, slashState } from './slashMenu.ts'
 import { superviseBinding } from './superviseBinding.ts'
+import { tableRepair } from './tableRepair.ts'
 
 /**
  * - `editing`: the editor is bound to the shared document;
@@ -132,6 +133,7 @@ export class DocumentEditor {
         Gapcursor,
         Selection.configure({ className: 'kept-selection' }),
         slashMenu,
+        tableRepair,
         keys,
       ],
       onTransaction: this.#changed,

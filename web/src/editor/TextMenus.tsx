@@ -9,6 +9,7 @@ import type { IconName } from '../ui/Icon.tsx'
 import { IconButton } from '../ui/IconButton.tsx'
 import { AddressField } from './AddressField.tsx'
 import { imageField, linkField, typedAddress } from './fields.ts'
+import { repairTables } from './tableRepair.ts'
 
 interface Props {
   editor: Editor
@@ -191,7 +192,15 @@ export function TextMenus({ editor, tick }: Props) {
     return (
       <Toolbar label="Table" rect={tableRect} editor={editor} version={version} placement="top-start" onEscape={leave}>
         {tableTools.map(({ icon, label, run }) => (
-          <IconButton key={label} icon={icon} label={label} onClick={() => run(editor)} />
+          <IconButton
+            key={label}
+            icon={icon}
+            label={label}
+            onClick={() => {
+              repairTables(editor)
+              run(editor)
+            }}
+          />
         ))}
       </Toolbar>
     )

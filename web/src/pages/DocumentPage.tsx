@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals'
 import type { Editor } from '@tiptap/core'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { rememberDocument, rememberTitle } from '../device/recentDocuments.ts'
+import { recentDocuments, rememberDocument, rememberTitle } from '../device/recentDocuments.ts'
 import { DocumentMenu } from '../document/DocumentMenu.tsx'
 import { DocumentSession, type Phase } from '../document/DocumentSession.ts'
 import { OutlinePanel } from '../document/OutlinePanel.tsx'
@@ -76,7 +76,11 @@ function OpenDocument({ session }: { session: DocumentSession }) {
   const mode = documentEditor?.mode.value ?? null
   const editor = mode === null || mode.editor.isDestroyed ? null : mode.editor
   const doc = editor?.state.doc
-  const title = useMemo(() => (doc === undefined ? '' : titleOf(doc)), [doc])
+  // While the document opens: what it was called when this device last saw it.
+  const [remembered] = useState(
+    () => recentDocuments.peek().find(entry => entry.documentId === documentId)?.title ?? '',
+  )
+  const title = useMemo(() => (doc === undefined ? remembered : titleOf(doc)), [doc, remembered])
   const shownTitle = title === '' ? documentId : title
 
   useEffect(() => {
