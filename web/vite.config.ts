@@ -74,8 +74,14 @@ export default defineConfig({
     chunkSizeWarningLimit: 700,
   },
   server: {
+    // Every other path is a document's.
+    hmr: { path: '@vite/reload' },
     proxy: {
-      '^/': { target: server, ws: true, bypass: request => (request.headers.upgrade ? undefined : request.url) },
+      '^/(?!@vite/)': {
+        target: server,
+        ws: true,
+        bypass: request => (request.headers.upgrade ? undefined : request.url),
+      },
     },
   },
 })
