@@ -101,6 +101,8 @@ class Joiner {
 export class JoinLoad {
   #document: TestDocument | null = null
   readonly #open: Client[] = []
+  /** Quiet clients that were sent away. */
+  readonly #sentAway: string[] = []
 
   /** Makes the content that all documents of this process have. */
   prepare(source: Source, updates: number): DocumentFigures {
@@ -170,11 +172,16 @@ export class JoinLoad {
         update: () => {},
         awareness: () => {},
         answer: () => EMPTY_UPDATE,
-        ended: () => {},
+        ended: reason => this.#sentAway.push(`${name}: ${reason}`),
       })
       await client.sync()
       this.#open.push(client)
     })
+  }
+
+  /** How many quiet clients are still connected, and why others are not. */
+  staying(): { open: number; problems: string[] } {
+    return { open: this.#open.length - this.#sentAway.length, problems: this.#sentAway.slice(0, 5) }
   }
 
   /** Everybody leaves. */

@@ -1,5 +1,14 @@
+import { bigjoin } from './bigjoin.ts'
+import { blocked } from './blocked.ts'
 import { carets } from './carets.ts'
+import { coldload } from './coldload.ts'
+import { connections } from './connections.ts'
+import { idle } from './idle.ts'
+import { longlog } from './longlog.ts'
+import { manystored } from './manystored.ts'
 import type { Scenario } from './Scenario.ts'
+import { slowreader } from './slowreader.ts'
+import { storm } from './storm.ts'
 import { typing } from './typing.ts'
 
 /** All scenarios, in the order in which they run. */
@@ -58,4 +67,34 @@ export const scenarios: readonly Scenario[] = [
     seconds: 10,
     quickSeconds: 3,
   }),
+  coldload(260),
+  coldload(20_000),
+  idle,
+  connections,
+  bigjoin(4),
+  bigjoin(20),
+  storm,
+  carets({
+    name: 'presence1000',
+    title: 'one document, 1,000 people, each moves the caret once a second; all clients echo',
+    clients: 1000,
+    perSecond: 1,
+    isEchoing: true,
+    seconds: 10,
+    quickSeconds: 4,
+  }),
+  typing({
+    name: 'fanout1000',
+    title: 'one document, 1,000 readers, 20 people type 5 characters/s each',
+    documents: 1,
+    writers: 20,
+    readers: 1000,
+    perSecond: 5,
+    seconds: 10,
+    quickSeconds: 4,
+  }),
+  longlog,
+  manystored,
+  slowreader,
+  blocked,
 ]
