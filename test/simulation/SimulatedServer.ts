@@ -30,7 +30,8 @@ export class SimulatedServer {
   readonly #rooms: Rooms
   readonly #committer: Committer
 
-  constructor(clock: SimulatedClock, random: Random, store: SimulatedStore) {
+  /** @param idleMs how long a document without sessions stays open */
+  constructor(clock: SimulatedClock, random: Random, store: SimulatedStore, idleMs: number) {
     const { life } = this
     const logger = pino({ level: 'error' }, { write: (line: string) => this.errors.push(line) })
     const log = store.open(life)
@@ -39,7 +40,7 @@ export class SimulatedServer {
     this.#committer = new Committer(log, serverClock, logger)
     this.#rooms = new Rooms(
       { log, committer: this.#committer, workshop: this.workshop.asWorkshop(), clock: serverClock, logger, settings },
-      random.pick([0, 2000, 30_000]),
+      idleMs,
     )
   }
 

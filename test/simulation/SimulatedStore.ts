@@ -1,6 +1,8 @@
 import type { DocumentId } from '@weft/protocol'
 import * as Y from 'yjs'
 import { Knowledge } from '../../server/src/crdt/Knowledge.ts'
+import { readUpdate } from '../../server/src/crdt/readUpdate.ts'
+import { NO_LIMITS } from '../../server/src/crdt/UpdateLimits.ts'
 import { WeftError } from '../../server/src/errors.ts'
 import type {
   Append,
@@ -30,6 +32,9 @@ export class SimulatedStore {
   readonly random: Random
   readonly #documents = new Map<DocumentId, StoredDocument>()
   readonly #oracles = new Map<DocumentId, Y.Doc>()
+  readonly #knowledge = new Map<DocumentId, Knowledge>()
+  /** What was stored and must not be. */
+  readonly problems: Error[] = []
   appends = 0
   failures = 0
   compactions = 0
@@ -67,16 +72,32 @@ export class SimulatedStore {
     for (const { documentId, after, updates, time } of batch) {
       const stored = this.read(documentId)
       const entries: LogEntry[] = updates.map((update, index) => {
-        Y.applyUpdate(this.oracle(documentId), update)
+        this.#check(documentId, update)
         return { seq: after + 1 + index, update: new Uint8Array(update), time }
       })
-      const { pendingStructs, pendingDs } = this.oracle(documentId).store
-      if (pendingStructs !== null || pendingDs !== null) throw new Error('the log is not causally closed any more')
       this.#documents.set(documentId, {
         ...stored,
         head: after + updates.length,
         entries: [...stored.entries, ...entries],
       })
+    }
+  }
+
+  /** Knowledge is held to Yjs after every entry. */
+  #check(documentId: DocumentId, update: Uint8Array): void {
+    const knowledge = this.#knowledge.get(documentId) ?? new Knowledge()
+    this.#knowledge.set(documentId, knowledge)
+    const doc = this.oracle(documentId)
+    try {
+      const contents = readUpdate(update, NO_LIMITS)
+      if (knowledge.missing(contents) !== null) throw new Error('an entry is not causally closed')
+      if (knowledge.overlaps(contents)) throw new Error('an entry repeats what is in the log')
+      if (!knowledge.brings(contents)) throw new Error('an entry brings nothing new')
+      knowledge.add(contents)
+      Y.applyUpdate(doc, update)
+      checkKnowledge(knowledge, doc)
+    } catch (error) {
+      this.problems.push(error as Error)
     }
   }
 
@@ -89,7 +110,11 @@ export class SimulatedStore {
     if (keptAfter > snapshotSeq) throw new RangeError(`kept after ${keptAfter}, snapshot at ${snapshotSeq}`)
     const doc = new Y.Doc()
     Y.applyUpdate(doc, compaction.snapshot)
-    checkKnowledge(Knowledge.decode(compaction.knowledge), doc)
+    try {
+      checkKnowledge(Knowledge.decode(compaction.knowledge), doc)
+    } catch (error) {
+      this.problems.push(error as Error)
+    }
     this.compactions++
     this.#documents.set(documentId, {
       head: stored.head,

@@ -12,7 +12,10 @@ import { SimulatedServer } from './SimulatedServer.ts'
 import { SimulatedStore } from './SimulatedStore.ts'
 
 /** How long people work, in virtual ms. */
-const BUSY_MS = 20_000
+const BUSY_MS = 40_000
+/** Some histories have pauses: of every so many ms, people work in the first only; long enough for the server to forget. */
+const RHYTHM_MS = 16_000
+const WORK_MS = 4000
 /** And then everybody is connected and nobody types: everything must come to rest. */
 const QUIET_MS = 40_000
 
@@ -42,13 +45,13 @@ export async function simulate(seed: number): Promise<SimulationCounts> {
   const store = new SimulatedStore(clock, new Random(random.below(2 ** 31)))
   const counts = { edits: 0, appends: 0, compactions: 0, failures: 0, kills: 0, relayed: 0, acknowledged: 0 }
   const documents = ['one', 'two'] as DocumentId[]
-  const problems: Error[] = []
+  const { problems } = store
   const faults = { workers: random.chance(0.3), disk: random.chance(0.3), kills: random.chance(0.5) }
   let isWorkerFailing = false
   let server: SimulatedServer | null = start()
 
   function start(): SimulatedServer {
-    const started = new SimulatedServer(clock, random, store)
+    const started = new SimulatedServer(clock, random, store, random.pick([0, 2000, 30_000]))
     started.workshop.failureRate = faults.workers ? 0.2 : 0
     isWorkerFailing = faults.workers
     return started
@@ -88,13 +91,22 @@ export async function simulate(seed: number): Promise<SimulationCounts> {
   )
 
   // People: bursts of typing, then a pause.
+  const hasPauses = random.chance(0.5)
+  const leaving = random.pick([0, 0.5, 1])
   for (const { client } of clients) {
     client.connect()
     const live = () => {
       if (clock.now() > BUSY_MS) return
+      const intoRhythm = clock.now() % RHYTHM_MS
+      if (hasPauses && intoRhythm > WORK_MS) {
+        // Some leave with their last edit.
+        if (random.chance(leaving)) client.leave()
+        clock.after(RHYTHM_MS - intoRhythm + random.below(100), live)
+        return
+      }
       client.act(random)
       counts.edits++
-      clock.after(random.chance(0.1) ? random.below(3000) : random.below(150), live)
+      clock.after(random.chance(0.1) ? random.below(3000) : random.below(hasPauses ? 150 : 300), live)
     }
     clock.after(random.below(500), live)
   }
@@ -103,7 +115,7 @@ export async function simulate(seed: number): Promise<SimulationCounts> {
     if (clock.now() > BUSY_MS) return
     store.slownessMs = random.pick([1, 5, 30, 400])
     store.isBroken = faults.disk && random.chance(0.3)
-    clock.after(random.below(3000), weather)
+    clock.after(random.below(6000), weather)
   }
   weather()
   // The process.
