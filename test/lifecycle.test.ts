@@ -39,6 +39,33 @@ describe('a stop', () => {
     },
   )
 
+  it('commits and acknowledges what waits for a pause of its document', async () => {
+    const server = await testServer({ WEFT_FANOUT_PERCENT: '1', WEFT_MAX_COMMIT_PAUSE_MS: '10000' })
+    const url = `${server.socketUrl}/a`
+    const writer = await RawClient.join(url)
+    const readers = await Promise.all(Array.from({ length: 60 }, () => RawClient.join(url)))
+    const ann = typist(1)
+    writer.awareness(11, 1, { name: 'Ann' })
+    await writer.next('awareness')
+    // The more a broadcast costs, the longer the pause after it: a hundred times its cost here.
+    for (let i = 1; i <= 5; i++) await writer.commit(ann.type('x'.repeat(20_000)), i)
+    writer.update(ann.type('at the last moment'))
+    writer.askAck(6)
+    // The answer to this says that the server has got what was sent before it.
+    writer.send(Uint8Array.of(3))
+    await writer.next('awareness')
+    expect((await server.stop()).code).toBe(0)
+    await writer.nextAck(6)
+    expect((await writer.closed).code).toBe(1012)
+    for (const reader of readers) {
+      await reader.next('update', ({ update }) => Buffer.from(update).includes('at the last moment'))
+    }
+    const stored = documentOf(await readStored(server.folder, 'a'))
+      .getText('text')
+      .toString()
+    expect(stored.endsWith('at the last moment')).toBe(true)
+  })
+
   it('ends in time though a client neither reads nor answers', async () => {
     const server = await testServer()
     const silent = await RawClient.join(`${server.socketUrl}/a`)

@@ -2,12 +2,14 @@
 export const isLong = process.env.WEFT_TEST_LONG === '1'
 
 export const rounds = {
+  /** Two windows, a bot and a plain client in one document, while the server is killed and a window goes offline. */
+  realInput: isLong ? 20 : 1,
   /** The server killed at a random moment while ten documents are written to. */
   kills: isLong ? 20 : 4,
   /** Random replicas on one document of a real server. */
   realHistories: isLong ? 100 : 6,
   /** The same and more faults in virtual time, without processes and sockets. */
-  simulations: isLong ? 2_000 : 60,
+  simulations: isLong ? 1_000 : 40,
   /** One random bit flipped per round and kind of file, in a copy of a store. */
   bitFlips: isLong ? 500 : 20,
   /** A log cut off at a random byte. */
