@@ -21,7 +21,7 @@ export async function runScenario(
       folder,
       ...options,
       startServer: async (weftSettings = {}) => {
-        const server = await ServerProcess.start(kind, folder, kind.name === 'weft' ? weftSettings : {})
+        const server = await ServerProcess.start(kind, folder, kind.isWeft ? weftSettings : {})
         servers.push(server)
         return server
       },

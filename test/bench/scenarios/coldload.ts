@@ -42,7 +42,7 @@ export function coldload(updates: number): Scenario {
       await sleep(bench.isQuick ? 0 : TIDY_MS)
       const folder = folderBytes(bench.folder)
       await server.stop()
-      const logical = bench.kind.name === 'weft' ? await weftLogicalBytes(bench.folder, DOCUMENT) : Number.NaN
+      const logical = bench.kind.isWeft ? await weftLogicalBytes(bench.folder, DOCUMENT) : Number.NaN
 
       await server.start()
       // The load's code is warm after the writing; the server's is not, as after any restart.

@@ -50,7 +50,7 @@ export const longlog: Scenario = {
     const problems = parts.flatMap(({ result }) => typingProblems(result))
     problems.push(...(await load.call('typing', 'check')))
     await server.stop()
-    const logical = bench.kind.name === 'weft' ? await weftLogicalBytes(bench.folder, DOCUMENT) : Number.NaN
+    const logical = bench.kind.isWeft ? await weftLogicalBytes(bench.folder, DOCUMENT) : Number.NaN
     return {
       figures: {
         first: (first.cpuMs / STRETCH) * 1000,

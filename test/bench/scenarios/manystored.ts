@@ -18,7 +18,7 @@ export const manystored: Scenario = {
     { key: 'folder', title: 'folder MB' },
   ],
   // The store is written directly, since nothing of writing is measured; only ours can be.
-  servers: kind => kind.name === 'weft',
+  servers: kind => kind.isWeft,
   async run(bench) {
     const server = await bench.startServer()
     const starts = async () => {

@@ -4,6 +4,7 @@ import type { Dialect } from '../load/Client.ts'
 export interface ServerKind {
   readonly name: string
   readonly dialect: Dialect
+  readonly isWeft: boolean
   /** Whether it merges and keeps what it relays. The others only show what relaying alone costs. */
   readonly isRelay: boolean
   /** What was started, with its versions. */

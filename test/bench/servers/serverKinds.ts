@@ -12,22 +12,28 @@ const nodeOptions = (process.env.BENCH_NODE_OPTIONS ?? '').split(' ').filter(opt
 
 const node = (...args: string[]) => [process.execPath, ...nodeOptions, ...args]
 
-const weft: ServerKind = {
-  name: 'weft',
-  dialect: 'y-websocket',
-  isRelay: false,
-  get description() {
-    return `Weft ${gitVersion()}, ${describePackage(root, 'leveldown')}, ${describePackage(root, 'ws')}`
-  },
-  launch: (port, folder) => ({
-    command: node(join(root, 'server/dist/main.js')),
-    env: { WEFT_HOST: '127.0.0.1', WEFT_PORT: `${port}`, WEFT_DATA: join(folder, 'weft'), WEFT_LOG_LEVEL: 'warn' },
-  }),
+/** @param main the built server's main file */
+function weft(name: string, main: string): ServerKind {
+  return {
+    name,
+    dialect: 'y-websocket',
+    isWeft: true,
+    isRelay: false,
+    get description() {
+      const version = name === 'weft' ? gitVersion() : main
+      return `Weft ${version}, ${describePackage(root, 'leveldown')}, ${describePackage(root, 'ws')}`
+    },
+    launch: (port, folder) => ({
+      command: node(main),
+      env: { WEFT_HOST: '127.0.0.1', WEFT_PORT: `${port}`, WEFT_DATA: join(folder, 'weft'), WEFT_LOG_LEVEL: 'warn' },
+    }),
+  }
 }
 
 const hocuspocus: ServerKind = {
   name: 'hocuspocus',
   dialect: 'hocuspocus',
+  isWeft: false,
   isRelay: false,
   get description() {
     const names = ['@hocuspocus/server', '@hocuspocus/extension-sqlite', 'better-sqlite3', 'ws', 'yjs']
@@ -42,6 +48,7 @@ const hocuspocus: ServerKind = {
 const yWebsocket: ServerKind = {
   name: 'y-websocket',
   dialect: 'y-websocket',
+  isWeft: false,
   isRelay: false,
   get description() {
     const own = describePackage(join(peersFolder, 'node_modules/y-websocket'), 'ws')
@@ -58,6 +65,7 @@ function relay(name: string, pauseMs: number, what: string): ServerKind {
   return {
     name,
     dialect: 'relay',
+    isWeft: false,
     isRelay: true,
     get description() {
       return `${what}; no CRDT, no store; ${describePackage(root, 'ws')}`
@@ -68,13 +76,20 @@ function relay(name: string, pauseMs: number, what: string): ServerKind {
 
 /** All servers that can be measured, Weft first. */
 export const serverKinds: readonly ServerKind[] = [
-  weft,
+  weft('weft', join(root, 'server/dist/main.js')),
+  ...otherWeft(),
   hocuspocus,
   yWebsocket,
   relay('relay-ws', 0, 'a relay: `ws.send` to each client'),
   relay('relay-batch-10', 10, 'a relay that writes prepared frames every 10 ms'),
   relay('relay-batch-50', 50, 'a relay that writes prepared frames every 50 ms'),
 ]
+
+/** `BENCH_WEFT_OTHER`: main file of another build of Weft, to see in one interleaved run what a change is worth. */
+function otherWeft(): ServerKind[] {
+  const main = process.env.BENCH_WEFT_OTHER
+  return main === undefined ? [] : [weft('weft-other', main)]
+}
 
 function gitVersion(): string {
   try {
