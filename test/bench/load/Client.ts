@@ -26,6 +26,9 @@ export interface ClientEvents {
   ended(reason: string): void
 }
 
+/** Above what any measured server needed for its slowest join. */
+const SYNC_TIMEOUT_MS = 120_000
+
 const SYNC = 0
 const AWARENESS = 1
 const AUTH = 2
@@ -85,7 +88,8 @@ export class Client {
       this.socket.send(this.#begin(AUTH).varUint(0).varString('token').varString('4.7.0').take())
     }
     this.ask(stateVector)
-    await synced
+    const timer = setTimeout(() => this.#failed?.(new Error(`${this.document}: no sync step 2`)), SYNC_TIMEOUT_MS)
+    await synced.finally(() => clearTimeout(timer))
     this.#failed = null
   }
 

@@ -18,6 +18,8 @@ export interface TypingPlan {
   readonly readersPerDocument?: number
   /** Characters per update. */
   readonly updateChars?: number
+  /** A delivery may take so long before it counts as lost. Default 30 000. */
+  readonly patienceMs?: number
   readonly seed: number
 }
 
@@ -37,7 +39,6 @@ export interface TypingResult {
   readonly ended: readonly string[]
 }
 
-/** A delivery may take so long before it counts as lost. */
 const PATIENCE_MS = 30_000
 
 interface Writer {
@@ -135,7 +136,7 @@ export class TypingLoad {
       for (let sent = 0; sent < updates; ) {
         for (; sent < updates && sent - (this.#delivered - from) < ahead; sent++) this.#write(writer)
         await new Promise(resolve => setImmediate(resolve))
-        if (performance.now() - this.#lastDeliveryAt > PATIENCE_MS) return
+        if (performance.now() - this.#lastDeliveryAt > this.#patienceMs) return
       }
     })
   }
@@ -307,7 +308,7 @@ export class TypingLoad {
 
   async #settled(): Promise<void> {
     this.#lastDeliveryAt = Math.max(this.#lastDeliveryAt, performance.now())
-    while (this.#delivered < this.#expected && performance.now() - this.#lastDeliveryAt < PATIENCE_MS) {
+    while (this.#delivered < this.#expected && performance.now() - this.#lastDeliveryAt < this.#patienceMs) {
       await new Promise(resolve => setTimeout(resolve, 5))
     }
   }
@@ -330,6 +331,10 @@ export class TypingLoad {
     await client.sync()
     client.close()
     return updates
+  }
+
+  get #patienceMs(): number {
+    return this.#requirePlan().patienceMs ?? PATIENCE_MS
   }
 
   #requirePlan(): TypingPlan {

@@ -12,6 +12,8 @@ export interface TypingShape {
   readonly perSecond: number
   readonly seconds: number
   readonly quickSeconds: number
+  /** See `TypingPlan`. */
+  readonly patienceMs?: number
 }
 
 export const typingColumns: readonly Column[] = [
@@ -46,6 +48,7 @@ export function typing(shape: TypingShape): Scenario {
         documents: Array.from({ length: shape.documents }, (_, i) => `${shape.name}-${i}`),
         writersPerDocument: shape.writers,
         readersPerDocument: shape.readers ?? 0,
+        ...(shape.patienceMs === undefined ? {} : { patienceMs: shape.patienceMs }),
         seed: 1,
       })
       // Until the code is compiled and memory has been found.
