@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { checkDocument, contentOf } from './crdt/checkDocument.ts'
 import { Random } from './crdt/Random.ts'
 import { createDocument } from './crdt/randomEdits.ts'
-import { rounds } from './rounds.ts'
+import { rounds, roundsTimeoutMs } from './rounds.ts'
 import { checkLog } from './support/checkLog.ts'
 import { eventually } from './support/eventually.ts'
 import { OnlineReplica } from './support/OnlineReplica.ts'
@@ -76,24 +76,28 @@ async function live(server: ServerProcess, document: string, seed: number): Prom
   return replicas
 }
 
-it(`replicas that edit, leave, return, are slow and repeat themselves converge (${rounds.realHistories} histories, from seed ${firstSeed})`, async () => {
-  const server = await testServer({ ...eagerCompaction, WEFT_MAX_UNSENT_BYTES: '16384' })
-  for (let round = 0; round < rounds.realHistories; round++) {
-    const seed = firstSeed + round
-    const document = `history/${seed}`
-    try {
-      const replicas = await live(server, document, seed)
-      for (const replica of replicas) replica.disconnect()
-      await server.stop()
-      const stored = await readStored(server.folder, document)
-      expect(stored.snapshotSeq).toBeGreaterThan(0)
-      const replayed = checkLog(stored, createDocument(2))
-      const [first] = replicas
-      expect(contentOf(replayed)).toEqual(first && contentOf(first.doc))
-      expect(Y.encodeStateVector(replayed)).toEqual(first && Y.encodeStateVector(first.doc))
-      await server.start()
-    } catch (error) {
-      throw new Error(`WEFT_TEST_SEED=${seed}`, { cause: error })
+it(
+  `replicas that edit, leave, return, are slow and repeat themselves converge (${rounds.realHistories} histories, from seed ${firstSeed})`,
+  async () => {
+    const server = await testServer({ ...eagerCompaction, WEFT_MAX_UNSENT_BYTES: '16384' })
+    for (let round = 0; round < rounds.realHistories; round++) {
+      const seed = firstSeed + round
+      const document = `history/${seed}`
+      try {
+        const replicas = await live(server, document, seed)
+        for (const replica of replicas) replica.disconnect()
+        await server.stop()
+        const stored = await readStored(server.folder, document)
+        expect(stored.snapshotSeq).toBeGreaterThan(0)
+        const replayed = checkLog(stored, createDocument(2))
+        const [first] = replicas
+        expect(contentOf(replayed)).toEqual(first && contentOf(first.doc))
+        expect(Y.encodeStateVector(replayed)).toEqual(first && Y.encodeStateVector(first.doc))
+        await server.start()
+      } catch (error) {
+        throw new Error(`WEFT_TEST_SEED=${seed}`, { cause: error })
+      }
     }
-  }
-})
+  },
+  roundsTimeoutMs,
+)

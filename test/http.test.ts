@@ -91,6 +91,7 @@ describe('over HTTP the server', () => {
       ['64 KiB of headers', get('/healthz', [host, huge]), [431]],
       ['an upgrade with 64 KiB of headers', upgrade('/a', [host, huge]), [431]],
       ['an upgrade whose target is too long', upgrade(`/${'a'.repeat(5000)}`, [host]), [414]],
+      ['an absolute URL elsewhere', get('http://elsewhere.example/nothing', [host]), [400, 404, 421]],
       ['a bad percent-escape', get('/%zz', [host]), [400, 404]],
       ['a bad percent-escape of a document', get('/d/%ff', [host]), [400, 404]],
       ['no HTTP at all', '\u0016\u0003\u0001\u0000\r\n\r\n', [400]],

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { Random } from './crdt/Random.ts'
-import { rounds } from './rounds.ts'
+import { rounds, roundsTimeoutMs } from './rounds.ts'
 import { within } from './support/eventually.ts'
 import { ackNumber, RawClient, updateOf } from './support/RawClient.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
@@ -86,41 +86,49 @@ function expectContained(doc: Y.Doc, updates: readonly Uint8Array[], what: strin
   if (lost.length > 0) throw new Error(`seed ${seed}: ${lost.length} of ${updates.length} updates ${what} are lost`)
 }
 
-it(`what anybody has heard of is in the log after SIGKILL (${rounds.kills} rounds, seed ${seed})`, async () => {
-  const random = new Random(seed)
-  const folder = await testFolder()
-  const server = await testServer({ ...eagerCompaction, WEFT_MESSAGE_BURST: '1000000' }, folder)
-  let relayed = 0
-  let acknowledged = 0
-  let compacted = 0
-  const earlier = Array.from({ length: DOCUMENTS }, (): Uint8Array[] => [])
-  for (let round = 0; round < rounds.kills; round++) {
-    const witnesses = Array.from({ length: DOCUMENTS }, (): Witness => ({ relayed: [], acknowledged: [] }))
-    await liveAndDie(server, round, random, witnesses)
-    for (const [index, witness] of witnesses.entries()) {
-      const name = `document/${index}`
-      const stored = await readStored(folder, name)
-      if (stored.snapshotSeq > 0) compacted++
-      const doc = documentOf(stored)
-      expectContained(doc, witness.relayed, `that others received in round ${round} of ${name}`)
-      expectContained(doc, witness.acknowledged, `that were acknowledged in round ${round} of ${name}`)
-      expectContained(doc, earlier[index] ?? [], `of earlier rounds in round ${round} of ${name}`)
-      earlier[index]?.push(...witness.acknowledged.slice(-20))
-      relayed += witness.relayed.length
-      acknowledged += witness.acknowledged.length
+it(
+  `what anybody has heard of is in the log after SIGKILL (${rounds.kills} rounds, seed ${seed})`,
+  async () => {
+    const random = new Random(seed)
+    const folder = await testFolder()
+    const server = await testServer({ ...eagerCompaction, WEFT_MESSAGE_BURST: '1000000' }, folder)
+    let relayed = 0
+    let acknowledged = 0
+    let compacted = 0
+    const earlier = Array.from({ length: DOCUMENTS }, (): Uint8Array[] => [])
+    for (let round = 0; round < rounds.kills; round++) {
+      const witnesses = Array.from({ length: DOCUMENTS }, (): Witness => ({ relayed: [], acknowledged: [] }))
+      await liveAndDie(server, round, random, witnesses)
+      for (const [index, witness] of witnesses.entries()) {
+        const name = `document/${index}`
+        const stored = await readStored(folder, name)
+        if (stored.snapshotSeq > 0) compacted++
+        const doc = documentOf(stored)
+        expectContained(doc, witness.relayed, `that others received in round ${round} of ${name}`)
+        expectContained(doc, witness.acknowledged, `that were acknowledged in round ${round} of ${name}`)
+        expectContained(doc, earlier[index] ?? [], `of earlier rounds in round ${round} of ${name}`)
+        earlier[index]?.push(...witness.acknowledged.slice(-20))
+        relayed += witness.relayed.length
+        acknowledged += witness.acknowledged.length
+      }
+      await server.start()
+      // And whoever joins now gets it.
+      for (const [index, witness] of witnesses.entries()) {
+        const client = await RawClient.join(`${server.socketUrl}/document/${index}`)
+        const doc = typist(1).doc
+        for (const update of client.received.map(updateOf)) if (update !== null) Y.applyUpdate(doc, update)
+        expectContained(
+          doc,
+          [...witness.relayed, ...witness.acknowledged],
+          `that a fresh client should get in ${index}`,
+        )
+        client.cut()
+      }
     }
-    await server.start()
-    // And whoever joins now gets it.
-    for (const [index, witness] of witnesses.entries()) {
-      const client = await RawClient.join(`${server.socketUrl}/document/${index}`)
-      const doc = typist(1).doc
-      for (const update of client.received.map(updateOf)) if (update !== null) Y.applyUpdate(doc, update)
-      expectContained(doc, [...witness.relayed, ...witness.acknowledged], `that a fresh client should get in ${index}`)
-      client.cut()
-    }
-  }
-  // It was about something.
-  expect(relayed).toBeGreaterThan(rounds.kills * 10)
-  expect(acknowledged).toBeGreaterThan(rounds.kills * 10)
-  expect(compacted).toBeGreaterThan(0)
-})
+    // It was about something.
+    expect(relayed).toBeGreaterThan(rounds.kills * 10)
+    expect(acknowledged).toBeGreaterThan(rounds.kills * 10)
+    expect(compacted).toBeGreaterThan(0)
+  },
+  roundsTimeoutMs,
+)

@@ -1,6 +1,9 @@
 /** How often tests repeat what is random: small counts in `npm test`, the counts that we promise in `npm run test:long`. */
 export const isLong = process.env.WEFT_TEST_LONG === '1'
 
+/** Longest time of a test that repeats itself so often, in ms; small counts on a machine that others use too take minutes. */
+export const roundsTimeoutMs = isLong ? 45 * 60_000 : 180_000
+
 export const rounds = {
   /** Two windows, a bot and a plain client in one document, while the server is killed and a window goes offline. */
   realInput: isLong ? 20 : 1,
