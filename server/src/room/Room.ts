@@ -1,21 +1,22 @@
 import { type DocumentId, encodeSyncStep2, encodeUpdate } from '@weft/protocol'
 import type { Logger } from 'pino'
 import * as Y from 'yjs'
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { admitUpdate } from '../crdt/admitUpdate.ts'
 import { EMPTY_UPDATE } from '../crdt/emptyUpdate.ts'
 import { Knowledge } from '../crdt/Knowledge.ts'
 import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
-import { covers, encodeStateVector, readStateVector, type StateVector, stateVectorKey } from '../crdt/stateVector.ts'
+import { covers, encodeStateVector, type StateVector, stateVectorKey } from '../crdt/stateVector.ts'
 import { DEFAULT_UPDATE_LIMITS, NO_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
 import type { Append, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
 import type { Workshop } from '../worker/Workshop.ts'
-import { AwarenessTable } from './AwarenessTable.ts'
+import { AwarenessBroadcast } from './AwarenessBroadcast.ts'
 import type { Committer } from './Committer.ts'
 import { encodeFrame } from './encodeFrame.ts'
 import { PendingBatch } from './PendingBatch.ts'
 import type { Session } from './Session.ts'
 import { StoredBytes } from './StoredBytes.ts'
+import { Tail } from './Tail.ts'
 
 /** What a room needs from outside. */
 export interface RoomServices {
@@ -39,29 +40,12 @@ export interface RoomSettings {
 
 /** Snapshots up to this size are diffed on the event loop (1 ms); larger ones by a worker. */
 const MAX_INLINE_DIFF_BYTES = 16 * 1024
-/** Entries between two remembered state vectors: a client that was away gets at most so many entries too many. */
-const CHECKPOINT_ENTRIES = 64
-/** What was committed before a snapshot stays for so long, for those who were away. */
-const KEPT_MS = 10 * 60_000
-/** Awareness may take this share of a core per document. */
-const AWARENESS_PERCENT = 10
-const MAX_AWARENESS_PAUSE_MS = 1000
 /** Pauses below a timer's resolution are none. */
 const MIN_PAUSE_MS = 1
 /** Weight of the newest measurement in a smoothed cost. */
 const SMOOTHING = 0.3
 /** A failed compaction is tried again after so long. */
 const COMPACTION_RETRY_MS = 60_000
-
-/** A place in the log whose state vector is known: whoever has at least that needs only what follows. */
-interface Checkpoint {
-  readonly seq: number
-  readonly stateVector: StateVector
-  /** Monotonic ms. */
-  readonly at: number
-  /** Bytes of all entries up to it, since the room was loaded. */
-  readonly bytesBefore: number
-}
 
 interface InFlight {
   readonly batch: PendingBatch
@@ -82,10 +66,11 @@ export class Room {
   readonly documentId: DocumentId
   readonly log: Logger
   readonly updateLimits: UpdateLimits = DEFAULT_UPDATE_LIMITS
+  readonly awareness: AwarenessBroadcast
   readonly #services: RoomServices
   readonly #sessions = new Set<Session>()
   readonly #knowledge: Knowledge
-  #head: number
+  readonly #tail: Tail
   #isFailed = false
 
   #gathering = new PendingBatch(1)
@@ -108,20 +93,9 @@ export class Room {
   #bytesUsedAt: number
   readonly #diffs = new Map<string, Promise<Uint8Array>>()
 
-  #snapshotSeq: number
-  #snapshotBytes: number
-  #keptAfter: number
-  #tailBytes = 0
-  #writtenBytes = 0
-  #checkpoints: Checkpoint[]
   #isCompacting = false
   #compactAgainAt = 0
 
-  readonly #awareness: AwarenessTable
-  #awarenessTimer: Timer | null = null
-  #awarenessCostMs = 0
-  #awarenessReceiveMs = 0
-  #nextAwarenessAt = 0
   /** When the last session left, monotonic ms. */
   #emptySince: number
   #lastCommitAt = 0
@@ -133,27 +107,13 @@ export class Room {
     const now = services.clock.now()
     this.#emptySince = now
     this.#bytesUsedAt = now
-    this.#awareness = new AwarenessTable(services.settings.maxAwarenessBytes)
-    this.#head = stored.head
-    this.#snapshotSeq = stored.snapshotSeq
-    this.#snapshotBytes = stored.snapshotBytes
-    this.#keptAfter = stored.keptAfter
+    this.awareness = new AwarenessBroadcast(this.#sessions, services.settings, services.clock, this.log)
     this.#knowledge = stored.knowledge === null ? new Knowledge() : Knowledge.decode(stored.knowledge)
-    this.#checkpoints = [
-      {
-        seq: stored.keptAfter,
-        stateVector: stored.keptStateVector === null ? new Map() : readStateVector(stored.keptStateVector, NO_LIMITS),
-        at: now,
-        bytesBefore: 0,
-      },
-    ]
-    for (const entry of stored.entries) {
-      this.#writtenBytes += entry.update.length
-      if (entry.seq <= stored.snapshotSeq) continue
-      this.#tailBytes += entry.update.length
-      this.#knowledge.add(readUpdate(entry.update, NO_LIMITS))
+    for (const { seq, update } of stored.entries) {
+      if (seq > stored.snapshotSeq) this.#knowledge.add(readUpdate(update, NO_LIMITS))
     }
-    this.#checkpoint(new Map(this.#knowledge.stateVector))
+    this.#tail = new Tail(stored, services.settings, now)
+    this.#tail.checkpoint(new Map(this.#knowledge.stateVector), now)
     this.#bytes = new StoredBytes(stored)
   }
 
@@ -185,8 +145,7 @@ export class Room {
     this.#owing.delete(session)
     this.#questions = this.#questions.filter(question => question.session !== session)
     this.#answers.delete(session)
-    this.#awareness.leave(session)
-    this.#scheduleAwareness()
+    this.awareness.leave(session)
     if (this.#sessions.size === 0) this.#emptySince = this.#services.clock.now()
   }
 
@@ -257,15 +216,13 @@ export class Room {
     const batch = this.#gathering
     const updates = batch.merge()
     this.#gathering = new PendingBatch(batch.number + 1)
-    const seq = this.#head + updates.length
-    const last = this.#checkpoints.at(-1)?.seq ?? 0
-    const checkpoint = seq - last >= CHECKPOINT_ENTRIES ? new Map(this.#knowledge.stateVector) : null
+    const checkpoint = this.#tail.wantsCheckpoint(updates.length) ? new Map(this.#knowledge.stateVector) : null
     this.#inFlight = { batch, updates, checkpoint }
     // Now knowledge is exactly what this commit makes of the log: the moment to answer from it.
     const questions = this.#questions
     this.#questions = []
     for (const { session, stateVector } of questions) this.#prepareAnswer(session, stateVector)
-    return { documentId: this.documentId, after: this.#head, updates, time: this.#services.clock.wallTime() }
+    return { documentId: this.documentId, after: this.#tail.head, updates, time: this.#services.clock.wallTime() }
   }
 
   /** The batch that was taken is on disk. */
@@ -275,38 +232,29 @@ export class Room {
     const { clock } = this.#services
     this.#inFlight = null
     this.#services.committer.pendingBytes -= batch.byteLength
-    this.#head += updates.length
+    const after = this.#tail.head
+    this.#tail.append(updates)
     this.#committedBatch = batch.number
     this.#lastCommitAt = clock.now()
-    let byteLength = 0
-    for (const update of updates) byteLength += update.length
-    this.#tailBytes += byteLength
-    this.#writtenBytes += byteLength
-    this.#bytes?.append(this.#head - updates.length, updates)
+    this.#bytes?.append(after, updates)
     if (this.#bytesLoading !== null) this.#bytesMissed.push(...updates)
-    if (checkpoint !== null) this.#checkpoint(checkpoint)
+    if (checkpoint !== null) this.#tail.checkpoint(checkpoint, this.#lastCommitAt)
 
     this.#broadcast(updates, batch.onlyAuthor)
 
     const answers = this.#answers
     this.#answers = new Map()
     for (const start of answers.values()) start()
-    const after = this.#afterCommit
+    const callbacks = this.#afterCommit
     this.#afterCommit = []
-    for (const callback of after) callback()
+    for (const callback of callbacks) callback()
     const owing = [...this.#owing]
     this.#owing.clear()
     for (const session of owing) session.payAcks()
 
     this.#nextCommitAt = clock.now() + this.#commitPauseMs()
     if (!this.#gathering.isEmpty) this.#services.committer.request(this, this.#nextCommitAt)
-    this.#compactIfDue()
-  }
-
-  #checkpoint(stateVector: StateVector): void {
-    const at = this.#services.clock.now()
-    if (this.#checkpoints.at(-1)?.seq === this.#head) this.#checkpoints.pop()
-    this.#checkpoints.push({ seq: this.#head, stateVector, at, bytesBefore: this.#writtenBytes })
+    if (this.#tail.isCompactionDue) this.#compact()
   }
 
   /** A session wants `payAcks` after the next commit. */
@@ -323,7 +271,7 @@ export class Room {
       if (session.cursor.state !== 'live' || session === onlyAuthor) continue
       if (session.outlet.unsentBytes > settings.maxUnsentBytes) {
         // Not queued: it catches up from the log when it has read what it has.
-        session.cursor = { state: 'behind', position: this.#head - updates.length, finish: null }
+        session.cursor = { state: 'behind', position: this.#tail.head - updates.length, finish: null }
       } else session.outlet.write(frames)
     }
     this.#fanoutCostMs += (clock.now() - begin - this.#fanoutCostMs) * SMOOTHING
@@ -370,15 +318,15 @@ export class Room {
     if (covers(stateVector, this.#knowledge.stateVector)) {
       // It has every operation; deletions show in no state vector.
       const finish = deleteSet()
-      start = () => this.#follow(session, this.#head, finish)
+      start = () => this.#follow(session, this.#tail.head, finish)
     } else if (stateVector.size === 0) {
       start = () => this.#followFromStart(session)
     } else {
-      const checkpoint = this.#checkpointFor(stateVector)
-      if (checkpoint !== null) {
+      const position = this.#tail.positionFor(stateVector)
+      if (position !== null) {
         // Operations first, so that no deletion waits for what it deletes.
         const finish = deleteSet()
-        start = () => this.#follow(session, checkpoint.seq, finish)
+        start = () => this.#follow(session, position, finish)
       } else start = () => this.#answerWithDiff(session, stateVector)
     }
     if (this.#inFlight === null) start()
@@ -398,19 +346,6 @@ export class Room {
 
   #followFromStart(session: Session): void {
     this.#follow(session, 0, encodeFrame(encodeSyncStep2(EMPTY_UPDATE)))
-  }
-
-  /** The last checkpoint that a state vector covers. */
-  #checkpointFor(stateVector: StateVector): Checkpoint | null {
-    let low = 0
-    let high = this.#checkpoints.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const checkpoint = this.#checkpoints[middle]
-      if (checkpoint !== undefined && covers(stateVector, checkpoint.stateVector)) low = middle + 1
-      else high = middle
-    }
-    return this.#checkpoints[low - 1] ?? null
   }
 
   /** Somebody who was away for longer than the log keeps entries: only the snapshot knows what they lack. */
@@ -448,13 +383,10 @@ export class Room {
 
   /** Writes to a session that is behind, as much as it may be sent now; at the head it is live. */
   catchUp(session: Session): void {
-    if (session.isAwarenessBehind && session.outlet.unsentBytes <= this.#services.settings.maxUnsentBytes) {
-      session.isAwarenessBehind = false
-      this.sendAwareness(session)
-    }
+    this.awareness.catchUp(session)
     const { cursor } = session
     if (cursor.state !== 'behind') return
-    if (cursor.position < this.#head) {
+    if (cursor.position < this.#tail.head) {
       const bytes = this.#bytes
       if (bytes === null) {
         this.#loadBytes().then(
@@ -464,7 +396,7 @@ export class Room {
         return
       }
       this.#bytesUsedAt = this.#services.clock.now()
-      while (cursor.position < this.#head) {
+      while (cursor.position < this.#tail.head) {
         if (session.outlet.unsentBytes > this.#services.settings.maxUnsentBytes) return
         const piece = bytes.next(cursor.position)
         if (piece === null) return
@@ -497,7 +429,7 @@ export class Room {
   }
 
   async #readBytes(): Promise<StoredBytes> {
-    const headBefore = this.#head
+    const headBefore = this.#tail.head
     const stored = await this.#services.log.read(this.documentId)
     const bytes = new StoredBytes(stored)
     // What was committed meanwhile is in the view that was read, or comes after it.
@@ -511,24 +443,6 @@ export class Room {
   }
 
   // ── Compaction ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  // Relative to the snapshot, so that the cost per edit stays the same however large the document is.
-  #isCompactionDue(): boolean {
-    const { tailBytes, tailEntries } = this.#services.settings
-    const entries = this.#head - this.#snapshotSeq
-    const maxEntries = Math.min(Math.max(tailEntries, this.#snapshotBytes / 1000), tailEntries * 10)
-    return this.#tailBytes > Math.max(tailBytes, this.#snapshotBytes / 4) || entries > maxEntries
-  }
-
-  // A quiet document is tidied earlier: whoever opens it next reads a snapshot and little else.
-  #isTidyingDue(): boolean {
-    const entries = this.#head - this.#snapshotSeq
-    return entries >= 50 && (entries >= 200 || this.#tailBytes > this.#snapshotBytes / 10)
-  }
-
-  #compactIfDue(): void {
-    if (this.#isCompactionDue()) this.#compact()
-  }
 
   #compact(): void {
     const { clock } = this.#services
@@ -550,7 +464,7 @@ export class Room {
     const snapshotSeq = bytes.head
     const { snapshot, updates } = this.#documentBytes(bytes)
     const compacted = await workshop.compact({ snapshot, updates })
-    const kept = this.#keptFrom(snapshotSeq, compacted.update.length)
+    const kept = this.#tail.keepFrom(snapshotSeq, compacted.update.length, this.#services.clock.now())
     await log.compact({
       documentId: this.documentId,
       snapshotSeq,
@@ -561,13 +475,9 @@ export class Room {
     })
     // The worker's document knows deletions that no bytes carried until now: they are in the log from here on.
     this.#knowledge.addDeletes(Knowledge.decode(compacted.knowledge).deletes)
-    this.#checkpoints = this.#checkpoints.filter(checkpoint => checkpoint.seq >= kept.seq)
-    if (this.#checkpoints.length === 0) this.#checkpoints.push(kept)
     const entries = bytes.updatesAfter(kept.seq)
-    this.#tailBytes = entries.slice(snapshotSeq - kept.seq).reduce((sum, update) => sum + update.length, 0)
-    this.#snapshotSeq = snapshotSeq
-    this.#snapshotBytes = compacted.update.length
-    this.#keptAfter = kept.seq
+    const tailBytes = entries.slice(snapshotSeq - kept.seq).reduce((sum, update) => sum + update.length, 0)
+    this.#tail.compacted(snapshotSeq, compacted.update.length, kept, tailBytes)
     if (this.#bytes !== null) {
       this.#bytes = new StoredBytes({
         keptAfter: kept.seq,
@@ -579,84 +489,6 @@ export class Room {
     this.log.debug({ snapshotBytes: compacted.update.length, entries: updates.length }, 'compacted')
   }
 
-  /** The oldest checkpoint from which entries are worth keeping: bounded in bytes and age. */
-  #keptFrom(snapshotSeq: number, snapshotBytes: number): Checkpoint {
-    const oldest = this.#services.clock.now() - KEPT_MS
-    const maxBytes = Math.max(this.#services.settings.tailBytes / 4, snapshotBytes / 8)
-    const upTo = this.#checkpoints.filter(checkpoint => checkpoint.seq <= snapshotSeq)
-    const newest = upTo.at(-1)
-    const fits = upTo.find(
-      checkpoint =>
-        checkpoint.seq >= this.#keptAfter &&
-        checkpoint.at >= oldest &&
-        (newest?.bytesBefore ?? 0) - checkpoint.bytesBefore <= maxBytes,
-    )
-    const kept = fits ?? newest
-    if (kept === undefined) throw new Error(`no state vector is known at or before ${snapshotSeq}`)
-    return kept
-  }
-
-  // ── Awareness ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  awarenessTick(): number {
-    return this.#awareness.nextTick()
-  }
-
-  /** @throws as `AwarenessTable.receive` */
-  receiveAwareness(session: Session, payload: Uint8Array): void {
-    const { clock } = this.#services
-    const begin = clock.now()
-    const contest = this.#awareness.receive(session, payload, begin)
-    this.#awarenessReceiveMs += clock.now() - begin
-    this.#scheduleAwareness()
-    if (contest === null) return
-    // A client that changed its network comes back before its old connection is known to be dead.
-    const { holder, entry } = contest
-    holder.outlet.isAlive().then(
-      isAlive => {
-        if (isAlive || !session.isOpen) return
-        holder.outlet.close('policy', 'its client is back on another connection')
-        holder.end()
-        this.#awareness.introduce(session, entry, clock.now())
-        this.#scheduleAwareness()
-      },
-      error => this.log.error({ err: error }, 'a connection could not be asked whether it is alive'),
-    )
-  }
-
-  /** Sends everybody's state to one session. */
-  sendAwareness(session: Session): void {
-    const frames = this.#awareness.encodeAll(session)
-    if (frames !== null) session.outlet.write(frames)
-  }
-
-  #scheduleAwareness(): void {
-    const { clock, settings } = this.#services
-    if (this.#awarenessTimer !== null || !this.#awareness.hasChanges) return
-    const delay = Math.max(settings.awarenessPauseMs, this.#nextAwarenessAt - clock.now())
-    this.#awarenessTimer = clock.setTimer(() => {
-      this.#awarenessTimer = null
-      this.#broadcastAwareness()
-    }, delay)
-  }
-
-  #broadcastAwareness(): void {
-    const { clock, settings } = this.#services
-    const begin = clock.now()
-    const { frames, own } = this.#awareness.takeChanges()
-    for (const session of this.#sessions) {
-      // To its sender too: a lone stock client leaves when it hears nothing for 30 s.
-      if (session.outlet.unsentBytes > settings.maxUnsentBytes) session.isAwarenessBehind = true
-      else session.outlet.write(own.get(session) ?? frames)
-    }
-    // Stock clients send back what they hear: what that costs to read counts too.
-    const cost = clock.now() - begin + this.#awarenessReceiveMs
-    this.#awarenessReceiveMs = 0
-    this.#awarenessCostMs += (cost - this.#awarenessCostMs) * SMOOTHING
-    const pause = Math.min((this.#awarenessCostMs * 100) / AWARENESS_PERCENT, MAX_AWARENESS_PAUSE_MS)
-    this.#nextAwarenessAt = clock.now() + pause
-  }
-
   // ── Quiet times ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
@@ -664,10 +496,9 @@ export class Room {
    * @returns whether the room can be unloaded: nobody has been here for `idleMs`, and nothing is under way
    */
   sweep(now: number, idleMs: number, bytesIdleMs: number): boolean {
-    this.#awareness.expire(now)
-    this.#scheduleAwareness()
+    this.awareness.expire(now)
     const isQuiet = now - this.#lastCommitAt >= bytesIdleMs && !this.hasPending
-    if (isQuiet && this.#isTidyingDue()) this.#compact()
+    if (isQuiet && this.#tail.isTidyingDue) this.#compact()
     if (now - this.#bytesUsedAt >= bytesIdleMs && this.#bytesLoading === null && !this.#isCompacting) this.#bytes = null
     const isEmpty = this.#sessions.size === 0 && now - this.#emptySince >= idleMs
     return isEmpty && !this.hasPending && !this.#isCompacting && this.#bytesLoading === null
@@ -675,7 +506,6 @@ export class Room {
 
   /** Nothing may be called on a room after this. */
   unload(): void {
-    if (this.#awarenessTimer !== null) this.#services.clock.clearTimer(this.#awarenessTimer)
-    this.#awarenessTimer = null
+    this.awareness.stop()
   }
 }

@@ -97,10 +97,10 @@ export class Session {
       case 'update':
         return this.#receiveUpdate(message.update, false)
       case 'awareness':
-        this.room.receiveAwareness(this, message.payload)
+        this.room.awareness.receive(this, message.payload)
         return
       case 'queryAwareness':
-        this.room.sendAwareness(this)
+        this.room.awareness.sendAll(this)
         return
       case 'ack':
         this.#owe(message.payload)
@@ -117,9 +117,9 @@ export class Session {
   #greet(): void {
     if (this.#isGreeted) return
     this.#isGreeted = true
-    this.cameAt = this.room.awarenessTick()
+    this.cameAt = this.room.awareness.nextTick()
     this.askForAll()
-    this.room.sendAwareness(this)
+    this.room.awareness.sendAll(this)
   }
 
   /** Asks for all that the log doesn't have (sync step 1). Always, at the start: offline deletions show in no state vector. */

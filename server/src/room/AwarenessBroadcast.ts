@@ -1,0 +1,119 @@
+import type { Logger } from 'pino'
+import type { Clock, Timer } from '../clock.ts'
+import { AwarenessTable } from './AwarenessTable.ts'
+import type { Session } from './Session.ts'
+
+/** Awareness may take this share of a core per document. */
+const SHARE = 0.1
+const MAX_PAUSE_MS = 1000
+/** Weight of the newest measurement in the smoothed cost. */
+const SMOOTHING = 0.3
+
+export interface AwarenessSettings {
+  readonly awarenessPauseMs: number
+  readonly maxAwarenessBytes: number
+  readonly maxUnsentBytes: number
+}
+
+/**
+ * Gathers what changes in a room's awareness for a moment, and sends it as one frame to everybody.
+ * The moment follows the cost: of writing to so many, and of reading what stock clients send back.
+ */
+export class AwarenessBroadcast {
+  readonly #table: AwarenessTable
+  readonly #sessions: ReadonlySet<Session>
+  readonly #settings: AwarenessSettings
+  readonly #clock: Clock
+  readonly #log: Logger
+  #timer: Timer | null = null
+  #costMs = 0
+  #receiveMs = 0
+  #nextAt = 0
+
+  /** @param sessions those of the room, as they come and go */
+  constructor(sessions: ReadonlySet<Session>, settings: AwarenessSettings, clock: Clock, log: Logger) {
+    this.#table = new AwarenessTable(settings.maxAwarenessBytes)
+    this.#sessions = sessions
+    this.#settings = settings
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** Of clients that left before this moment, a session that comes now has never heard. */
+  nextTick(): number {
+    return this.#table.nextTick()
+  }
+
+  /** @throws as `AwarenessTable.receive` */
+  receive(session: Session, payload: Uint8Array): void {
+    const begin = this.#clock.now()
+    const contest = this.#table.receive(session, payload, begin)
+    this.#receiveMs += this.#clock.now() - begin
+    this.#schedule()
+    if (contest === null) return
+    // A client that changed its network comes back before its old connection is known to be dead.
+    const { holder, entry } = contest
+    holder.outlet.isAlive().then(
+      isAlive => {
+        if (isAlive || !session.isOpen) return
+        holder.outlet.close('policy', 'its client is back on another connection')
+        holder.end()
+        this.#table.introduce(session, entry, this.#clock.now())
+        this.#schedule()
+      },
+      error => this.#log.error({ err: error }, 'a connection could not be asked whether it is alive'),
+    )
+  }
+
+  leave(session: Session): void {
+    this.#table.leave(session)
+    this.#schedule()
+  }
+
+  /** Removes what was not renewed. @param now monotonic ms */
+  expire(now: number): void {
+    this.#table.expire(now)
+    this.#schedule()
+  }
+
+  /** Sends everybody's state to one session. */
+  sendAll(session: Session): void {
+    const frames = this.#table.encodeAll(session)
+    if (frames !== null) session.outlet.write(frames)
+  }
+
+  /** Sends what was held back from a session that read too slowly, if it reads again. */
+  catchUp(session: Session): void {
+    if (!session.isAwarenessBehind || session.outlet.unsentBytes > this.#settings.maxUnsentBytes) return
+    session.isAwarenessBehind = false
+    this.sendAll(session)
+  }
+
+  #schedule(): void {
+    if (this.#timer !== null || !this.#table.hasChanges) return
+    const delay = Math.max(this.#settings.awarenessPauseMs, this.#nextAt - this.#clock.now())
+    this.#timer = this.#clock.setTimer(() => {
+      this.#timer = null
+      this.#broadcast()
+    }, delay)
+  }
+
+  #broadcast(): void {
+    const begin = this.#clock.now()
+    const { frames, own } = this.#table.takeChanges()
+    for (const session of this.#sessions) {
+      // To its sender too: a lone stock client leaves when it hears nothing for 30 s.
+      if (session.outlet.unsentBytes > this.#settings.maxUnsentBytes) session.isAwarenessBehind = true
+      else session.outlet.write(own.get(session) ?? frames)
+    }
+    const cost = this.#clock.now() - begin + this.#receiveMs
+    this.#receiveMs = 0
+    this.#costMs += (cost - this.#costMs) * SMOOTHING
+    this.#nextAt = this.#clock.now() + Math.min(this.#costMs / SHARE, MAX_PAUSE_MS)
+  }
+
+  stop(): void {
+    if (this.#timer !== null) this.#clock.clearTimer(this.#timer)
+    this.#timer = null
+  }
+}
