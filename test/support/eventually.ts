@@ -1,5 +1,5 @@
 /** Longest wait for what must happen, in ms: only a failing test gets there. */
-export const PATIENCE_MS = 20_000
+export const PATIENCE_MS = 30_000
 
 /**
  * Waits for a state of another process, of which no event tells.
