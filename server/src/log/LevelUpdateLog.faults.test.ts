@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { DocumentId } from '@weft/protocol'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { fillDiskUnderLog } from '../../../test/fillDiskUnderLog.ts'
-import { rounds } from '../../../test/rounds.ts'
+import { rounds, roundsTimeoutMs } from '../../../test/rounds.ts'
 import { WeftError } from '../errors.ts'
 import { LevelStore } from './LevelStore.ts'
 import { LevelUpdateLog } from './LevelUpdateLog.ts'
@@ -110,7 +110,7 @@ const kinds = {
 } as const
 
 // A minute is for the long run.
-describe(`LevelUpdateLog on a damaged folder (WEFT_TEST_SEED=${seed})`, { timeout: 120_000 }, () => {
+describe(`LevelUpdateLog on a damaged folder (WEFT_TEST_SEED=${seed})`, { timeout: roundsTimeoutMs }, () => {
   const random = randomNumbers(seed)
   const below = (bound: number): number => Math.floor(random() * bound)
   let root: string
