@@ -632,6 +632,8 @@ let a = 1
     await window.keyboard.press('Escape')
     await bar.waitFor({ state: 'detached' })
     expect(await focused(window)).toBe('Text of the document')
+    // ProseMirror draws its selection once more 20 ms after the focus came: a timer set now fires after that one.
+    await window.page.evaluate(() => new Promise(resolve => setTimeout(resolve, 20)))
     await window.keyboard.press('ArrowRight')
     await window.selects('')
     await window.keyboard.type('!')
