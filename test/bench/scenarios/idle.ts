@@ -8,6 +8,7 @@ export const idle: Scenario = {
   title: '2,000 documents of 10 kB, opened by one quiet client each, then by a second one',
   columns: [
     { key: 'perDocument', title: 'RSS kB / document', isRatio: true, digits: 1 },
+    { key: 'anonymous', title: 'of it not files', isRatio: true, digits: 1 },
     { key: 'perClient', title: 'RSS kB / further client', isRatio: true, digits: 1 },
     { key: 'base', title: 'RSS MB before' },
     { key: 'rss', title: 'RSS MB after' },
@@ -25,17 +26,18 @@ export const idle: Scenario = {
     await server.start()
     await load.call('joins', 'connect', server.target, ['warm'], 20)
     await sleep(1000)
-    const base = server.usage.rssBytes
+    const [base, anonymousBase] = [server.usage.rssBytes, server.usage.anonymousBytes]
     const first = await load.call('joins', 'join', server.target, documents, 1, true)
     // Quiet documents may give back what they needed to open.
     await sleep(pauseMs)
-    const one = server.usage.rssBytes
+    const [one, anonymous] = [server.usage.rssBytes, server.usage.anonymousBytes]
     const second = await load.call('joins', 'join', server.target, documents, 1, true)
     await sleep(pauseMs)
     const two = server.usage.rssBytes
     return {
       figures: {
         perDocument: (one - base) / count / 1000,
+        anonymous: (anonymous - anonymousBase) / count / 1000,
         perClient: (two - one) / count / 1000,
         base: base / 1e6,
         rss: two / 1e6,

@@ -29,6 +29,11 @@ export class ProcessUsage {
     return this.#sum('VmRSS')
   }
 
+  /** Of it, what is in no file: pages of files (a program's code, LevelDB's mapped tables) are free for the taking. Bytes. */
+  get anonymousBytes(): number {
+    return this.#sum('RssAnon')
+  }
+
   /** The most it had since `resetPeak`, bytes. */
   get peakRssBytes(): number {
     return this.#sum('VmHWM')
