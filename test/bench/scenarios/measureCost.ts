@@ -1,12 +1,18 @@
 import type { LoadProcess } from '../load/LoadProcess.ts'
 import type { ServerProcess } from '../servers/ServerProcess.ts'
 
-/** Servers store later than they relay: Hocuspocus after 2 s of quiet. Whatever it costs belongs to the work. */
+/**
+ * Servers do part of the work later: Hocuspocus stores after 2 s of quiet, Weft compacts in a thread. Whatever that costs
+ * belongs to the work: at least so long, and until the server is quiet.
+ */
 const AFTERWARDS_MS = 3000
+const QUIET_MS = 1500
+const QUIET_CPU_MS = 50
+const NEVER_QUIET_MS = 60_000
 
 export interface Cost<T> {
   readonly result: T
-  /** The server's CPU, ms, from before the work until 3 s after it. */
+  /** The server's CPU, ms, from before the work until the server is quiet again. */
   readonly cpuMs: number
   /** Highest resident memory meanwhile, bytes. */
   readonly peakRssBytes: number
@@ -24,8 +30,20 @@ export async function measureCost<T>(
   const [cpu, loadCpu, begin] = [server.usage.cpuMs, load.usage.cpuMs, performance.now()]
   const result = await work()
   const loadBusy = ((load.usage.cpuMs - loadCpu) / (performance.now() - begin)) * 100
-  await sleep(AFTERWARDS_MS)
+  await quiet(server)
   return { result, cpuMs: server.usage.cpuMs - cpu, peakRssBytes: server.usage.peakRssBytes, loadBusy }
+}
+
+/** Resolves when what the server puts off is done, as far as its CPU tells. */
+async function quiet(server: ServerProcess): Promise<void> {
+  await sleep(AFTERWARDS_MS - QUIET_MS)
+  const begin = performance.now()
+  for (let before = Number.NEGATIVE_INFINITY; performance.now() - begin < NEVER_QUIET_MS; ) {
+    const now = server.usage.cpuMs
+    if (now - before < QUIET_CPU_MS) return
+    before = now
+    await sleep(QUIET_MS)
+  }
 }
 
 export function sleep(ms: number): Promise<void> {
