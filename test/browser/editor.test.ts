@@ -58,6 +58,14 @@ async function has(document: { ydoc: Y.Doc }, text: string): Promise<void> {
   )
 }
 
+/** Presses a key, a few times at most, until the window shows these blocks. */
+async function pressUntil(window: EditorWindow, key: string, lines: readonly string[]): Promise<void> {
+  for (let i = 0; i < 5 && JSON.stringify(await window.lines()) !== JSON.stringify(lines); i++) {
+    await window.keyboard.press(key)
+  }
+  expect(await window.lines()).toEqual(lines)
+}
+
 /** The text of a document in the store of a server that is killed for it. */
 async function storedText(server: ServerProcess, documentId = 'a'): Promise<string> {
   await server.kill()
@@ -313,16 +321,17 @@ describe('people', () => {
     await bo.keyboard.press('Control+End')
     await bo.keyboard.type(' bo')
     await shows(ann, ['ann bo'])
-    await ann.keyboard.press('Control+z')
+    // What is typed without a pause is undone at once; on a busy machine there may be pauses.
+    await pressUntil(ann, 'Control+z', [' bo'])
     await shows(bo, [' bo'])
     await ann.keyboard.press('Control+z')
     await ann.keyboard.press('Control+z')
     await shows(ann, [' bo'])
-    await bo.keyboard.press('Control+z')
+    await pressUntil(bo, 'Control+z', [''])
     await shows(ann, [''])
-    await ann.keyboard.press('Control+Shift+z')
+    await pressUntil(ann, 'Control+Shift+z', ['ann'])
     await shows(bo, ['ann'])
-    await bo.keyboard.press('Control+y')
+    await pressUntil(bo, 'Control+y', ['ann bo'])
     await shows(ann, ['ann bo'])
   })
 
@@ -556,7 +565,8 @@ let a = 1
     await window.keyboard.press('ArrowDown')
     await window.keyboard.press('ArrowDown')
     expect(await chosen.textContent()).toContain('Heading 2')
-    expect(await window.text.getAttribute('aria-activedescendant')).toBe(await chosen.getAttribute('id'))
+    const active = await chosen.getAttribute('id')
+    await window.page.locator(`[data-testid="editor"][aria-activedescendant="${active}"]`).waitFor()
     await window.keyboard.press('Enter')
     await menu.waitFor({ state: 'detached' })
     await window.keyboard.type('Below\n/tab')
@@ -620,18 +630,18 @@ let a = 1
     const bar = window.page.getByTestId('formatting-toolbar')
     await bar.waitFor()
     await window.keyboard.press('Alt+F10')
-    expect(await focused(window)).toBe('Bold')
+    await hasFocus(window, 'Bold')
     await window.keyboard.press('Enter')
     await eventually('bold', () => toMarkdown(bot).startsWith('**some** words'))
     await window.keyboard.press('Alt+F10')
     await window.keyboard.press('ArrowRight')
-    expect(await focused(window)).toBe('Italic')
+    await hasFocus(window, 'Italic')
     await window.keyboard.press('ArrowLeft')
     await window.keyboard.press('ArrowLeft')
-    expect(await focused(window)).toBe('Quote')
+    await hasFocus(window, 'Quote')
     await window.keyboard.press('Escape')
     await bar.waitFor({ state: 'detached' })
-    expect(await focused(window)).toBe('Text of the document')
+    await hasFocus(window, 'Text of the document')
     // ProseMirror draws its selection once more 20 ms after the focus came: a timer set now fires after that one.
     await window.page.evaluate(() => new Promise(resolve => setTimeout(resolve, 20)))
     await window.keyboard.press('ArrowRight')
@@ -676,13 +686,13 @@ describe('the keyboard', () => {
     await window.page.getByRole('dialog', { name: 'Menu' }).waitFor()
     await window.keyboard.press('Escape')
     await window.page.getByRole('dialog', { name: 'Menu' }).waitFor({ state: 'detached' })
-    expect(await focused(window)).toBe('Menu')
+    await hasFocus(window, 'Menu')
 
     await window.text.click()
     await window.keyboard.press('Control+/')
     await window.page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
     await window.keyboard.press('Escape')
-    await eventually('the focus in the text', async () => (await focused(window)) === 'Text of the document')
+    await hasFocus(window, 'Text of the document')
   })
 })
 
@@ -761,6 +771,14 @@ async function focused(window: EditorWindow): Promise<string> {
     const element = document.activeElement
     return element?.getAttribute('aria-label') ?? element?.textContent?.trim() ?? ''
   })
+}
+
+async function hasFocus(window: EditorWindow, name: string): Promise<void> {
+  let seen = ''
+  await eventually(`the focus on ${name}`, async () => {
+    seen = await focused(window)
+    return seen === name
+  }).catch(() => expect(seen).toBe(name))
 }
 
 async function focusIsSeen(window: EditorWindow): Promise<boolean> {
