@@ -1,5 +1,5 @@
 import { Histogram } from '../load/Histogram.ts'
-import { measureCost } from './measureCost.ts'
+import { measureCost, warmUpSeconds } from './measureCost.ts'
 import type { Scenario } from './Scenario.ts'
 
 export interface CaretShape {
@@ -40,7 +40,7 @@ export function carets(shape: CaretShape): Scenario {
         isEchoing: shape.isEchoing,
         seed: 1,
       })
-      await load.call('carets', 'move', shape.perSecond, bench.isQuick ? 2 : 4)
+      await load.call('carets', 'move', shape.perSecond, warmUpSeconds(bench.isQuick))
       const seconds = bench.isQuick ? shape.quickSeconds : shape.seconds
       const { result, cpuMs, peakRssBytes, loadBusy } = await measureCost(server, load, () =>
         load.call('carets', 'move', shape.perSecond, seconds),

@@ -10,6 +10,14 @@ const QUIET_MS = 1500
 const QUIET_CPU_MS = 50
 const NEVER_QUIET_MS = 60_000
 
+/**
+ * How long a load runs before anything is measured. After 4 s a fifth of Weft's CPU was still V8's optimizing compiler
+ * (perf, `fanout`): a cost of every start, but of no update.
+ */
+export function warmUpSeconds(isQuick: boolean): number {
+  return isQuick ? 2 : 12
+}
+
 export interface Cost<T> {
   readonly result: T
   /** The server's CPU, ms, from before the work until the server is quiet again. */

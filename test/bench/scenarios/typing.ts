@@ -1,6 +1,6 @@
 import { Histogram } from '../load/Histogram.ts'
 import type { TypingResult } from '../load/TypingLoad.ts'
-import { measureCost } from './measureCost.ts'
+import { measureCost, warmUpSeconds } from './measureCost.ts'
 import type { Column, Scenario } from './Scenario.ts'
 
 export interface TypingShape {
@@ -52,7 +52,7 @@ export function typing(shape: TypingShape): Scenario {
         seed: 1,
       })
       // Until the code is compiled and memory has been found.
-      const warm = await load.call('typing', 'type', shape.perSecond, bench.isQuick ? 2 : 4)
+      const warm = await load.call('typing', 'type', shape.perSecond, warmUpSeconds(bench.isQuick))
       const seconds = bench.isQuick ? shape.quickSeconds : shape.seconds
       const { result, cpuMs, peakRssBytes, loadBusy } = await measureCost(server, load, () =>
         load.call('typing', 'type', shape.perSecond, seconds),
