@@ -1,6 +1,6 @@
 import { autoUpdate, computePosition, flip, offset, type Placement, shift, size } from '@floating-ui/dom'
 import type { ComponentChildren, RefObject } from 'preact'
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 interface Props {
   anchor: RefObject<HTMLElement | null>
@@ -44,12 +44,13 @@ export function Popover({ anchor, placement = 'bottom-end', label, children, onC
     })
   }, [anchor, placement])
 
-  useEffect(() => {
+  // Before it is seen: an Escape that follows at once must find the focus here.
+  useLayoutEffect(() => {
     const element = panel.current
     const button = anchor.current
     if (element === null) return
     const first = element.querySelector<HTMLElement>('[autofocus]') ?? stopsIn(element)[0] ?? element
-    first.focus()
+    first.focus({ preventScroll: true })
     const close = (event: PointerEvent) => {
       if (event.target instanceof Node && !element.contains(event.target) && !button?.contains(event.target)) onClose()
     }
