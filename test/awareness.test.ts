@@ -191,4 +191,40 @@ describe('an awareness state', () => {
     expect((await hear(witness, 11)).state).toEqual({ name: 'Ann types' })
     expect(ann.isOpen).toBe(true)
   })
+
+  it('whose successor says nonsense harms nobody', async () => {
+    const server = await testServer()
+    const link = await LinkProxy.start(server.port)
+    onTestFinished(() => link.stop())
+    const witness = await RawClient.join(`${server.socketUrl}/a`)
+    const old = await RawClient.join(`${link.socketUrl}/a`)
+    old.awareness(11, 3, { name: 'Ann' })
+    await hear(witness, 11)
+    link.stall('toServer')
+    const again = await RawClient.join(`${server.socketUrl}/a`)
+    again.awareness(11, 4, 'no JSON')
+    // The old one is asked, doesn't answer in time, and is gone.
+    expect((await hear(witness, 11)).state).toBeNull()
+    again.awareness(11, 5, { name: 'Ann, elsewhere' })
+    expect((await hear(witness, 11)).state).toEqual({ name: 'Ann, elsewhere' })
+    old.cut()
+  })
+
+  it('that is asked for again and again by one who does not read is sent once it reads', async () => {
+    const server = await testServer({ WEFT_MAX_UNSENT_BYTES: '65536', WEFT_MAX_AWARENESS_BYTES: '1048576' })
+    const ann = await RawClient.join(`${server.socketUrl}/a`)
+    const state = { a: 'x'.repeat(500_000) }
+    ann.awareness(11, 1, state)
+    await hear(ann, 11)
+    const bo = await RawClient.join(`${server.socketUrl}/a`)
+    bo.stopReading()
+    for (let i = 0; i < 1000; i++) bo.send(Uint8Array.of(3))
+    await ann.commit(typist(1).type('x'))
+    const before = bo.received.length
+    bo.askAck(7)
+    bo.goOnReading()
+    await bo.nextAck(7)
+    expect(bo.received.slice(before).filter(({ type }) => type === 'awareness').length).toBeLessThan(100)
+    expect((await hear(bo, 11)).state).toEqual(state)
+  })
 })

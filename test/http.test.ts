@@ -217,3 +217,20 @@ it('sessions of a document are counted: 1013 with the seconds to wait', async ()
   await first.leave()
   await eventually('room for one', () => RawClient.join(`${server.socketUrl}/a`).catch(() => null))
 })
+
+it.each([
+  ['a refused upgrade', upgrade('/a', ['Host: evil.example'])],
+  ['a broken request', 'nonsense\r\n\r\n'],
+])('keeps no connection after %s, though the other side holds on to it', async (_what, request) => {
+  const server = await testServer()
+  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.write(request)
+  const broken = new Promise<string | undefined>(resolve => {
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+  })
+  // Its end was heard, ours is not said: what we still send is answered by a reset.
+  socket.on('end', () => void setInterval(() => socket.write('.'), 10).unref())
+  socket.resume()
+  expect(await within('a reset', broken)).toMatch(/ECONNRESET|EPIPE/)
+  socket.destroy()
+})

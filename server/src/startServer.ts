@@ -67,7 +67,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   server.on('upgrade', (request, socket, head) => endpoint.upgrade(request, socket, head))
 
   try {
-    await listen(server, config)
+    await listen(server, config, logger)
   } catch (error) {
     await workshop.stop()
     await log.close()
@@ -91,7 +91,8 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     clock.clearTimer(reclaimTimer)
     endpoint.refuseNew()
     server.close()
-    await committer.flush()
+    // For a moment only: those who go on writing, and a disk that fails, would make it last for ever.
+    await Promise.race([committer.flush(), new Promise<void>(resolve => clock.setTimer(resolve, STOP_GRACE_MS))])
     endpoint.closeAll()
     // What came in while the goodbyes went out.
     await new Promise<void>(resolve => clock.setTimer(resolve, STOP_GRACE_MS))
@@ -110,8 +111,13 @@ function guard(server: Server, logger: Logger): void {
   server.maxHeadersCount = 100
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     logger.debug({ err: error }, 'a broken request')
-    if (!socket.writable) return
+    if (!socket.writable) {
+      socket.destroy()
+      return
+    }
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    // Whoever doesn't leave then must not keep the descriptor.
+    socket.once('finish', () => socket.destroy())
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
   })
   server.on('connection', (socket: Socket) => {
@@ -120,11 +126,13 @@ function guard(server: Server, logger: Logger): void {
   })
 }
 
-function listen(server: Server, { host, port }: Config): Promise<void> {
+function listen(server: Server, { host, port }: Config, logger: Logger): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port, backlog: 4096 }, () => {
       server.off('error', reject)
+      // A connection that can't be accepted (no descriptors left, say) must not end the process.
+      server.on('error', error => logger.error({ err: error }, 'a connection could not be accepted'))
       resolve()
     })
   })

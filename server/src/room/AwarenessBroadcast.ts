@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock, Timer } from '../clock.ts'
-import { AwarenessTable } from './AwarenessTable.ts'
+import { AwarenessTable, BadAwarenessError } from './AwarenessTable.ts'
 import type { Session } from './Session.ts'
 
 /** Awareness may take this share of a core per document. */
@@ -53,16 +53,21 @@ export class AwarenessBroadcast {
     if (contest === null) return
     // A client that changed its network comes back before its old connection is known to be dead.
     const { holder, entry } = contest
-    holder.outlet.isAlive().then(
-      isAlive => {
+    holder.outlet
+      .isAlive()
+      .then(isAlive => {
         if (isAlive || !session.isOpen) return
         holder.outlet.close('policy', 'its client is back on another connection')
         holder.end()
         this.#table.introduce(session, entry, this.#clock.now())
         this.#schedule()
-      },
-      error => this.#log.error({ err: error }, 'a connection could not be asked whether it is alive'),
-    )
+      })
+      .catch(error => {
+        // What a session sent about an id in use was not looked at until now, and may have been an echo: no blame.
+        if (error instanceof BadAwarenessError)
+          this.#log.debug({ err: error }, 'a contested awareness state is dropped')
+        else this.#log.error({ err: error }, 'a contest for a client id could not be settled')
+      })
   }
 
   leave(session: Session): void {
@@ -76,8 +81,12 @@ export class AwarenessBroadcast {
     this.#schedule()
   }
 
-  /** Sends everybody's state to one session. */
+  /** Sends everybody's state to one session; later, where it doesn't read what it has. */
   sendAll(session: Session): void {
+    if (session.outlet.unsentBytes > this.#settings.maxUnsentBytes) {
+      session.isAwarenessBehind = true
+      return
+    }
     const frames = this.#table.encodeAll(session)
     if (frames !== null) session.outlet.write(frames)
   }

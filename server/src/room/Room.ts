@@ -121,6 +121,11 @@ export class Room {
     return this.#sessions.size
   }
 
+  /** Unsent bytes above which a session is written to no more until it has read them. */
+  get maxUnsentBytes(): number {
+    return this.#services.settings.maxUnsentBytes
+  }
+
   /** The last batch that is on disk. */
   get committedBatch(): number {
     return this.#committedBatch
@@ -455,6 +460,8 @@ export class Room {
       })
       .finally(() => {
         this.#isCompacting = false
+        // What came in meanwhile may be a lot already.
+        if (this.#tail.isCompactionDue) this.#compact()
       })
   }
 

@@ -58,6 +58,8 @@ export class Session {
   #isEnded = false
   /** A sync step 1 of ours waits for its sync step 2. */
   #awaitsStep2 = false
+  /** That sync step 1 is held back until the client has read what it was sent. */
+  #owesQuestion = false
   /** The batch that holds the last edit it sent. */
   #lastBatch = 0
   readonly #owedAcks: OwedAck[] = []
@@ -125,7 +127,8 @@ export class Session {
   /** Asks for all that the log doesn't have (sync step 1). Always, at the start: offline deletions show in no state vector. */
   askForAll(): void {
     this.#awaitsStep2 = true
-    this.outlet.write(encodeFrame(encodeSyncStep1(this.room.stateVector())))
+    this.#owesQuestion = this.outlet.unsentBytes > this.room.maxUnsentBytes
+    if (!this.#owesQuestion) this.outlet.write(encodeFrame(encodeSyncStep1(this.room.stateVector())))
   }
 
   #receiveUpdate(update: Uint8Array, isStep2: boolean): void | Promise<void> {
@@ -186,6 +189,8 @@ export class Session {
 
   /** Returns the acknowledgements that are due: everything sent before them is committed. Called after each commit. */
   payAcks(): void {
+    // Later, when it has read what it has: nobody who doesn't read makes us hold more and more.
+    if (this.outlet.unsentBytes > this.room.maxUnsentBytes) return
     const due: Buffer[] = []
     for (const ack of this.#owedAcks) {
       if (ack.batch === null || ack.batch > this.room.committedBatch) break
@@ -200,7 +205,10 @@ export class Session {
 
   /** Its connection has room again for what was held back. */
   drained(): void {
-    if (this.isOpen) this.room.catchUp(this)
+    if (!this.isOpen) return
+    if (this.#owesQuestion) this.askForAll()
+    this.payAcks()
+    this.room.catchUp(this)
   }
 
   /** Tells it why, in the form that stock clients log, before a final close. */

@@ -67,6 +67,7 @@ export class Connection implements Outlet {
   #quietSweeps = 0
   #pingSweeps = 0
   #unansweredPings = 0
+  #bytesRead = 0
   #stuckSince: number | null = null
   #stuckBytes = 0
   #aliveWaiters: ((isAlive: boolean) => void)[] = []
@@ -124,17 +125,19 @@ export class Connection implements Outlet {
 
   isAlive(): Promise<boolean> {
     if (!this.isOpen) return Promise.resolve(false)
+    const bytesBefore = bytesRead(this.#socket)
     return new Promise(resolve => {
       const timer = this.#services.clock.setTimer(() => {
         this.#aliveWaiters = this.#aliveWaiters.filter(waiter => waiter !== answer)
-        resolve(false)
+        // A pong comes after the large message that is on its way; and what it answers while we don't read, we don't hear.
+        resolve(this.isOpen && (this.#isPaused || bytesRead(this.#socket) !== bytesBefore))
       }, ALIVE_TIMEOUT_MS)
       const answer = (isAlive: boolean) => {
         this.#services.clock.clearTimer(timer)
         resolve(isAlive)
       }
       this.#aliveWaiters.push(answer)
-      this.#webSocket.ping()
+      if (this.#aliveWaiters.length === 1) this.#webSocket.ping()
     })
   }
 
@@ -264,6 +267,10 @@ export class Connection implements Outlet {
     this.#pingSweeps = 0
     // What it answers while we don't read, we don't hear.
     if (this.#isPaused) return
+    // A pong comes after the large message that is on its way: bytes of it are a sign of life, however slow the link.
+    const read = bytesRead(this.#socket)
+    if (read !== this.#bytesRead) this.#unansweredPings = 0
+    this.#bytesRead = read
     if (this.#unansweredPings >= 2) {
       this.#webSocket.terminate()
       return
@@ -276,6 +283,8 @@ export class Connection implements Outlet {
   #isStuck(now: number): boolean {
     const unsent = systemQueueBytes(this.#socket)
     if (unsent === 0 || unsent !== this.#stuckBytes) {
+      // Our pings wait behind a large frame that is being read: that it gets smaller is life enough.
+      if (unsent < this.#stuckBytes) this.#unansweredPings = 0
       this.#stuckBytes = unsent
       this.#stuckSince = unsent === 0 ? null : now
       return false
@@ -292,6 +301,12 @@ export class Connection implements Outlet {
     this.#session?.end()
     this.#log.debug({ address: this.address, document: this.#documentId, code }, 'connection closed')
   }
+}
+
+/** Bytes that came so far, those of an unfinished message too. */
+function bytesRead(socket: Duplex): number {
+  const count: unknown = Reflect.get(socket, 'bytesRead')
+  return typeof count === 'number' ? count : 0
 }
 
 /**

@@ -138,5 +138,7 @@ function refuse(socket: Duplex, status: number, text: string, retryAfterS?: numb
     `Content-Length: ${Buffer.byteLength(body)}`,
   ]
   if (retryAfterS !== undefined) head.push(`Retry-After: ${retryAfterS}`)
+  // Whoever was refused and doesn't leave must not keep the descriptor.
+  socket.once('finish', () => socket.destroy())
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
