@@ -70,6 +70,14 @@ describe('fromMarkdown and toMarkdown', () => {
   )
 })
 
+it('a link of code at the start of a paragraph defines nothing', () => {
+  const marks = [schema.mark('link', { href: 'https://a.b/c' }), schema.mark('code')]
+  for (const text of [']:--a', ']: a', 'x]:y', ']:']) {
+    const doc = schema.node('doc', null, [schema.node('paragraph', null, [schema.text(text, marks)])])
+    expect(fromMarkdown(toMarkdown(doc)).toJSON(), text).toEqual(doc.toJSON())
+  }
+})
+
 describe('fromMarkdown', () => {
   it('reads blocks', () => {
     expect(there('# a\n\nb\nc\n\n---\n\n> d\n\n```js x\ne\n```\n\n    f\n')).toBe(

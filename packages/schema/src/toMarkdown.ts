@@ -265,6 +265,16 @@ const maxTriedBoundaries = 40
  */
 const writeInline = (content: Fragment, lineEnd: string): string => {
   const runs = readRuns(content)
+  const written = writeReadably(runs, lineEnd)
+  const link = runs[0]?.marks.find(({ type }) => type.name === 'link')
+  // A paragraph that begins with a link of code could be read as a definition: [`]: x`](address) defines what "`" stands for.
+  if (link === undefined || lineEnd === '<br>' || !/^\[(?:\\.|[^\\\]])*\]:/s.test(written)) return written
+  // Nobody defines anything with more than an address and a title: an empty title of the link is more.
+  const target = `]${linkTarget(link.attrs.href, null)}`
+  return written.replace(target, () => `${target.slice(0, -1)} "")`)
+}
+
+const writeReadably = (runs: Run[], lineEnd: string): string => {
   const plain = writeRuns(runs, new Set(), lineEnd)
   if (runs.every(({ marks }) => marks.length === 0)) return plain
   const wanted = Fragment.from(
