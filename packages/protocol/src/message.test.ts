@@ -63,7 +63,12 @@ it('reads and writes awareness payloads', () => {
   expect(decodeAwareness(payload)).toEqual(entries)
   expect(decodeAwareness(payload).map(entry => isNullState(entry.json))).toEqual([false, true])
   expect(decodeAwareness(Uint8Array.of(0))).toEqual([])
+  expect(decodeAwareness(payload, 1)).toEqual(entries.slice(1))
+  expect(decodeAwareness(payload, 7)).toEqual([])
   for (let length = 0; length < payload.length; length++) {
-    expect(() => decodeAwareness(payload.subarray(0, length))).toThrow(MalformedMessageError)
+    for (const only of [null, 1, 7]) {
+      expect(() => decodeAwareness(payload.subarray(0, length), only)).toThrow(MalformedMessageError)
+    }
   }
+  expect(() => decodeAwareness(Uint8Array.of(...payload, 0), 7)).toThrow(MalformedMessageError)
 })
