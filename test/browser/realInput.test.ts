@@ -82,7 +82,10 @@ class Person {
     }
     const isNewLine = random.chance(0.3)
     await this.#clickInto({ kind: 'own', text: this.own.at(-1) ?? '' })
-    await this.window.keyboard.press('End')
+    await eventually(`${this.name} to have the caret at the end`, async () => {
+      await this.window.keyboard.press('End')
+      return this.window.page.evaluate(isCaretAtEnd)
+    })
     if (isNewLine) {
       await this.window.keyboard.press('Enter')
       this.own.push('')
@@ -116,6 +119,24 @@ type Place =
   /** The block with this text. */
   | { kind: 'own'; text: string }
 
+/**
+ * Runs in the page. A menu that comes up where a click is about to go takes none: a person would see that it is no text,
+ * and would not delete a table with it.
+ */
+function takeClicksInTextOnly(): void {
+  for (const type of ['pointerdown', 'mousedown', 'pointerup', 'mouseup', 'click']) {
+    window.addEventListener(
+      type,
+      event => {
+        if (event.target instanceof Element && event.target.closest('.text-host') !== null) return
+        event.preventDefault()
+        event.stopImmediatePropagation()
+      },
+      { capture: true },
+    )
+  }
+}
+
 /** Runs in the page. Scrolls there. @returns null: something else is there at the moment */
 function findPoint(place: Place): { x: number; y: number } | null {
   const { editor } = document.querySelector('[data-testid="editor"]') as unknown as { editor: PageEditor }
@@ -131,7 +152,7 @@ function findPoint(place: Place): { x: number; y: number } | null {
     if (node.isTextblock) blocks.push({ position, text: node.textContent })
     return !node.isTextblock
   })
-  const shared = blocks.filter(({ text }) => text.length > 1 && !/^[AB]\d+x|⟨/.test(text))
+  const shared = blocks.filter(({ text }) => text.length > 1 && !/^[AB]\d|⟨/.test(text))
   const block =
     place.kind === 'own'
       ? blocks.find(({ text }) => text === place.text)
@@ -158,21 +179,32 @@ function isCaretIn(place: Place): boolean {
     return !node.isTextblock
   })
   if (place.kind === 'own') return text === place.text
-  return text !== null && !/^[AB]\d+x|⟨/.test(text)
+  return text !== null && !/^[AB]\d|⟨/.test(text)
+}
+
+/** Runs in the page. */
+function isCaretAtEnd(): boolean {
+  const { editor } = document.querySelector('[data-testid="editor"]') as unknown as { editor: PageEditor }
+  const { selection, doc } = editor.state
+  const block = doc.resolve(selection.head)
+  return selection.empty && block.parentOffset === block.parent.content.size
 }
 
 /** A program with the client's text helpers. */
 class Bot {
   readonly doc: WeftDocument
   readonly #random: Random
+  /** Who wrote what was there first. */
+  readonly #importerID: number
   readonly tokens: string[] = []
   /** Characters of the first content that it replaced. */
   replaced = 0
   #words: string[]
 
-  constructor(doc: WeftDocument, random: Random) {
+  constructor(doc: WeftDocument, random: Random, importerID: number) {
     this.doc = doc
     this.#random = random
+    this.#importerID = importerID
     this.#words = [...new Set(textOf(doc).match(/\p{L}{6,}/gu) ?? [])]
   }
 
@@ -187,15 +219,36 @@ class Bot {
         .map(({ content }) => (content ?? []).map(({ text }) => text ?? '').join(''))
       insertAfterHeading(this.doc, random.pick(headings), `**${token}**`)
     } else {
-      // A word that stands as it came; those that somebody types into are left alone.
+      // A word that stands as it came; those that somebody types into are left alone, also where the letters that were
+      // typed make the same word again.
       const text = textOf(this.doc)
-      const left = this.#words.filter(candidate => text.includes(candidate))
+      const first = firstTextOf(this.doc.ydoc, this.#importerID)
+      const left = this.#words.filter(candidate => text.includes(candidate) && first(candidate))
       const target = random.pick(left)
       this.#words = left.filter(candidate => !candidate.includes(target) && !target.includes(candidate))
       replaceText(this.doc, target, token)
       this.replaced += target.length
     }
     this.tokens.push(token)
+  }
+}
+
+/** Tells whether the first occurrence of a word was written by one client alone. */
+function firstTextOf(ydoc: Y.Doc, clientID: number): (word: string) => boolean {
+  const texts = [...fragmentOf({ ydoc }).createTreeWalker(type => type instanceof Y.XmlText)] as Y.XmlText[]
+  const blocks = texts.map(text => {
+    let all = ''
+    let own = ''
+    for (let item = text._start; item !== null; item = item.right) {
+      if (item.deleted || !(item.content instanceof Y.ContentString)) continue
+      all += item.content.str
+      own += item.id.client === clientID ? item.content.str : '\u0000'.repeat(item.content.str.length)
+    }
+    return { all, own }
+  })
+  return word => {
+    const block = blocks.find(({ all }) => all.includes(word))
+    return block?.own.startsWith(word, block.all.indexOf(word)) === true
   }
 }
 
@@ -231,7 +284,7 @@ class Plain {
       this.#paragraphs.push({ element, token })
     } else {
       const texts = [...fragment.createTreeWalker(type => type instanceof Y.XmlText)] as Y.XmlText[]
-      const shared = texts.filter(text => text.length > 1 && !/^[AB]\d+x|⟨/.test(plainTextOf(text)))
+      const shared = texts.filter(text => text.length > 1 && !/^[AB]\d|⟨/.test(plainTextOf(text)))
       const text = random.pick(shared)
       text.insert(random.below(text.length), token)
     }
@@ -289,8 +342,8 @@ async function playRound(server: ServerProcess, people: Person[], documentId: st
   append(botDoc, people.map(({ own }) => own.join()).join('\n\n'))
   await botDoc.saved()
   const firstLength = writtenBy(botDoc.ydoc, botDoc.ydoc.clientID).length
-  const bot = new Bot(await open(server, documentId), random)
   const importerID = botDoc.ydoc.clientID
+  const bot = new Bot(await open(server, documentId), random, importerID)
   await botDoc.close()
   const plain = new Plain(stockClient(3, server.socketUrl, documentId), random)
   onTestFinished(() => plain.client.destroy())
@@ -298,6 +351,7 @@ async function playRound(server: ServerProcess, people: Person[], documentId: st
   for (const { window } of people) {
     await window.goTo(documentId)
     await window.shows('saved')
+    await window.page.evaluate(takeClicksInTextOnly)
   }
 
   const progress = new Progress()

@@ -20,6 +20,7 @@ interface PageNode {
   textContent: string
   content: { size: number }
   textBetween(from: number, to: number): string
+  resolve(position: number): { parentOffset: number; parent: PageNode }
   descendants(visit: (node: PageNode, position: number) => boolean): void
 }
 

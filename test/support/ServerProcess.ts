@@ -138,6 +138,7 @@ export class ServerProcess {
         WEFT_HOST: '127.0.0.1',
         WEFT_PORT: String(this.port),
         WEFT_DATA: this.folder,
+        WEFT_METRICS_PORT: '0',
         WEFT_LOG_LEVEL: 'warn',
         ...this.#env,
       },

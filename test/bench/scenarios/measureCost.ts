@@ -11,11 +11,11 @@ const QUIET_CPU_MS = 50
 const NEVER_QUIET_MS = 60_000
 
 /**
- * How long a load runs before anything is measured. After 4 s a fifth of Weft's CPU was still V8's optimizing compiler
- * (perf, `fanout`): a cost of every start, but of no update.
+ * How long a load runs before anything is measured. After 12 s a fifth of Weft's CPU was still V8's optimizing compiler
+ * (perf, `fanout`): a cost of every start, but of no update. Servers that do more per update are warm sooner.
  */
 export function warmUpSeconds(isQuick: boolean): number {
-  return isQuick ? 2 : 12
+  return isQuick ? 2 : 30
 }
 
 export interface Cost<T> {
