@@ -1,10 +1,42 @@
-import { describe, expect, it } from 'vitest'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { describeSettings } from '../server/dist/config.js'
+import { within } from './support/eventually.ts'
+import { freePort } from './support/freePort.ts'
 import { RawClient } from './support/RawClient.ts'
 import { ServerProcess } from './support/ServerProcess.ts'
 import { documentOf, readStored } from './support/storedDocument.ts'
 import { testFolder, testServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
+
+describe('a log that cannot be written', () => {
+  it('loses lines, and neither stops the server nor keeps it from ending', async () => {
+    const full = await open('/dev/full', 'w')
+    const port = await freePort()
+    const main = fileURLToPath(new URL('../server/dist/main.js', import.meta.url))
+    const server = spawn(process.execPath, [main], {
+      env: { WEFT_PORT: `${port}`, WEFT_DATA: await testFolder(), WEFT_LOG_LEVEL: 'debug' },
+      stdio: ['ignore', 'pipe', full.fd],
+    })
+    onTestFinished(async () => {
+      server.kill('SIGKILL')
+      await full.close()
+    })
+    const ended = once(server, 'exit')
+    if (server.stdout === null) throw new Error('no output')
+    await once(server.stdout, 'data')
+    for (let i = 1; i <= 3; i++) {
+      const client = await RawClient.join(`ws://127.0.0.1:${port}/a`)
+      await client.commit(typist(i).type('x'))
+      await client.leave()
+    }
+    server.kill('SIGTERM')
+    expect(await within('the end of the server', ended)).toEqual([0, null])
+  })
+})
 
 describe('a stop', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(

@@ -10,7 +10,10 @@ export function createLogger(level: string): Logger {
   if (!process.stderr.isTTY) {
     const destination = pino.destination({ fd: 2, sync: false, maxLength: MAX_WAITING })
     // A log that can't be written (its disk is full, say) must not end or stop the process: lines are lost instead.
-    destination.on('error', () => {})
+    destination.on('error', () => {
+      // At the end of the process it would try to write the rest for ever.
+      destination.flushSync = () => {}
+    })
     return pino(options, destination)
   }
   return pino(options, pretty({ destination: 2, sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' }))

@@ -52,6 +52,7 @@ async function main(): Promise<void> {
     server.stop().then(
       () => process.exit(0),
       error => {
+        if (error instanceof WeftError) fail(error.message, EXIT_FAILURE)
         logger.fatal({ err: error }, 'the stop failed')
         process.exit(EXIT_FAILURE)
       },

@@ -4,8 +4,13 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { systemClock, type Timer } from './clock.ts'
 import type { Config } from './config.ts'
+import { WeftError } from './errors.ts'
 import { createApp } from './http/app.ts'
+import { Metrics } from './http/Metrics.ts'
+import { createMetricsApp } from './http/metricsApp.ts'
 import { LevelUpdateLog } from './log/LevelUpdateLog.ts'
+import { noMeters } from './Meters.ts'
+import { MAX_HELD_BYTES } from './room/BytesCache.ts'
 import { Committer } from './room/Committer.ts'
 import { Rooms } from './room/Rooms.ts'
 import { HostCheck } from './socket/HostCheck.ts'
@@ -17,11 +22,16 @@ import { Workshop } from './worker/Workshop.ts'
 const RECLAIM_QUIET_MS = 10_000
 /** Sessions get so long to hear of their last commits before the end. */
 const STOP_GRACE_MS = 250
+/** What a failing disk has not taken by then is given up. */
+const STOP_LIMIT_MS = 3000
 
 export interface RunningServer {
   /** Where people open it: `http://127.0.0.1:9091`. */
   readonly url: string
-  /** No new connections; what is pending is committed; everybody is told to come back; the store is closed. */
+  /**
+   * No new connections; what is pending is committed; everybody is told to come back; the store is closed. Takes 3 s, and what closing the store takes.
+   * @throws {WeftError} `STORAGE_WRITE_FAILED`: some edits could not be stored; nobody was told that they are safe
+   */
   stop(): Promise<void>
 }
 
@@ -34,10 +44,12 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const clock = systemClock
   const log = await LevelUpdateLog.open({ folder: config.data, create: true })
   for (const warning of log.warnings) logger.warn(warning)
+  const metrics = config.metricsPort === 0 ? null : new Metrics()
+  const meters = metrics ?? noMeters
   const workshop = new Workshop({ threads: config.workers })
-  const committer = new Committer(log, clock, logger)
+  const committer = new Committer(log, clock, logger, meters)
   const rooms = new Rooms(
-    { log, committer, workshop, clock, logger, settings: config },
+    { log, committer, workshop, clock, meters, logger, settings: config },
     config.idleDocumentSeconds * 1000,
   )
   const hosts = new HostCheck(config.origins, config.host, logger)
@@ -45,6 +57,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     {
       rooms,
       clock,
+      meters,
       logger,
       offences: new Offences(),
       settings: config,
@@ -74,6 +87,26 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     throw error
   }
 
+  metrics?.watch({
+    connections: () => endpoint.connectionCount,
+    sessions: () => rooms.sessionCount,
+    rooms: () => rooms.count,
+    unsent: () => endpoint.unsentBytes(),
+    pendingBytes: () => committer.pendingBytes,
+    heldBytes: () => rooms.heldBytes,
+    workerTasks: () => workshop.taskCount,
+    tailBytes: () => rooms.tailBytes,
+    store: () => log.stats(),
+    limits: {
+      connections: config.maxConnections,
+      unsentBytes: config.maxUnsentBytes,
+      pendingBytes: config.maxPendingBytes,
+      heldBytes: MAX_HELD_BYTES,
+      workerTasks: workshop.maxTasks,
+    },
+  })
+  const metricsServer = metrics === null ? null : await serveMetrics(metrics, config, logger)
+
   let reclaimTimer: Timer
   const scheduleReclaim = () => {
     reclaimTimer = clock.setTimer(async () => {
@@ -87,23 +120,54 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   }
   scheduleReclaim()
 
+  const pause = (ms: number) => new Promise<void>(resolve => clock.setTimer(resolve, ms))
   const stop = async () => {
     clock.clearTimer(reclaimTimer)
     endpoint.refuseNew()
     server.close()
-    // For a moment only: those who go on writing, and a disk that fails, would make it last for ever.
-    await Promise.race([committer.flush(), new Promise<void>(resolve => clock.setTimer(resolve, STOP_GRACE_MS))])
-    endpoint.closeAll()
-    // What came in while the goodbyes went out.
-    await new Promise<void>(resolve => clock.setTimer(resolve, STOP_GRACE_MS))
-    await committer.flush()
+    metricsServer?.close()
+    metricsServer?.closeAllConnections()
+    const storeAll = async () => {
+      // For a moment only: those who go on writing would make it last for ever.
+      await Promise.race([committer.flush(), pause(STOP_GRACE_MS)])
+      await endpoint.closeAll()
+      // What came in while the goodbyes went out.
+      await pause(STOP_GRACE_MS)
+      await committer.flush()
+      return true
+    }
+    // Told before the committer gives up, which ends its flush, too.
+    const isStored = await Promise.race([storeAll(), pause(STOP_LIMIT_MS).then(() => false)])
     committer.stop()
     rooms.stop()
     await workshop.stop()
     await log.close()
     server.closeAllConnections()
+    if (!isStored) {
+      throw new WeftError(
+        'STORAGE_WRITE_FAILED',
+        'some edits could not be stored before the stop; their authors keep them',
+      )
+    }
   }
   return { url: urlOf(server, config), stop }
+}
+
+/** @returns null where it can't listen: documents matter more than their numbers */
+async function serveMetrics(metrics: Metrics, config: Config, logger: Logger): Promise<Server | null> {
+  const { metricsHost: host, metricsPort: port } = config
+  const server = createServer(createMetricsApp(metrics, new HostCheck([], host, logger)))
+  guard(server, logger)
+  try {
+    await listen(server, { host, port }, logger)
+    return server
+  } catch (error) {
+    logger.warn(
+      { err: error },
+      `metrics can't be served on ${host}:${port}; WEFT_METRICS_PORT chooses a port (0: none)`,
+    )
+    return null
+  }
 }
 
 // A socket that breaks before a request is complete must not end the process, and gets an answer where it can.
@@ -126,7 +190,7 @@ function guard(server: Server, logger: Logger): void {
   })
 }
 
-function listen(server: Server, { host, port }: Config, logger: Logger): Promise<void> {
+function listen(server: Server, { host, port }: Pick<Config, 'host' | 'port'>, logger: Logger): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port, backlog: 4096 }, () => {

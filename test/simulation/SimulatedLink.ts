@@ -31,7 +31,7 @@ export class SimulatedLink implements Outlet {
   #isBusy = false
   #isReading = true
   /** Written by the server and not taken by the client's system, which takes everything while the client reads. */
-  #held: { frame: Buffer; isShared: boolean }[] = []
+  #held: { frame: Buffer; sharedBy: object | null }[] = []
   #lastArrival: Record<'up' | 'down', number> = { up: 0, down: 0 }
 
   constructor(
@@ -93,14 +93,14 @@ export class SimulatedLink implements Outlet {
   }
 
   get unsentBytes(): number {
-    return this.#held.reduce((sum, { frame, isShared }) => sum + (isShared ? 0 : frame.length), 0)
+    return this.#held.reduce((sum, { frame, sharedBy }) => sum + (sharedBy ? 0 : frame.length), 0)
   }
 
-  write(frames: Buffer, isShared = false): void {
+  write(frames: Buffer, sharedBy: object | null = null): void {
     if (!this.isOpen) return
     for (const message of messagesIn(frames)) this.#written(message)
     if (this.#isReading) this.#transfer(frames)
-    else this.#held.push({ frame: frames, isShared })
+    else this.#held.push({ frame: frames, sharedBy })
   }
 
   isAlive(): Promise<boolean> {

@@ -1,6 +1,8 @@
 import type { DocumentId } from '@weft/protocol'
 import { pino } from 'pino'
+import { noMeters } from '../../server/src/Meters.ts'
 import { Committer } from '../../server/src/room/Committer.ts'
+import type { Outlet } from '../../server/src/room/Outlet.ts'
 import { Rooms } from '../../server/src/room/Rooms.ts'
 import { Session } from '../../server/src/room/Session.ts'
 import type { Random } from '../crdt/Random.ts'
@@ -39,13 +41,21 @@ export class SimulatedServer {
     this.workshop = new SimulatedWorkshop(clock, random, life)
     this.#committer = new Committer(log, serverClock, logger)
     this.#rooms = new Rooms(
-      { log, committer: this.#committer, workshop: this.workshop.asWorkshop(), clock: serverClock, logger, settings },
+      {
+        log,
+        committer: this.#committer,
+        workshop: this.workshop.asWorkshop(),
+        clock: serverClock,
+        meters: noMeters,
+        logger,
+        settings,
+      },
       idleMs,
     )
   }
 
   /** What a connection does with its first message. */
-  async begin(link: SimulatedLink, documentId: DocumentId): Promise<Session | null> {
+  async begin(link: Outlet, documentId: DocumentId): Promise<Session | null> {
     const room = await this.#rooms.open(documentId)
     if (!link.isOpen) return null
     const session = new Session(room, link)

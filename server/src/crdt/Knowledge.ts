@@ -351,6 +351,7 @@ function readRanges(
       ranges.push(start, end)
     }
     if (end > (clocks.get(clientID) ?? 0)) throw reader.malformed('a range beyond the clock in knowledge')
-    into.set(clientID, ranges)
+    // A copy has no room to grow: most documents are opened and never changed.
+    into.set(clientID, ranges.slice())
   }
 }

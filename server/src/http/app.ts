@@ -13,15 +13,20 @@ export interface AppServices {
   readonly isReady: () => Promise<boolean>
 }
 
+/** How long an answer about readiness holds, in ms. */
+const READINESS_MS = 1000
+
 /** What a page of ours may do: its own scripts, styles and fonts, images of the web, a socket to this server. */
 function contentSecurityPolicy(host: string): string {
+  // What is no name of a host could bring rules of its own; `'self'` covers sockets too, in browsers since 2021.
+  const sockets = /^[\w.-]+(:\d+)?$|^\[[\da-f:.]+\](:\d+)?$/i.test(host) ? ` ws://${host} wss://${host}` : ''
   return [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "img-src 'self' https: http: blob: data:",
     "font-src 'self'",
-    `connect-src 'self' ws://${host} wss://${host}`,
+    `connect-src 'self'${sockets}`,
     "worker-src 'self'",
     "manifest-src 'self'",
     "frame-ancestors 'none'",
@@ -56,8 +61,17 @@ export function createApp({ webFolder, logger, hosts, isReady }: AppServices): E
   app.get('/healthz', (_request, response) => {
     response.type('text/plain').send('ok\n')
   })
+  // The answer costs a write: whoever asks more often gets the same one.
+  let readiness: Promise<boolean> | null = null
+  const askReadiness = () => {
+    setTimeout(() => {
+      readiness = null
+    }, READINESS_MS).unref()
+    return isReady()
+  }
   app.get('/readyz', async (_request, response) => {
-    const ready = await isReady()
+    readiness ??= askReadiness()
+    const ready = await readiness
     response
       .status(ready ? 200 : 503)
       .type('text/plain')

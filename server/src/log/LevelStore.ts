@@ -1,8 +1,8 @@
 import { realpath } from 'node:fs/promises'
-import leveldown, { type Leveldown, type LeveldownOperation, type LeveldownOptions } from 'leveldown'
+import leveldown, { type Leveldown, type LeveldownOptions } from 'leveldown'
 import { WeftError } from '../errors.ts'
 
-export type LevelOperation = LeveldownOperation
+export type LevelOperation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
 
 /**
  * ```
@@ -125,7 +125,15 @@ export class LevelStore {
       )
     }
     try {
-      await this.#run<[]>('STORAGE_WRITE_FAILED', 'writing', (db, done) => db.batch(operations, { sync: true }, done))
+      await this.#run<[]>('STORAGE_WRITE_FAILED', 'writing', (db, done) => {
+        // Chained: leveldown copies and inspects every object of an array, at twice the cost.
+        const batch = db.batch()
+        for (const operation of operations) {
+          if (operation.type === 'put') batch.put(operation.key, operation.value)
+          else batch.del(operation.key)
+        }
+        batch.write({ sync: true }, done)
+      })
     } catch (error) {
       if (error instanceof WeftError && error.code === 'STORAGE_WRITE_FAILED' && this.#state === 'open')
         this.#state = 'failed'

@@ -244,6 +244,22 @@ describe(`LevelUpdateLog on a damaged folder (WEFT_TEST_SEED=${seed})`, { timeou
     expect(detected).toBeGreaterThan(rounds.bitFlips / 2)
   })
 
+  it('says that a document is damaged whose key has lost bytes, or gained some', async () => {
+    const { hash } = documentKey('document/1' as DocumentId)
+    const far = recordKey(hash, recordKind.entry, 2 ** 41)
+    for (const key of [far.subarray(0, 20), Buffer.concat([recordKey(hash, recordKind.entry, 3), Buffer.of(0)])]) {
+      const folder = await copyStore()
+      const level = new LevelStore(folder)
+      await level.open(false)
+      await level.write([{ type: 'put', key, value: Buffer.from('x') }])
+      await level.close()
+      const log = await LevelUpdateLog.open({ folder, create: false })
+      await expect(log.read('document/1' as DocumentId)).rejects.toMatchObject({ code: 'DOCUMENT_DAMAGED' })
+      await log.close()
+      await rm(folder, { recursive: true })
+    }
+  })
+
   it('reads an earlier moment, or says that it is damaged, after its log was cut off', async () => {
     const [name = ''] = await filesOf('log')
     for (let round = 0; round < rounds.truncations; round++) {

@@ -29,6 +29,7 @@ import {
   recordKey,
   recordKind,
   sentinelKey,
+  seqOfKey,
 } from './levelRecord.ts'
 import { finishFirstStart, measureFolder, prepareFolder, probeWrite } from './storeFolder.ts'
 import type {
@@ -96,7 +97,8 @@ export class LevelUpdateLog implements UpdateLog {
   #closed: Promise<void> | null = null
   #lastWrite: Promise<unknown> = Promise.resolve()
   #reopening: Promise<unknown> | null = null
-  readonly #rows = new Map<DocumentId, DocumentRow>()
+  /** Of documents that were written to or read: the last in use, so that neither hashes nor rows are made again. */
+  readonly #rows = new Map<DocumentId, { readonly key: DocumentKey; readonly row: DocumentRow }>()
   readonly #damaged = new Map<DocumentId, WeftError>()
   readonly #reclaimable = new Map<DocumentId, Buffer>()
   #failedChanges: Change[] = []
@@ -145,7 +147,7 @@ export class LevelUpdateLog implements UpdateLog {
 
   append(batch: readonly Append[]): Promise<void> {
     return this.#write(async () => {
-      const keys = checkBatch(batch)
+      const keys = checkBatch(batch, documentId => this.#rows.get(documentId)?.key ?? documentKey(documentId))
       const rows = await this.#readRows(keys)
       const operations: LevelOperation[] = []
       const changes: Change[] = []
@@ -189,7 +191,7 @@ export class LevelUpdateLog implements UpdateLog {
   async readFrom(documentId: DocumentId, after: number): Promise<LogEntry[] | null> {
     const key = documentKey(documentId)
     await this.#readable()
-    const known = this.#rows.get(documentId)?.revision ?? 0
+    const known = this.#rows.get(documentId)?.row.revision ?? 0
     const from = recordKey(key.hash, recordKind.entry, after + 1)
     const records = await this.#store.scan(from, recordKey(key.hash, recordKind.compaction, 0))
     const last = records.pop()
@@ -436,7 +438,7 @@ export class LevelUpdateLog implements UpdateLog {
 
   #remember(key: DocumentKey, row: DocumentRow): void {
     this.#rows.delete(key.documentId)
-    this.#rows.set(key.documentId, row)
+    this.#rows.set(key.documentId, { key, row })
     if (this.#rows.size > maxRows) {
       for (const oldest of this.#rows.keys()) {
         this.#rows.delete(oldest)
@@ -467,7 +469,7 @@ export class LevelUpdateLog implements UpdateLog {
         if (row) this.#remember(key, row)
       })
     }
-    return keys.map(key => this.#rows.get(key.documentId) ?? found.get(key.documentId) ?? null)
+    return keys.map(key => this.#rows.get(key.documentId)?.row ?? found.get(key.documentId) ?? null)
   }
 
   async #readDocument(key: DocumentKey, withSnapshot: boolean): Promise<StoredDocument> {
@@ -553,7 +555,8 @@ export class LevelUpdateLog implements UpdateLog {
     let seq = after
     for (const [storedKey, value] of records) {
       seq++
-      const stored = storedKey.readUIntBE(18, 6)
+      const stored = seqOfKey(storedKey)
+      if (stored === null) throw this.#damage(key, seq, `a key of ${storedKey.length} bytes`)
       if (stored !== seq || seq > head) {
         const expected = seq > head ? `the end, after ${head}` : `${seq}`
         throw this.#damage(key, seq, `entry ${stored} in place of ${expected}`)
@@ -622,18 +625,17 @@ async function readSentinel(store: LevelStore, folder: string): Promise<Buffer |
   return sentinel.storeId
 }
 
-function checkBatch(batch: readonly Append[]): DocumentKey[] {
+function checkBatch(batch: readonly Append[], keyOf: (documentId: DocumentId) => DocumentKey): DocumentKey[] {
   const seen = new Set<DocumentId>()
   return batch.map(({ documentId, after, updates, time }) => {
-    const name = JSON.stringify(documentId)
-    if (seen.has(documentId)) throw new RangeError(`${name} is in the batch twice`)
+    if (seen.has(documentId)) throw new RangeError(`${JSON.stringify(documentId)} is in the batch twice`)
     seen.add(documentId)
     if (updates.length === 0 || updates.some(update => update.length === 0))
-      throw new RangeError(`nothing to append to ${name}`)
+      throw new RangeError(`nothing to append to ${JSON.stringify(documentId)}`)
     if (!Number.isSafeInteger(after) || after < 0 || after + updates.length > maxUint48)
       throw new RangeError(`after: ${after}`)
     checkTime(time)
-    return documentKey(documentId)
+    return keyOf(documentId)
   })
 }
 

@@ -77,6 +77,11 @@ export function recordKey(hash: Buffer, kind: RecordKind, seq: number): Buffer {
   return key
 }
 
+/** The number in a stored key; null where it is no key of ours: a flipped bit in a table changes the lengths of keys, too. */
+export function seqOfKey(key: Buffer): number | null {
+  return key.length === keyBytes ? key.readUIntBE(18, 6) : null
+}
+
 /** Range of all records of a document, for compaction and size: `[from, to)`. */
 export function documentRange(hash: Buffer): [from: Buffer, to: Buffer] {
   return [recordKey(hash, recordKind.entry, 0), recordKey(hash, recordKind.snapshot, maxUint48)]

@@ -13,7 +13,11 @@ declare module 'leveldown' {
     maxFileSize?: number
   }
 
-  export type LeveldownOperation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
+  export interface LeveldownBatch {
+    put(key: Buffer, value: Buffer): this
+    del(key: Buffer): this
+    write(options: { sync: boolean }, callback: Callback): void
+  }
 
   export interface LeveldownIterator {
     next(callback: Callback<[key?: Buffer, value?: Buffer]>): void
@@ -28,7 +32,7 @@ declare module 'leveldown' {
       options: { asBuffer: true; fillCache?: boolean },
       callback: Callback<[(Buffer | undefined)[]]>,
     ): void
-    batch(operations: LeveldownOperation[], options: { sync: boolean }, callback: Callback): void
+    batch(): LeveldownBatch
     iterator(options: {
       gte: Buffer
       lt: Buffer

@@ -4,7 +4,7 @@ import { AwarenessTable, BadAwarenessError } from './AwarenessTable.ts'
 import type { Session } from './Session.ts'
 
 /** Awareness may take this share of a core per document. */
-const SHARE = 0.1
+const SHARE = 0.2
 const MAX_PAUSE_MS = 1000
 /** Weight of the newest measurement in the smoothed cost. */
 const SMOOTHING = 0.3
@@ -24,14 +24,14 @@ export class AwarenessBroadcast {
   readonly #sessions: ReadonlySet<Session>
   readonly #settings: AwarenessSettings
   readonly #clock: Clock
-  readonly #log: Logger
+  readonly #log: () => Logger
   #timer: Timer | null = null
   #costMs = 0
   #receiveMs = 0
   #nextAt = 0
 
   /** @param sessions those of the room, as they come and go */
-  constructor(sessions: ReadonlySet<Session>, settings: AwarenessSettings, clock: Clock, log: Logger) {
+  constructor(sessions: ReadonlySet<Session>, settings: AwarenessSettings, clock: Clock, log: () => Logger) {
     this.#table = new AwarenessTable(settings.maxAwarenessBytes)
     this.#sessions = sessions
     this.#settings = settings
@@ -65,8 +65,8 @@ export class AwarenessBroadcast {
       .catch(error => {
         // What a session sent about an id in use was not looked at until now, and may have been an echo: no blame.
         if (error instanceof BadAwarenessError)
-          this.#log.debug({ err: error }, 'a contested awareness state is dropped')
-        else this.#log.error({ err: error }, 'a contest for a client id could not be settled')
+          this.#log().debug({ err: error }, 'a contested awareness state is dropped')
+        else this.#log().error({ err: error }, 'a contest for a client id could not be settled')
       })
   }
 
@@ -87,8 +87,7 @@ export class AwarenessBroadcast {
       session.isAwarenessBehind = true
       return
     }
-    const frames = this.#table.encodeAll(session)
-    if (frames !== null) session.outlet.write(frames)
+    for (const frames of this.#table.encodeAll(session)) session.outlet.write(frames)
   }
 
   /** Sends what was held back from a session that read too slowly, if it reads again. */
@@ -113,7 +112,7 @@ export class AwarenessBroadcast {
     for (const session of this.#sessions) {
       // To its sender too: a lone stock client leaves when it hears nothing for 30 s.
       if (session.outlet.unsentBytes > this.#settings.maxUnsentBytes) session.isAwarenessBehind = true
-      else session.outlet.write(own.get(session) ?? frames)
+      else for (const frame of own.get(session) ?? frames) session.outlet.write(frame)
     }
     const cost = this.#clock.now() - begin + this.#receiveMs
     this.#receiveMs = 0

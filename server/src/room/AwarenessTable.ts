@@ -57,6 +57,8 @@ export class AwarenessTable {
   readonly #maxStateBytes: number
   readonly #entries = new Map<number, Entry>()
   readonly #dirty = new Set<number>()
+  /** Everybody's state as frames, until something changes: a thousand who join together share it. */
+  #all: Buffer[] | null = null
   /** Counts sessions that come and clients that leave: tells who can have heard of whom. */
   #tick = 0
 
@@ -81,11 +83,8 @@ export class AwarenessTable {
    * @throws {BadAwarenessError} the session's own state is too large, too deep or no JSON object
    */
   receive(session: Session, payload: Uint8Array, now: number): Contest | null {
-    const entries = decodeAwareness(payload)
-    if (session.clientID === null) return this.#receiveFirst(session, entries, now)
-    for (const entry of entries) {
-      if (entry.clientID === session.clientID) this.#set(session, entry, now)
-    }
+    if (session.clientID === null) return this.#receiveFirst(session, decodeAwareness(payload), now)
+    for (const entry of decodeAwareness(payload, session.clientID)) this.#set(session, entry, now)
     return null
   }
 
@@ -122,7 +121,7 @@ export class AwarenessTable {
       goneAt: 0,
       heardAt: now,
     })
-    this.#dirty.add(entry.clientID)
+    this.#changed(entry.clientID)
     this.#forgetOldest()
   }
 
@@ -136,7 +135,7 @@ export class AwarenessTable {
     known.clock = clock
     known.json = new Uint8Array(entry.json)
     known.heardAt = now
-    this.#dirty.add(entry.clientID)
+    this.#changed(entry.clientID)
   }
 
   /** A session ends: its client is gone, told with its state's own clock. */
@@ -159,46 +158,68 @@ export class AwarenessTable {
   #remove(clientID: number, entry: Entry): void {
     if (isNullState(entry.json)) return
     entry.json = NULL_STATE
-    this.#dirty.add(clientID)
+    this.#changed(clientID)
   }
 
   /** What changed since the last call, as frames: for everybody, and for the sessions whose own echo differs. */
-  takeChanges(): { frames: Buffer; own: Map<Session, Buffer> } {
-    const clientIDs = [...this.#dirty]
+  takeChanges(): { frames: Buffer[]; own: Map<Session, Buffer[]> } {
+    const messages = this.#split([...this.#dirty])
     this.#dirty.clear()
-    const own = new Map<Session, Buffer>()
-    for (const clientID of clientIDs) {
-      const entry = this.#entries.get(clientID)
-      if (entry?.session != null && entry.offset > 0) own.set(entry.session, this.#encode(clientIDs, entry.session))
+    const frames = messages.map(message => this.#encode(message, null))
+    const own = new Map<Session, Buffer[]>()
+    for (const [index, message] of messages.entries()) {
+      for (const clientID of message) {
+        const entry = this.#entries.get(clientID)
+        // Only the message that holds its echo is made anew.
+        if (entry?.session != null && entry.offset > 0)
+          own.set(entry.session, frames.with(index, this.#encode(message, entry.session)))
+      }
     }
-    return { frames: this.#encode(clientIDs, null), own }
+    return { frames, own }
   }
 
-  /** Everybody who is here, as frames for one session; null where nobody is. */
-  encodeAll(session: Session): Buffer | null {
-    const clientIDs = [...this.#entries].filter(([, entry]) => !isNullState(entry.json)).map(([clientID]) => clientID)
-    return clientIDs.length === 0 ? null : this.#encode(clientIDs, session)
+  /** Everybody who is here, as frames for one session. */
+  encodeAll(session: Session): Buffer[] {
+    const own = session.clientID === null ? undefined : this.#entries.get(session.clientID)
+    const isLikeOthers = own === undefined || own.session !== session || own.offset === 0
+    if (isLikeOthers && this.#all !== null) return this.#all
+    const here = [...this.#entries].filter(([, entry]) => !isNullState(entry.json)).map(([clientID]) => clientID)
+    const frames = this.#split(here).map(message => this.#encode(message, session))
+    if (isLikeOthers) this.#all = frames
+    return frames
+  }
+
+  #changed(clientID: number): void {
+    this.#dirty.add(clientID)
+    this.#all = null
+  }
+
+  /** Client ids by message: each holds at most so many bytes of states. */
+  #split(clientIDs: readonly number[]): number[][] {
+    const messages: number[][] = []
+    let bytes = MAX_MESSAGE_BYTES
+    for (const clientID of clientIDs) {
+      const length = this.#entries.get(clientID)?.json.length
+      if (length === undefined) continue
+      if (bytes + length > MAX_MESSAGE_BYTES) {
+        messages.push([])
+        bytes = 0
+      }
+      messages.at(-1)?.push(clientID)
+      bytes += length
+    }
+    return messages
   }
 
   #encode(clientIDs: readonly number[], reader: Session | null): Buffer {
-    const frames: Buffer[] = []
-    let entries: AwarenessEntry[] = []
-    let bytes = 0
-    const endMessage = () => {
-      if (entries.length > 0) frames.push(encodeFrame(encodeAwareness(encodeAwarenessEntries(entries))))
-      entries = []
-      bytes = 0
-    }
+    const entries: AwarenessEntry[] = []
     for (const clientID of clientIDs) {
       const entry = this.#entries.get(clientID)
       if (entry === undefined) continue
-      if (bytes + entry.json.length > MAX_MESSAGE_BYTES) endMessage()
       const clock = entry.session !== null && entry.session === reader ? entry.clock - entry.offset : entry.clock
       entries.push({ clientID, clock, json: entry.json })
-      bytes += entry.json.length
     }
-    endMessage()
-    return frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames)
+    return encodeFrame(encodeAwareness(encodeAwarenessEntries(entries)))
   }
 
   // A state that doesn't parse would throw inside of every client that hears it.

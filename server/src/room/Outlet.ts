@@ -10,9 +10,10 @@ export interface Outlet {
   readonly address: string
   /**
    * Writes whole WebSocket frames, in order.
-   * @param isShared the bytes are held anyway, whoever reads them (a snapshot): they cost this connection no memory
+   * @param sharedBy who holds these bytes anyway, whoever reads them (a document's stored bytes): they cost this connection no
+   *   memory, as long as all that is unsent is of the same holder
    */
-  write(frames: Buffer, isShared?: boolean): void
+  write(frames: Buffer, sharedBy?: object | null): void
   /** Asks whether anybody is still there; resolves false after 2 s of silence. */
   isAlive(): Promise<boolean>
   close(name: CloseName, text: string): void

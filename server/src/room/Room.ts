@@ -9,8 +9,10 @@ import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { covers, encodeStateVector, type StateVector, stateVectorKey } from '../crdt/stateVector.ts'
 import { DEFAULT_UPDATE_LIMITS, NO_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
 import type { Append, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
+import type { Meters } from '../Meters.ts'
 import type { Workshop } from '../worker/Workshop.ts'
 import { AwarenessBroadcast } from './AwarenessBroadcast.ts'
+import type { BytesCache, BytesHolder } from './BytesCache.ts'
 import type { Committer } from './Committer.ts'
 import { encodeFrame } from './encodeFrame.ts'
 import { PendingBatch } from './PendingBatch.ts'
@@ -22,8 +24,10 @@ import { Tail } from './Tail.ts'
 export interface RoomServices {
   readonly log: UpdateLog
   readonly committer: Committer
+  readonly bytesCache: BytesCache
   readonly workshop: Workshop
   readonly clock: Clock
+  readonly meters: Meters
   readonly logger: Logger
   readonly settings: RoomSettings
 }
@@ -44,6 +48,8 @@ const MAX_INLINE_DIFF_BYTES = 16 * 1024
 const MIN_PAUSE_MS = 1
 /** Weight of the newest measurement in a smoothed cost. */
 const SMOOTHING = 0.3
+/** A document in which nothing was written for so long is quiet. */
+const QUIET_MS = 10_000
 /** A failed compaction is tried again after so long. */
 const COMPACTION_RETRY_MS = 60_000
 
@@ -62,9 +68,8 @@ interface InFlight {
  * [R4] Only closed updates that bring something new become pending.
  * [R5] A session that is live has everything up to the head.
  */
-export class Room {
+export class Room implements BytesHolder {
   readonly documentId: DocumentId
-  readonly log: Logger
   readonly updateLimits: UpdateLimits = DEFAULT_UPDATE_LIMITS
   readonly awareness: AwarenessBroadcast
   readonly #services: RoomServices
@@ -72,6 +77,7 @@ export class Room {
   readonly #knowledge: Knowledge
   readonly #tail: Tail
   #isFailed = false
+  #log: Logger | null = null
 
   #gathering = new PendingBatch(1)
   #inFlight: InFlight | null = null
@@ -90,24 +96,22 @@ export class Room {
   #bytesLoading: Promise<StoredBytes> | null = null
   /** Commits while the stored bytes are being read. */
   #bytesMissed: Uint8Array[] = []
-  #bytesUsedAt: number
-  readonly #diffs = new Map<string, Promise<Uint8Array>>()
+  #diffs: Map<string, Promise<Uint8Array>> | null = null
 
   #isCompacting = false
   #compactAgainAt = 0
 
   /** When the last session left, monotonic ms. */
   #emptySince: number
-  #lastCommitAt = 0
+  #lastCommitAt: number
 
   constructor(documentId: DocumentId, stored: StoredDocument, services: RoomServices) {
     this.documentId = documentId
     this.#services = services
-    this.log = services.logger.child({ document: documentId })
     const now = services.clock.now()
     this.#emptySince = now
-    this.#bytesUsedAt = now
-    this.awareness = new AwarenessBroadcast(this.#sessions, services.settings, services.clock, this.log)
+    this.#lastCommitAt = now
+    this.awareness = new AwarenessBroadcast(this.#sessions, services.settings, services.clock, () => this.log)
     this.#knowledge = stored.knowledge === null ? new Knowledge() : Knowledge.decode(stored.knowledge)
     for (const { seq, update } of stored.entries) {
       if (seq > stored.snapshotSeq) this.#knowledge.add(readUpdate(update, NO_LIMITS))
@@ -115,6 +119,21 @@ export class Room {
     this.#tail = new Tail(stored, services.settings, now)
     this.#tail.checkpoint(new Map(this.#knowledge.stateVector), now)
     this.#bytes = new StoredBytes(stored)
+    services.bytesCache.used(this)
+  }
+
+  /** Names the document. Made when it is needed: most documents never have anything to say. */
+  get log(): Logger {
+    this.#log ??= this.#services.logger.child({ document: this.documentId })
+    return this.#log
+  }
+
+  get clock(): Clock {
+    return this.#services.clock
+  }
+
+  get meters(): Meters {
+    return this.#services.meters
   }
 
   get sessionCount(): number {
@@ -204,9 +223,10 @@ export class Room {
   #settled(): Promise<void> {
     const batch = this.#latestBatch()
     if (batch <= this.#committedBatch) return Promise.resolve()
-    return new Promise(resolve => {
+    return new Promise((resolve, reject) => {
       const check = () => {
         if (batch <= this.#committedBatch) resolve()
+        else if (this.#isFailed) reject(new Error('what was pending is lost with its room'))
         else this.#afterCommit.push(check)
       }
       this.#afterCommit.push(check)
@@ -291,11 +311,13 @@ export class Room {
 
   /** The log refuses this document for good: everybody is told, nothing is written any more. */
   fail(reason: string): void {
+    if (this.#isFailed) return
     this.#isFailed = true
     this.#services.committer.pendingBytes -= this.#gathering.byteLength + (this.#inFlight?.batch.byteLength ?? 0)
     this.#inFlight = null
     this.#gathering = new PendingBatch(this.#gathering.number + 1)
     for (const session of [...this.#sessions]) session.outlet.close('internal', reason)
+    for (const check of this.#afterCommit.splice(0)) check()
   }
 
   get isFailed(): boolean {
@@ -372,11 +394,13 @@ export class Room {
     if (snapshot.length <= MAX_INLINE_DIFF_BYTES) return Promise.resolve(Y.diffUpdate(snapshot, encoded))
     // Many who were away together come back together: they share one answer.
     const key = `${snapshotSeq} ${stateVectorKey(stateVector)}`
-    const shared = this.#diffs.get(key)
+    this.#diffs ??= new Map()
+    const diffs = this.#diffs
+    const shared = diffs.get(key)
     if (shared !== undefined) return shared
     const diff = this.#services.workshop.diff({ snapshot, stateVector: encoded })
-    this.#diffs.set(key, diff)
-    diff.catch(() => {}).finally(() => this.#diffs.delete(key))
+    diffs.set(key, diff)
+    diff.catch(() => {}).finally(() => diffs.delete(key))
     return diff
   }
 
@@ -400,16 +424,17 @@ export class Room {
         )
         return
       }
-      this.#bytesUsedAt = this.#services.clock.now()
+      this.#services.bytesCache.used(this)
       while (cursor.position < this.#tail.head) {
         if (session.outlet.unsentBytes > this.#services.settings.maxUnsentBytes) return
         const piece = bytes.next(cursor.position)
         if (piece === null) return
-        session.outlet.write(piece.frames, piece.isShared)
+        session.outlet.write(piece.frames, piece.isShared ? bytes : null)
         cursor.position = piece.position
       }
     }
     session.cursor = { state: 'live' }
+    if (this.#bytes !== null) this.#services.bytesCache.unused(this)
     if (cursor.finish === null) return
     session.outlet.write(cursor.finish)
     session.isAnswering = false
@@ -424,8 +449,10 @@ export class Room {
   }
 
   #loadBytes(): Promise<StoredBytes> {
-    this.#bytesUsedAt = this.#services.clock.now()
-    if (this.#bytes !== null) return Promise.resolve(this.#bytes)
+    if (this.#bytes !== null) {
+      this.#services.bytesCache.used(this)
+      return Promise.resolve(this.#bytes)
+    }
     this.#bytesLoading ??= this.#readBytes().finally(() => {
       this.#bytesLoading = null
       this.#bytesMissed = []
@@ -440,7 +467,27 @@ export class Room {
     // What was committed meanwhile is in the view that was read, or comes after it.
     bytes.append(headBefore, this.#bytesMissed)
     this.#bytes = bytes
+    this.#services.bytesCache.used(this)
     return bytes
+  }
+
+  /** Bytes of log entries that no snapshot holds yet. */
+  get tailBytes(): number {
+    return this.#tail.bytes
+  }
+
+  get heldBytes(): number {
+    return this.#bytes?.byteLength ?? 0
+  }
+
+  dropBytes(): void {
+    if (this.#bytesLoading !== null || this.#isCompacting || this.#isAnybodyBehind) return
+    this.#bytes = null
+  }
+
+  get #isAnybodyBehind(): boolean {
+    for (const { cursor } of this.#sessions) if (cursor.state === 'behind') return true
+    return false
   }
 
   #documentBytes(bytes: StoredBytes): { snapshot: Uint8Array | null; updates: Uint8Array[] } {
@@ -453,8 +500,11 @@ export class Room {
     const { clock } = this.#services
     if (this.#isCompacting || this.#isFailed || clock.now() < this.#compactAgainAt) return
     this.#isCompacting = true
+    const begin = clock.now()
     this.#runCompaction()
+      .then(() => this.meters.compacted(clock.now() - begin))
       .catch(error => {
+        this.meters.compactionFailed()
         this.#compactAgainAt = clock.now() + COMPACTION_RETRY_MS
         this.log.error({ err: error }, 'the log could not be compacted; it stays as it is')
       })
@@ -499,14 +549,13 @@ export class Room {
   // ── Quiet times ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Called every few seconds: forgets what nobody uses.
+   * Called every few seconds: forgets whom nobody hears of any more, and tidies.
    * @returns whether the room can be unloaded: nobody has been here for `idleMs`, and nothing is under way
    */
-  sweep(now: number, idleMs: number, bytesIdleMs: number): boolean {
+  sweep(now: number, idleMs: number): boolean {
     this.awareness.expire(now)
-    const isQuiet = now - this.#lastCommitAt >= bytesIdleMs && !this.hasPending
-    if (isQuiet && this.#tail.isTidyingDue) this.#compact()
-    if (now - this.#bytesUsedAt >= bytesIdleMs && this.#bytesLoading === null && !this.#isCompacting) this.#bytes = null
+    const isQuiet = now - this.#lastCommitAt >= QUIET_MS && !this.hasPending
+    if (isQuiet && this.#tail.isTidyingDue && !this.#isAnybodyBehind) this.#compact()
     const isEmpty = this.#sessions.size === 0 && now - this.#emptySince >= idleMs
     return isEmpty && !this.hasPending && !this.#isCompacting && this.#bytesLoading === null
   }

@@ -1,11 +1,10 @@
 import type { DocumentId } from '@weft/protocol'
 import type { Timer } from '../clock.ts'
 import { WeftError } from '../errors.ts'
+import { BytesCache } from './BytesCache.ts'
 import { Room, type RoomServices } from './Room.ts'
 
 const SWEEP_MS = 5000
-/** Stored bytes that nobody has used for so long leave memory: an open but quiet room keeps its knowledge only. */
-const BYTES_IDLE_MS = 10_000
 
 /** The open documents: at most one room for each, from its first session until a while after its last. */
 export class Rooms {
@@ -15,13 +14,33 @@ export class Rooms {
   readonly #loaded = new Set<Room>()
   #timer: Timer | null = null
 
-  constructor(services: RoomServices, idleMs: number) {
-    this.#services = services
+  constructor(services: Omit<RoomServices, 'bytesCache'>, idleMs: number) {
+    this.#services = { ...services, bytesCache: new BytesCache(services.clock) }
     this.#idleMs = idleMs
   }
 
   get count(): number {
     return this.#rooms.size
+  }
+
+  get sessionCount(): number {
+    return this.#sum(room => room.sessionCount)
+  }
+
+  /** Bytes of log entries that no snapshot holds yet. */
+  get tailBytes(): number {
+    return this.#sum(room => room.tailBytes)
+  }
+
+  /** Stored bytes held in memory for joiners. */
+  get heldBytes(): number {
+    return this.#sum(room => room.heldBytes)
+  }
+
+  #sum(read: (room: Room) => number): number {
+    let sum = 0
+    for (const room of this.#loaded) sum += read(room)
+    return sum
   }
 
   /**
@@ -62,7 +81,7 @@ export class Rooms {
   #sweep(): void {
     const now = this.#services.clock.now()
     for (const room of this.#loaded) {
-      const canUnload = room.sweep(now, this.#idleMs, BYTES_IDLE_MS)
+      const canUnload = room.sweep(now, this.#idleMs)
       if (!canUnload && !(room.isFailed && room.sessionCount === 0)) continue
       room.unload()
       this.#loaded.delete(room)
@@ -73,6 +92,7 @@ export class Rooms {
   /** No timers any more. Everything pending must be committed, or given up, before. */
   stop(): void {
     if (this.#timer !== null) this.#services.clock.clearTimer(this.#timer)
+    this.#services.bytesCache.stop()
     for (const room of this.#loaded) room.unload()
     this.#loaded.clear()
     this.#rooms.clear()

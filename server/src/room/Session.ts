@@ -7,8 +7,10 @@ import {
   MalformedMessageError,
   type Message,
 } from '@weft/protocol'
+import type { Timer } from '../clock.ts'
 import { MalformedUpdate, readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
-import { readStateVector } from '../crdt/stateVector.ts'
+import { readStateVector, type StateVector } from '../crdt/stateVector.ts'
+import { TokenBucket } from '../TokenBucket.ts'
 import { BadAwarenessError } from './AwarenessTable.ts'
 import { encodeFrame } from './encodeFrame.ts'
 import type { Outlet } from './Outlet.ts'
@@ -18,6 +20,9 @@ import type { Room } from './Room.ts'
 const MAX_INLINE_UPDATE_BYTES = 64 * 1024
 /** An acknowledgement's payload is a number; a few bytes more do no harm. */
 const MAX_ACK_BYTES = 256
+/** Sync steps 1 and awareness queries: so many at once, so many more each second. What comes faster waits, and shares an answer. */
+const QUESTION_BURST = 10
+const QUESTIONS_PER_SECOND = 2
 /** Acknowledgements that one session can be owed. */
 const MAX_OWED_ACKS = 10_000
 
@@ -34,6 +39,8 @@ export type Cursor =
 
 interface OwedAck {
   readonly payload: Uint8Array
+  /** When it was asked for, monotonic ms. */
+  readonly askedAt: number
   /** The batch after whose commit it is paid; null while the sync step 2 that decides it hasn't come. */
   batch: number | null
 }
@@ -52,8 +59,10 @@ export class Session {
   isAwarenessBehind = false
   /** Whether an answer to its sync step 1 is being made. */
   isAnswering = false
-  /** The state vector of a sync step 1 that came while an answer was being made. */
-  nextQuestion: ReadonlyMap<number, number> | null = null
+  /** The state vector of a sync step 1 that came while an answer was being made, or faster than they are answered. */
+  nextQuestion: StateVector | null = null
+  #questions: TokenBucket | null = null
+  #questionTimer: Timer | null = null
   #isGreeted = false
   #isEnded = false
   /** A sync step 1 of ours waits for its sync step 2. */
@@ -69,7 +78,7 @@ export class Session {
     this.outlet = outlet
   }
 
-  /** Whether it still takes part. */
+  /** Whether it can be written to. What it sent counts until it ends, which may be later. */
   get isOpen(): boolean {
     return !this.#isEnded && this.outlet.isOpen
   }
@@ -92,7 +101,7 @@ export class Session {
   #handle(message: Message): void | Promise<void> {
     switch (message.type) {
       case 'syncStep1':
-        this.room.answer(this, readStateVector(message.stateVector, this.room.updateLimits))
+        this.#ask(readStateVector(message.stateVector, this.room.updateLimits))
         return
       case 'syncStep2':
         return this.#receiveUpdate(message.update, true)
@@ -102,7 +111,7 @@ export class Session {
         this.room.awareness.receive(this, message.payload)
         return
       case 'queryAwareness':
-        this.room.awareness.sendAll(this)
+        this.#ask(null)
         return
       case 'ack':
         this.#owe(message.payload)
@@ -113,6 +122,30 @@ export class Session {
         // Like the reference server: a newer client may know more than we do.
         return
     }
+  }
+
+  /** @param stateVector of a sync step 1; null: it asks for awareness */
+  #ask(stateVector: StateVector | null): void {
+    const { clock } = this.room
+    this.#questions ??= new TokenBucket(QUESTIONS_PER_SECOND, QUESTION_BURST, clock.now())
+    if (this.#questionTimer === null) {
+      const waitMs = this.#questions.take(1, clock.now())
+      if (waitMs === 0) {
+        if (stateVector === null) this.room.awareness.sendAll(this)
+        else this.room.answer(this, stateVector)
+        return
+      }
+      this.#questionTimer = clock.setTimer(() => {
+        this.#questionTimer = null
+        this.room.awareness.catchUp(this)
+        const next = this.nextQuestion
+        if (next === null || this.isAnswering) return
+        this.nextQuestion = null
+        this.room.answer(this, next)
+      }, waitMs)
+    }
+    if (stateVector === null) this.isAwarenessBehind = true
+    else this.nextQuestion = stateVector
   }
 
   // The server doesn't speak first: the first frame tells which dialect the client speaks.
@@ -139,7 +172,7 @@ export class Session {
   }
 
   #admit(update: Uint8Array, contents: UpdateContents, isStep2: boolean): void | Promise<void> {
-    if (!this.isOpen) return
+    if (this.#isEnded) return
     if (this.room.isMissing(contents)) {
       if (isStep2) return this.#admitClosedPart(update)
       // Without blame: a person types while the connection is being made after offline work. Messages keep their order,
@@ -154,9 +187,9 @@ export class Session {
   // An honest client leaves no gap after its sync step 2; one with pending structs of its own does.
   async #admitClosedPart(update: Uint8Array): Promise<void> {
     const { update: closed, missing } = await this.room.closedPart(update)
-    if (!this.isOpen) return
+    if (this.#isEnded) return
     const checked = closed === null ? null : await this.room.checkInWorker(closed)
-    if (!this.isOpen) return
+    if (this.#isEnded) return
     if (checked === null || this.room.isMissing(checked.contents)) {
       this.outlet.close('policy', `the document lacks ${describeMissing(missing)}, which nobody sent`)
       return
@@ -183,7 +216,11 @@ export class Session {
       this.outlet.close('policy', `${MAX_OWED_ACKS} acknowledgements are owed already`)
       return
     }
-    this.#owedAcks.push({ payload: new Uint8Array(payload), batch: this.#awaitsStep2 ? null : this.#lastBatch })
+    this.#owedAcks.push({
+      payload: new Uint8Array(payload),
+      askedAt: this.room.clock.now(),
+      batch: this.#awaitsStep2 ? null : this.#lastBatch,
+    })
     this.payAcks()
   }
 
@@ -195,6 +232,7 @@ export class Session {
     for (const ack of this.#owedAcks) {
       if (ack.batch === null || ack.batch > this.room.committedBatch) break
       due.push(encodeFrame(encodeAck(ack.payload)))
+      this.room.meters.acknowledged(this.room.clock.now() - ack.askedAt)
     }
     if (due.length > 0) {
       this.#owedAcks.splice(0, due.length)
@@ -218,7 +256,7 @@ export class Session {
   }
 
   #refuse(error: unknown): void {
-    if (!this.isOpen) return
+    if (this.#isEnded) return
     if (error instanceof MalformedUpdate) this.outlet.close('malformed', error.reason)
     else if (error instanceof MalformedMessageError || error instanceof BadAwarenessError) {
       this.outlet.close('malformed', error.message)
@@ -233,6 +271,7 @@ export class Session {
   end(): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    if (this.#questionTimer !== null) this.room.clock.clearTimer(this.#questionTimer)
     this.room.leave(this)
   }
 }

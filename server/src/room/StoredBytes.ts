@@ -33,6 +33,7 @@ export class StoredBytes {
   /** Once it is made, the snapshot is held inside of its frame only. */
   #snapshotFrame: Buffer | null = null
   #snapshotLength = 0
+  #byteLength: number
 
   constructor(
     stored: Pick<StoredDocument, 'keptAfter' | 'snapshotSeq' | 'snapshot'> & { entries: readonly LogEntry[] },
@@ -41,6 +42,13 @@ export class StoredBytes {
     this.#snapshotSeq = stored.snapshotSeq
     this.#snapshot = stored.snapshot
     this.#entries = stored.entries.map(entry => entry.update)
+    this.#byteLength = stored.snapshot?.length ?? 0
+    for (const update of this.#entries) this.#byteLength += update.length
+  }
+
+  /** Bytes of the snapshot and all entries here; 1 more, so that an empty document holds something, too. */
+  get byteLength(): number {
+    return this.#byteLength + 1
   }
 
   /** The last entry that is here. */
@@ -61,7 +69,10 @@ export class StoredBytes {
 
   /** Takes in what was committed after `after`; what it has already (a read may see a commit before we are told) it skips. */
   append(after: number, updates: readonly Uint8Array[]): void {
-    for (const update of updates.slice(this.head - after)) this.#entries.push(update)
+    for (const update of updates.slice(this.head - after)) {
+      this.#entries.push(update)
+      this.#byteLength += update.length
+    }
   }
 
   /** The entries after a position; for a worker. */

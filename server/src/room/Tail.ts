@@ -4,6 +4,8 @@ import type { StoredDocument } from '../log/UpdateLog.ts'
 
 /** Entries between two remembered state vectors: a client that was away gets at most so many entries too many. */
 const CHECKPOINT_ENTRIES = 64
+/** Few but large entries are tidied beyond so many bytes. */
+const TIDY_BYTES = 64 * 1024
 /** What was committed before a snapshot stays for so long, for those who were away. */
 const KEPT_MS = 10 * 60_000
 
@@ -62,6 +64,11 @@ export class Tail {
     return this.#head
   }
 
+  /** Bytes of the entries after the snapshot. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** Whether the state vector is worth remembering when so many more entries are committed. */
   wantsCheckpoint(entryCount: number): boolean {
     return this.#head + entryCount - (this.#checkpoints.at(-1)?.seq ?? 0) >= CHECKPOINT_ENTRIES
@@ -105,7 +112,11 @@ export class Tail {
   /** A quiet document is tidied earlier: whoever opens it next reads a snapshot and little else. */
   get isTidyingDue(): boolean {
     const entries = this.#head - this.#snapshotSeq
-    return entries >= 50 && (entries >= 200 || this.#bytes > this.#snapshotBytes / 10)
+    return (
+      entries >= 200 ||
+      (entries >= 50 && this.#bytes > this.#snapshotBytes / 10) ||
+      this.#bytes > Math.max(TIDY_BYTES, this.#snapshotBytes / 2)
+    )
   }
 
   /**

@@ -11,12 +11,13 @@ import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
 import type { Clock, Timer } from '../clock.ts'
 import { WeftError } from '../errors.ts'
+import type { Meters } from '../Meters.ts'
 import { encodeFrame } from '../room/encodeFrame.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
 import { Session } from '../room/Session.ts'
+import { TokenBucket } from '../TokenBucket.ts'
 import type { Offences } from './Offences.ts'
-import { TokenBucket } from './TokenBucket.ts'
 
 /** An awareness message without states: data, so that a stock client, which counts no pings, doesn't leave after 30 s. */
 const KEEP_ALIVE = encodeFrame(encodeAwareness(Uint8Array.of(0)))
@@ -36,6 +37,7 @@ export interface ConnectionSettings {
 export interface ConnectionServices {
   readonly rooms: Rooms
   readonly clock: Clock
+  readonly meters: Meters
   readonly logger: Logger
   readonly offences: Offences
   readonly settings: ConnectionSettings
@@ -61,9 +63,19 @@ export class Connection implements Outlet {
   /** Frames that wait: for the room, for a worker that checks the one before. */
   readonly #inbox: Uint8Array[] = []
   #isBusy = false
+  /** We ended it: nothing more is taken in. */
+  #isDeaf = false
+  /** We ended it for what the peer did: what waits is dropped. Where the peer ended it, that is worked to its end. */
+  #isRefused = false
+  /** The socket is closed. */
+  #isGone = false
+  #isOver = false
+  readonly #onEnd: () => void
+  #idleWaiters: (() => void)[] = []
   #isPaused = false
   #resumeTimer: Timer | null = null
   #sharedUnsent = 0
+  #sharedBy: object | null = null
   #quietSweeps = 0
   #pingSweeps = 0
   #unansweredPings = 0
@@ -72,13 +84,16 @@ export class Connection implements Outlet {
   #stuckBytes = 0
   #aliveWaiters: ((isAlive: boolean) => void)[] = []
 
+  /** @param onEnd called once: the socket is closed, and what came over it is worked off */
   constructor(
     webSocket: WebSocket,
     socket: Duplex,
     address: string,
     documentId: DocumentId,
     services: ConnectionServices,
+    onEnd: () => void,
   ) {
+    this.#onEnd = onEnd
     this.#webSocket = webSocket
     this.#socket = socket
     this.address = address
@@ -110,16 +125,20 @@ export class Connection implements Outlet {
 
   // Straight to the socket: the frames are encoded already, once for all who get them, and `ws` holds back none of its
   // own (no compression), so the order stays.
-  write(frames: Buffer, isShared = false): void {
+  write(frames: Buffer, sharedBy: object | null = null): void {
     if (!this.isOpen) return
     this.#quietSweeps = 0
-    if (!isShared) {
+    this.#services.meters.sent(frames.length)
+    // Of one version only: a reader that asks again after each compaction and never reads would keep them all alive.
+    if (sharedBy === null || (this.#sharedUnsent > 0 && this.#sharedBy !== sharedBy)) {
       this.#socket.write(frames)
       return
     }
+    this.#sharedBy = sharedBy
     this.#sharedUnsent += frames.length
     this.#socket.write(frames, () => {
       this.#sharedUnsent -= frames.length
+      if (this.#sharedUnsent === 0) this.#sharedBy = null
     })
   }
 
@@ -142,7 +161,8 @@ export class Connection implements Outlet {
   }
 
   close(name: CloseName, text: string): void {
-    if (!this.isOpen) return
+    if (this.#isDeaf) return
+    this.#isDeaf = true
     let closeName = name
     if (
       name === 'malformed' &&
@@ -153,28 +173,39 @@ export class Connection implements Outlet {
     const { code } = closeCode[closeName]
     const reason = closeReason(closeName, text)
     this.#log.debug({ address: this.address, document: this.#documentId, code, reason }, 'closing a connection')
-    // Stock clients before 3.1 don't know final codes, but log this message.
-    if (code >= 4400 && code < 4500) this.write(encodeFrame(encodePermissionDenied(reason)))
-    this.#inbox.length = 0
-    this.#webSocket.close(code, reason)
-    this.#session?.end()
-    // The other side may never read or answer.
+    // A stop is no verdict on what was sent.
+    if (name !== 'restart') {
+      this.#isRefused = true
+      this.#inbox.length = 0
+      this.#session?.end()
+    }
+    if (this.isOpen) {
+      // Stock clients before 3.1 don't know final codes, but log this message.
+      if (code >= 4400 && code < 4500) this.write(encodeFrame(encodePermissionDenied(reason)))
+      this.#webSocket.close(code, reason)
+      // The other side may never read or answer.
+      this.#services.clock.setTimer(() => this.#webSocket.terminate(), CLOSE_TIMEOUT_MS)
+    }
     this.#resume()
-    this.#services.clock.setTimer(() => this.#webSocket.terminate(), CLOSE_TIMEOUT_MS)
+    if (!this.#hasWork) this.#finish()
+  }
+
+  /** Resolves when all that came has been handled. */
+  idle(): Promise<void> {
+    return this.#hasWork ? new Promise(resolve => this.#idleWaiters.push(resolve)) : Promise.resolve()
   }
 
   // ── In ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #heard(): void {
     this.#unansweredPings = 0
-    const waiters = this.#aliveWaiters
-    this.#aliveWaiters = []
-    for (const answer of waiters) answer(true)
+    if (this.#aliveWaiters.length > 0) for (const answer of this.#aliveWaiters.splice(0)) answer(true)
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
     this.#heard()
-    if (!this.isOpen) return
+    this.#services.meters.received(data.length)
+    if (this.#isDeaf) return
     if (!isBinary) {
       this.close('text', 'messages are binary frames')
       return
@@ -186,13 +217,20 @@ export class Connection implements Outlet {
     this.#work()
   }
 
+  get #hasWork(): boolean {
+    return this.#isBusy || this.#inbox.length > 0
+  }
+
   // Frames are handled one after the other. While one is with a worker, or the room is being loaded, the rest waits,
   // and the socket is not read.
   #work(): void {
-    while (!this.#isBusy && this.isOpen) {
+    while (!this.#isBusy) {
       if (this.#services.isBacklogged()) this.#pauseFor(50)
       const frame = this.#inbox.shift()
-      if (frame === undefined) return
+      if (frame === undefined) {
+        this.#finish()
+        return
+      }
       const done = this.#session === null ? this.#begin(frame) : this.#session.receive(frame)
       if (!(done instanceof Promise)) continue
       this.#isBusy = true
@@ -210,10 +248,20 @@ export class Connection implements Outlet {
     }
   }
 
+  // Somebody who said goodbye right after a large edit has left before the edit is checked: it counts all the same.
+  #finish(): void {
+    if (this.#isDeaf || this.#isGone) this.#session?.end()
+    if (this.#idleWaiters.length > 0) for (const wake of this.#idleWaiters.splice(0)) wake()
+    if (this.#isGone && !this.#isOver) {
+      this.#isOver = true
+      this.#onEnd()
+    }
+  }
+
   async #begin(frame: Uint8Array): Promise<void> {
     try {
       const room = await this.#services.rooms.open(this.#documentId)
-      if (!this.isOpen) return
+      if (this.#isRefused) return
       if (room.isFailed) return this.close('internal', 'this document cannot be written to now')
       if (room.sessionCount >= this.#services.settings.maxSessionsPerDocument) {
         return this.close('overload', `${room.sessionCount} sessions are in this document: retry after 30 s`)
@@ -243,7 +291,7 @@ export class Connection implements Outlet {
 
   // Above its rate a connection is read more slowly, never closed: TCP tells the other side to wait.
   #pauseFor(ms: number): void {
-    if (this.#resumeTimer !== null) return
+    if (this.#resumeTimer !== null || this.#isGone) return
     this.#pause()
     this.#resumeTimer = this.#services.clock.setTimer(() => {
       this.#resumeTimer = null
@@ -295,10 +343,11 @@ export class Connection implements Outlet {
   #closed(code: number): void {
     if (this.#resumeTimer !== null) this.#services.clock.clearTimer(this.#resumeTimer)
     this.#resumeTimer = null
-    this.#inbox.length = 0
+    this.#isGone = true
+    this.#services.meters.closed(code)
     for (const answer of this.#aliveWaiters) answer(false)
     this.#aliveWaiters = []
-    this.#session?.end()
+    if (!this.#hasWork) this.#finish()
     this.#log.debug({ address: this.address, document: this.#documentId, code }, 'connection closed')
   }
 }

@@ -12,6 +12,7 @@ export class Offences {
     const key = `${address}\n${document}`
     const recent = (this.#times.get(key) ?? []).filter(time => now - time < WINDOW_MS)
     recent.push(now)
+    if (recent.length > LIMIT) recent.shift()
     this.#times.delete(key)
     this.#times.set(key, recent)
     if (this.#times.size > MAX_OFFENDERS) {

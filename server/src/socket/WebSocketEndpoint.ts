@@ -54,17 +54,34 @@ export class WebSocketEndpoint {
     return this.#connections.size
   }
 
+  /** Bytes that wait to be read by clients: of all, and of the one that has most. */
+  unsentBytes(): { total: number; max: number } {
+    let total = 0
+    let max = 0
+    for (const { unsentBytes } of this.#connections) {
+      total += unsentBytes
+      max = Math.max(max, unsentBytes)
+    }
+    return { total, max }
+  }
+
   /** Handles an `upgrade` event of the HTTP server. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Before anything else: a socket that breaks now must not end the process.
-    socket.on('error', error => this.#services.logger.debug({ err: error }, 'a socket broke'))
+    this.#survive(socket)
     const address = (socket as Socket).remoteAddress ?? ''
     const refusal = this.#refusal(request, address)
     if (refusal !== null) {
+      this.#services.meters.refused(refusal[0])
       refuse(socket, ...refusal)
       return
     }
     this.#server.handleUpgrade(request, socket, head, webSocket => this.#accept(webSocket, socket, request, address))
+  }
+
+  // Apart from `upgrade`: a listener made there would keep the whole request alive.
+  #survive(socket: Duplex): void {
+    socket.on('error', error => this.#services.logger.debug({ err: error }, 'a socket broke'))
   }
 
   #refusal(request: IncomingMessage, address: string): [status: number, text: string, retryAfterS?: number] | null {
@@ -83,6 +100,7 @@ export class WebSocketEndpoint {
   }
 
   #accept(webSocket: WebSocket, socket: Duplex, request: IncomingMessage, address: string): void {
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
     let documentId: ReturnType<typeof documentIdFromPath>
     try {
@@ -90,22 +108,26 @@ export class WebSocketEndpoint {
     } catch (error) {
       if (!(error instanceof BadDocumentIdError)) throw error
       webSocket.on('error', () => {})
+      webSocket.on('close', () => this.#uncount(address))
       const reason = closeReason('badName', error.message)
       socket.write(encodeFrame(encodePermissionDenied(reason)))
       webSocket.close(closeCode.badName.code, reason)
       this.#services.clock.setTimer(() => webSocket.terminate(), SWEEP_MS)
       return
     }
-    const connection = new Connection(webSocket, socket, address, documentId, this.#services)
-    this.#connections.add(connection)
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
-    webSocket.on('close', () => {
+    // It counts as long as its last messages are checked: they hold memory.
+    const connection = new Connection(webSocket, socket, address, documentId, this.#services, () => {
       this.#connections.delete(connection)
-      const left = (this.#perAddress.get(address) ?? 1) - 1
-      if (left > 0) this.#perAddress.set(address, left)
-      else this.#perAddress.delete(address)
+      this.#uncount(address)
     })
+    this.#connections.add(connection)
     this.#scheduleSweep()
+  }
+
+  #uncount(address: string): void {
+    const left = (this.#perAddress.get(address) ?? 1) - 1
+    if (left > 0) this.#perAddress.set(address, left)
+    else this.#perAddress.delete(address)
   }
 
   #scheduleSweep(): void {
@@ -122,10 +144,12 @@ export class WebSocketEndpoint {
     this.#isStopping = true
   }
 
-  /** Tells everybody to come back in a moment (1012). */
-  closeAll(): void {
+  /** Tells everybody to come back in a moment (1012). Resolves when what they sent before has been handled. */
+  async closeAll(): Promise<void> {
     if (this.#timer !== null) this.#services.clock.clearTimer(this.#timer)
-    for (const connection of this.#connections) connection.close('restart', 'the server stops or restarts')
+    const connections = [...this.#connections]
+    for (const connection of connections) connection.close('restart', 'the server stops or restarts')
+    await Promise.all(connections.map(connection => connection.idle()))
   }
 }
 

@@ -73,6 +73,10 @@ export class Workshop {
     this.#pool.on('error', () => {})
   }
 
+  get maxTasks(): number {
+    return this.#threads + this.#maxQueued
+  }
+
   /** Tasks that wait or run. */
   get taskCount(): number {
     return this.#running + this.#waiting.length

@@ -1,3 +1,6 @@
+import { setPriority } from 'node:os'
+import { platform } from 'node:process'
+import { isMainThread } from 'node:worker_threads'
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 import * as Y from 'yjs'
 import { Knowledge } from '../crdt/Knowledge.ts'
@@ -7,6 +10,9 @@ import { NO_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
 import { type PackedUpdates, unpackUpdates } from './packedUpdates.ts'
 
 // What runs in a worker thread: the only place of the server where a `Y.Doc` is built. `Workshop` calls these by name.
+
+// The event loop comes first where cores are scarce. Linux takes this for the thread that asks, others for the whole process.
+if (!isMainThread && platform === 'linux') setPriority(5)
 
 /** A class is lost on the way from a worker: errors of ours travel as values. */
 export type TaskResult<T> =

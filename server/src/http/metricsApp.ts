@@ -1,0 +1,21 @@
+import express, { type Express } from 'express'
+import type { HostCheck } from '../socket/HostCheck.ts'
+import type { Metrics } from './Metrics.ts'
+
+/** `GET /metrics`, for Prometheus. */
+export function createMetricsApp(metrics: Metrics, hosts: HostCheck): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.use((request, response, next) => {
+    const refusal = hosts.refusal(request)
+    if (refusal === null) next()
+    else response.status(refusal[0]).type('text/plain').send(`${refusal[1]}\n`)
+  })
+  app.get('/metrics', async (_request, response) => {
+    response.set('Content-Type', metrics.registry.contentType).send(await metrics.registry.metrics())
+  })
+  app.use((_request, response) => {
+    response.status(404).type('text/plain').send('nothing is here but /metrics\n')
+  })
+  return app
+}

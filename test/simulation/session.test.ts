@@ -1,0 +1,175 @@
+import {
+  type CloseName,
+  type DocumentId,
+  decodeMessage,
+  encodeAck,
+  encodeAwareness,
+  encodeAwarenessEntries,
+  encodeQueryAwareness,
+  encodeSyncStep1,
+  encodeSyncStep2,
+  encodeUpdate,
+  type Message,
+} from '@weft/protocol'
+import { expect, it } from 'vitest'
+import * as Y from 'yjs'
+import type { Outlet } from '../../server/src/room/Outlet.ts'
+import type { Session } from '../../server/src/room/Session.ts'
+import { Random } from '../crdt/Random.ts'
+import { checkLog } from '../support/checkLog.ts'
+import { typist } from '../support/typist.ts'
+import { SimulatedClock } from './SimulatedClock.ts'
+import { SimulatedServer } from './SimulatedServer.ts'
+import { SimulatedStore } from './SimulatedStore.ts'
+
+/** Takes all that is written, at once. */
+class Listener implements Outlet {
+  isOpen = true
+  readonly unsentBytes = 0
+  readonly address = 'test'
+  readonly closes: CloseName[] = []
+  readonly received: Message[] = []
+  session: Session | null = null
+
+  write(frames: Buffer): void {
+    for (let at = 0; at < frames.length; ) {
+      const short = (frames[at + 1] ?? 0) & 127
+      const [head, length] = short < 126 ? [2, short] : [4, frames.readUInt16BE(at + 2)]
+      this.received.push(decodeMessage(frames.subarray(at + head, at + head + length)))
+      at += head + length
+    }
+  }
+
+  count(type: Message['type']): number {
+    return this.received.filter(message => message.type === type).length
+  }
+
+  isAlive(): Promise<boolean> {
+    return Promise.resolve(true)
+  }
+
+  close(name: CloseName): void {
+    this.closes.push(name)
+    this.isOpen = false
+    this.session?.end()
+  }
+}
+
+async function newServer() {
+  const random = new Random(1)
+  const clock = new SimulatedClock()
+  const store = new SimulatedStore(clock, random)
+  const server = new SimulatedServer(clock, random, store, 60_000)
+  const join = async (documentId: string, listener = new Listener()) => {
+    const begun = server.begin(listener, documentId as DocumentId)
+    await clock.runUntil(clock.now() + 1000)
+    const session = await begun
+    if (session === null) throw new Error('no session')
+    listener.session = session
+    const say = (message: Uint8Array) => session.receive(message)
+    say(encodeSyncStep1(Uint8Array.of(0)))
+    say(encodeSyncStep2(Uint8Array.of(0, 0)))
+    await clock.runUntil(clock.now() + 1000)
+    return { listener, say }
+  }
+  return { clock, server, store, join }
+}
+
+it('who asks again and again is answered ten times at once, then twice a second, and in the end', async () => {
+  const { clock, join } = await newServer()
+  const { listener, say } = await join('a')
+  await clock.runUntil(clock.now() + 10_000)
+  listener.received.length = 0
+  for (let i = 0; i < 1000; i++) say(encodeSyncStep1(Uint8Array.of(0)))
+  expect(listener.count('syncStep2')).toBe(10)
+  await clock.runUntil(clock.now() + 600)
+  expect(listener.count('syncStep2')).toBe(11)
+  await clock.runUntil(clock.now() + 60_000)
+  expect(listener.count('syncStep2')).toBe(11)
+})
+
+it('awareness is told again and again no faster either', async () => {
+  const { clock, join } = await newServer()
+  const ann = await join('a')
+  ann.say(encodeAwareness(encodeAwarenessEntries([{ clientID: 7, clock: 1, json: new TextEncoder().encode('{}') }])))
+  const { listener, say } = await join('a')
+  await clock.runUntil(clock.now() + 10_000)
+  listener.received.length = 0
+  for (let i = 0; i < 1000; i++) say(encodeQueryAwareness())
+  expect(listener.count('awareness')).toBe(10)
+  await clock.runUntil(clock.now() + 600)
+  expect(listener.count('awareness')).toBe(11)
+})
+
+it('what goes wrong in one document after a commit ends its sessions, and touches no other document', async () => {
+  const { clock, server, join } = await newServer()
+  const broken = new Listener()
+  const inBroken = await join('broken', broken)
+  const author = await join('broken')
+  const other = await join('other')
+  broken.write = () => {
+    throw new Error('this outlet is broken')
+  }
+  author.say(encodeUpdate(typist(101).type('x')))
+  other.say(encodeUpdate(typist(102).type('y')))
+  other.say(encodeAck(Uint8Array.of(1)))
+  await clock.runUntil(clock.now() + 1000)
+  expect(other.listener.count('ack')).toBe(1)
+  expect(other.listener.closes).toEqual([])
+  expect(inBroken.listener.closes).toEqual(['internal'])
+  expect(author.listener.closes).toEqual(['internal'])
+  expect(server.errors.join()).toContain('went wrong in its room')
+
+  // Its document is opened anew, with what was committed.
+  await clock.runUntil(clock.now() + 10_000)
+  const next = await join('broken')
+  expect(next.listener.count('update')).toBe(1)
+})
+
+it('an edit of a quiet store is written at once; those of hundreds of documents share their commits', async () => {
+  const { clock, store, join } = await newServer()
+  store.slownessMs = 0
+  const authors = []
+  for (let index = 0; index < 50; index++) {
+    authors.push({ ...(await join(`document ${index}`)), typist: typist(101 + index) })
+  }
+  const [lone] = authors
+  lone?.say(encodeUpdate(lone.typist.type('x')))
+  lone?.say(encodeAck(Uint8Array.of(1)))
+  await clock.runUntil(clock.now())
+  expect(lone?.listener.count('ack')).toBe(1)
+
+  const before = store.appends
+  const start = clock.now()
+  for (let round = 0; round < 1000; round++) {
+    const author = authors[round % authors.length]
+    author?.say(encodeUpdate(author.typist.type('y')))
+    await clock.runUntil(clock.now() + 1)
+  }
+  await clock.runUntil(clock.now() + 1000)
+  expect(clock.now() - start).toBe(2000)
+  expect(store.appends - before).toBeLessThanOrEqual(20 + 100)
+  for (const [index, author] of authors.entries()) {
+    const stored = checkLog(store.read(`document ${index}` as DocumentId))
+    expect(stored.getText('text').toString()).toBe(author.typist.text.toString())
+  }
+})
+
+it('a document of which one entry names more roots than one update may is opened again', async () => {
+  const { clock, store, join } = await newServer()
+  const author = await join('a')
+  const doc = new Y.Doc()
+  doc.clientID = 101
+  const send = (update: Uint8Array) => author.say(encodeUpdate(update))
+  doc.on('update', send)
+  for (let root = 0; root < 40; root++) doc.getText(`root ${root}`).insert(0, 'x')
+  await clock.runUntil(clock.now() + 1000)
+  expect(store.read('a' as DocumentId).head).toBeLessThan(40)
+  author.listener.close('restart')
+  await clock.runUntil(clock.now() + 120_000)
+  const next = await join('a')
+  expect(next.listener.closes).toEqual([])
+  const roots = new Y.Doc()
+  for (const message of next.listener.received) if (message.type === 'update') Y.applyUpdate(roots, message.update)
+  expect(roots.share.size).toBe(40)
+})
