@@ -589,6 +589,27 @@ let a = 1
     expect(await window.text.locator('th').allTextContents()).toEqual(['Who', 'When', '/he!'])
   })
 
+  it('has the focus back at once: what is typed after a field or the title loses no letter', async () => {
+    const server = await testServer()
+    const bot = await program(server)
+    const window = await windows.open(server.url)
+    await window.goTo('a')
+    await window.text.click()
+    // A busy machine: the next frame is far away.
+    await window.page.evaluate(() => {
+      globalThis.requestAnimationFrame = () => 0
+    })
+    await window.keyboard.type('/image\n')
+    await window.keyboard.type(`${server.url}/healthz\nbelow `)
+    await window.keyboard.press('Control+k')
+    await window.keyboard.type('example.org\n there')
+    await has(bot, 'below https://example.org there')
+    await window.title.fill('Title')
+    await window.keyboard.press('Enter')
+    await window.keyboard.type('!')
+    await has(bot, 'Title\nbelow https://example.org there!')
+  })
+
   it('puts images and links by their address, and only safe ones', async () => {
     const server = await testServer()
     const bot = await program(server)

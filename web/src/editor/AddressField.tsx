@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { IconButton } from '../ui/IconButton.tsx'
 
 interface Props {
@@ -17,7 +17,8 @@ export function AddressField({ label, placeholder, initial, problem, onSubmit, o
   const [address, setAddress] = useState(initial)
   const [complaint, setComplaint] = useState<string | null>(null)
 
-  useEffect(() => {
+  // Before it is seen: what is typed at once belongs here.
+  useLayoutEffect(() => {
     input.current?.focus({ preventScroll: true })
     input.current?.select()
   }, [])

@@ -10,6 +10,7 @@ import { carets } from './carets.ts'
 import { contentExtensions } from './contentExtensions.ts'
 import { imageField, linkField } from './fields.ts'
 import { guardFragment } from './guardFragment.ts'
+import { immediateFocus } from './immediateFocus.ts'
 import { slashMenu, slashState } from './slashMenu.ts'
 import { superviseBinding } from './superviseBinding.ts'
 import { tableRepair } from './tableRepair.ts'
@@ -126,6 +127,7 @@ export class DocumentEditor {
       },
       extensions: [
         ...contentExtensions,
+        immediateFocus,
         Collaboration.configure({ fragment: this.#fragment }),
         carets(this.#awareness),
         Placeholder.configure({ placeholder: ({ editor }) => placeholder(editor) }),

@@ -68,8 +68,9 @@ export function TextMenus({ editor, tick }: Props) {
           onSubmit={text => {
             imageField.value = false
             const src = typedAddress(text)
-            if (src === '') focusText()
-            else editor.chain().focus().setImage({ src }).createParagraphNear().run()
+            // The focus last: Chromium writes before an image that was put before the caret while the text had the focus.
+            if (src !== '') editor.chain().setImage({ src }).createParagraphNear().run()
+            focusText()
           }}
           onCancel={() => {
             imageField.value = false

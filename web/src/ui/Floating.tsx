@@ -59,7 +59,7 @@ export function Floating({ rect, context, placement, gap = 8, version, children,
         ],
       })
       floating.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`
-      floating.style.visibility = 'visible'
+      floating.style.opacity = '1'
     }
     return autoUpdate(reference, floating, place)
   }, [context, placement, gap, version])
