@@ -297,7 +297,7 @@ describe('people', () => {
     await ann.keyboard.press('Shift+End')
     const caret = bo.page.locator('.caret')
     await caret.waitFor()
-    expect(await caret.locator('.caret-name').textContent()).toBe('Ann Lee')
+    expect(await caret.locator('.caret-name').getAttribute('data-name')).toBe('Ann Lee')
     await bo.page.locator('.other-selection').first().waitFor()
     expect((await bo.page.locator('.other-selection').allTextContents()).join('')).toBe('A line that both look at')
     // A caret is drawn, not written.
@@ -307,6 +307,27 @@ describe('people', () => {
     await ann.context.close()
     await caret.waitFor({ state: 'detached' })
     await bo.page.getByRole('button', { name: 'Only you are here' }).waitFor()
+  })
+
+  it('click beyond the end of a line where another one’s caret is, and write there at once', async () => {
+    const server = await testServer()
+    const ann = await windows.open(server.url)
+    const bo = await windows.open(server.url)
+    await ann.goTo('a')
+    await ann.type('ann')
+    await bo.goTo('a')
+    await bo.page.locator('.caret').waitFor()
+    // At once: before the editor hears of the new place and sets the browser's caret itself.
+    await bo.page.evaluate(() => {
+      addEventListener('mouseup', () => {
+        const node = getSelection()?.anchorNode
+        Object.assign(globalThis, { clickedInto: node?.parentElement?.className ?? node?.nodeName })
+      })
+    })
+    await bo.text.click()
+    expect(await bo.page.evaluate(() => (globalThis as unknown as { clickedInto: string }).clickedInto)).toBe('')
+    await bo.keyboard.type(' bo')
+    await shows(ann, ['ann bo'])
   })
 
   it('undo what they did themselves, and nothing else', async () => {
@@ -495,7 +516,10 @@ describe('hostile content', () => {
       plain.provider.awareness.setLocalState({ user: { name, color, id: 'x' }, cursor: { anchor: start, head: start } })
       await window.page.getByRole('button', { name: '2 people are here' }).waitFor()
     }
-    await eventually('the caret', async () => (await window.page.locator('.caret-name').textContent()) === name)
+    await eventually(
+      'the caret',
+      async () => (await window.page.locator('.caret-name').getAttribute('data-name')) === name,
+    )
     for (const broken of [
       { user: 'x' },
       { user: { name: { a: 1 } }, cursor: { anchor: 'x', head: 3 } },

@@ -28,18 +28,18 @@ export function carets(awareness: Awareness): Extension {
     const { name, color } = shownUser(awareness.getStates().get(clientID), clientID)
     element.style.setProperty('--person', color)
     element.style.setProperty('--on-person', textColorOn(color))
-    label.textContent = name
+    label.dataset.name = name
   }
 
   const build = (_user: unknown, clientID: number): HTMLElement => {
     const element = document.createElement('span')
     element.className = 'caret'
     element.dataset.client = String(clientID)
-    // Word joiners: the caret takes no room and never stands alone at the end of a line.
-    element.append('\u2060')
+    // No text in it, the name is drawn by the style: a browser would set this person's own caret into it (a click beyond
+    // the end of the line), and drop what is typed there.
     const label = document.createElement('span')
     label.className = 'caret-name'
-    element.append(label, '\u2060')
+    element.append(label)
     const caret = { element, label }
     dress(caret, clientID)
     element.classList.toggle('is-named', (shownUntil.get(clientID) ?? 0) > performance.now())
