@@ -3,7 +3,14 @@ import type { DocumentId } from '@weft/protocol'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { LevelStore } from '../server/dist/log/LevelStore.js'
-import { documentKey, type RecordKind, recordKey, recordKind } from '../server/dist/log/levelRecord.js'
+import {
+  documentKey,
+  documentRange,
+  type RecordKind,
+  recordKey,
+  recordKind,
+  rowKey,
+} from '../server/dist/log/levelRecord.js'
 import { eventually } from './support/eventually.ts'
 import { RawClient } from './support/RawClient.ts'
 import { ServerProcess } from './support/ServerProcess.ts'
@@ -16,7 +23,8 @@ import { textOf, typist } from './support/typist.ts'
 async function damage(folder: string, documentId: string, kind: RecordKind, seq: number): Promise<void> {
   const store = new LevelStore(folder)
   await store.open(false)
-  const key = recordKey(documentKey(documentId as DocumentId).hash, kind, seq)
+  const { hash } = documentKey(documentId as DocumentId)
+  const key = kind === recordKind.row ? rowKey(hash) : recordKey(hash, kind, seq)
   const [value] = await store.get([key])
   if (value === undefined) throw new Error(`there is no record of kind ${kind} at ${seq}`)
   const at = value.length >> 1
@@ -30,7 +38,10 @@ async function records(folder: string, documentId: string): Promise<string[]> {
   const store = new LevelStore(folder)
   await store.open(false)
   const { hash } = documentKey(documentId as DocumentId)
-  const found = await store.scan(recordKey(hash, recordKind.entry, 0), recordKey(hash, recordKind.snapshot, 1))
+  const found = [
+    ...(await store.scan(rowKey(hash), Buffer.concat([rowKey(hash), Buffer.of(0)]))),
+    ...(await store.scan(...documentRange(hash))),
+  ]
   await store.close()
   return found.map(([key, value]) => `${key.toString('hex')} ${value.toString('hex')}`)
 }

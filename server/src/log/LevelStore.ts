@@ -100,20 +100,12 @@ export class LevelStore {
 
   /** All records with `gte <= key < lt`, in order, at most `limit`. One read view. */
   scan(gte: Buffer, lt: Buffer, limit = -1): Promise<[key: Buffer, value: Buffer][]> {
-    return this.#run('STORAGE_READ_FAILED', 'reading', (db, done) => {
-      const iterator = db.iterator({ gte, lt, limit, highWaterMark: readAheadBytes, fillCache: false })
-      const found: [Buffer, Buffer][] = []
-      // leveldown calls back from its thread or from nextTick, never from inside next(): no recursion on the stack.
-      const step = (error: Error | null | undefined, key?: Buffer, value?: Buffer): void => {
-        if (error || key === undefined || value === undefined) {
-          iterator.end(endError => done(error ?? endError, found))
-          return
-        }
-        found.push([key, value])
-        iterator.next(step)
-      }
-      iterator.next(step)
-    })
+    return this.#iterate({ gte, lt, limit })
+  }
+
+  /** The keys with `gte <= key < lt`, in order. One read view. */
+  async keys(gte: Buffer, lt: Buffer): Promise<Buffer[]> {
+    return (await this.#iterate({ gte, lt, values: false })).map(([key]) => key)
   }
 
   /** One atomic write that survives loss of power when it resolves (`sync: true`). A rejection makes the store `failed`. */
@@ -178,6 +170,23 @@ export class LevelStore {
       this.#state = 'closed'
       if (this.#heldPath !== null) heldHere.delete(this.#heldPath)
       this.#heldPath = null
+    })
+  }
+
+  #iterate(range: { gte: Buffer; lt: Buffer; limit?: number; values?: boolean }): Promise<[Buffer, Buffer][]> {
+    return this.#run('STORAGE_READ_FAILED', 'reading', (db, done) => {
+      const iterator = db.iterator({ ...range, highWaterMark: readAheadBytes, fillCache: false })
+      const found: [Buffer, Buffer][] = []
+      // leveldown calls back from its thread or from nextTick, never from inside next(): no recursion on the stack.
+      const step = (error: Error | null | undefined, key?: Buffer, value?: Buffer): void => {
+        if (error || key === undefined || value === undefined) {
+          iterator.end(endError => done(error ?? endError, found))
+          return
+        }
+        found.push([key, value])
+        iterator.next(step)
+      }
+      iterator.next(step)
     })
   }
 

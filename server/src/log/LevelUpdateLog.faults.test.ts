@@ -10,7 +10,16 @@ import { rounds, roundsTimeoutMs } from '../../../test/rounds.ts'
 import { WeftError } from '../errors.ts'
 import { LevelStore } from './LevelStore.ts'
 import { LevelUpdateLog } from './LevelUpdateLog.ts'
-import { documentKey, encodeSentinel, recordKey, recordKind, sentinelKey } from './levelRecord.ts'
+import {
+  documentKey,
+  encodeSentinel,
+  pieceKey,
+  pieceRange,
+  recordKey,
+  recordKind,
+  rowKey,
+  sentinelKey,
+} from './levelRecord.ts'
 import type { Append, StoredDocument } from './UpdateLog.ts'
 
 const time = 1_790_000_000_000
@@ -131,6 +140,14 @@ describe(`LevelUpdateLog on a damaged folder (WEFT_TEST_SEED=${seed})`, { timeou
     sound = reading
   })
   afterAll(() => rm(root, { recursive: true }))
+
+  /** The LevelDB below a log, which is closed for it. */
+  async function levelOf(log: LevelUpdateLog, folder: string): Promise<LevelStore> {
+    await log.close()
+    const level = new LevelStore(folder)
+    await level.open(false)
+    return level
+  }
 
   let copies = 0
   async function copyStore(): Promise<string> {
@@ -309,7 +326,7 @@ describe(`LevelUpdateLog on a damaged folder (WEFT_TEST_SEED=${seed})`, { timeou
     const remove = (key: Buffer) => (level: LevelStore) => level.write([{ type: 'del', key }])
     for (const seq of [1, 2, head - 1, head])
       damages.push([`entry ${seq} missing`, remove(recordKey(victim.hash, recordKind.entry, seq))])
-    damages.push(['row missing', remove(recordKey(victim.hash, recordKind.row, 0))])
+    damages.push(['row missing', remove(rowKey(victim.hash))])
     damages.push(['name missing', remove(Buffer.concat([Buffer.from('n'), victim.name]))])
     const copyRecord = (from: Buffer, to: Buffer) => async (level: LevelStore) => {
       const [value] = await level.get([from])
@@ -319,10 +336,7 @@ describe(`LevelUpdateLog on a damaged folder (WEFT_TEST_SEED=${seed})`, { timeou
     damages.push(['entry of another place', copyRecord(entry(victim, 3), entry(victim, 4))])
     damages.push(["another document's entry", copyRecord(entry(donor, 4), entry(victim, 4))])
     damages.push(['entry behind the head', copyRecord(entry(victim, head), entry(victim, head + 1))])
-    damages.push([
-      "another document's row",
-      copyRecord(recordKey(donor.hash, recordKind.row, 0), recordKey(victim.hash, recordKind.row, 0)),
-    ])
+    damages.push(["another document's row", copyRecord(rowKey(donor.hash), rowKey(victim.hash))])
     for (const [what, damage] of damages) {
       const folder = await copyStore()
       const level = new LevelStore(folder)
@@ -343,12 +357,83 @@ describe(`LevelUpdateLog on a damaged folder (WEFT_TEST_SEED=${seed})`, { timeou
     }
   })
 
+  it('finds a piece of a snapshot that is missing, damaged, of another place or of an earlier snapshot', async () => {
+    const key = documentKey('document/1' as DocumentId)
+    const folder = await copyStore()
+    const log = await LevelUpdateLog.open({ folder, create: false })
+    const { head } = await log.open(key.documentId)
+    const snapshot = randomBytes(3_000_000)
+    const compaction = { documentId: key.documentId, knowledge: Uint8Array.of(1), keptStateVector: Uint8Array.of(2) }
+    await log.compact({ ...compaction, snapshot, snapshotSeq: head - 1, keptAfter: head - 2 })
+    const level = await levelOf(log, folder)
+    const [[, early = Buffer.of()] = []] = await level.scan(...pieceRange(key.hash))
+    await level.close()
+    const again = await LevelUpdateLog.open({ folder, create: false })
+    await again.compact({ ...compaction, snapshot, snapshotSeq: head, keptAfter: head - 2 })
+    const second = await levelOf(again, folder)
+    const pieces = await second.scan(...pieceRange(key.hash))
+    await second.close()
+    expect(pieces.length).toBe(3)
+    const [[firstKey, first], [middleKey, middle]] = pieces as [[Buffer, Buffer], [Buffer, Buffer]]
+    const flipped = Buffer.from(middle)
+    flipped[5000] = (flipped[5000] ?? 0) ^ 1
+    const last = pieces.at(-1)?.[0] ?? firstKey
+    for (const [what, place, value] of [
+      ['first missing', firstKey, null],
+      ['middle missing', middleKey, null],
+      ['last missing', last, null],
+      ['flipped', middleKey, flipped],
+      ['shorter', last, first],
+      ['of an earlier snapshot', firstKey, early],
+    ] as const) {
+      const damaged = join(root, `copy-${copies++}`)
+      await cp(folder, damaged, { recursive: true })
+      const level = new LevelStore(damaged)
+      await level.open(false)
+      await level.write([value === null ? { type: 'del', key: place } : { type: 'put', key: place, value }])
+      await level.close()
+      const opened = await LevelUpdateLog.open({ folder: damaged, create: false })
+      await expect(opened.read(key.documentId), what).rejects.toMatchObject({ code: 'DOCUMENT_DAMAGED' })
+      await opened.close()
+      await rm(damaged, { recursive: true })
+    }
+    await rm(folder, { recursive: true })
+  })
+
+  it('reads past what a compaction left that was cut short, and the next one takes it away', async () => {
+    const key = documentKey('document/1' as DocumentId)
+    const folder = await copyStore()
+    const level = new LevelStore(folder)
+    await level.open(false)
+    for (const generation of [0, 1]) {
+      const left = [0, 1, 2].map(piece => pieceKey(key.hash, generation, piece))
+      await level.write(left.map(key => ({ type: 'put', key, value: Buffer.from('left') })))
+    }
+    await level.close()
+    const log = await LevelUpdateLog.open({ folder, create: false })
+    expect(await log.read(key.documentId)).toEqual(sound.get('document/1'))
+    const { head } = await log.open(key.documentId)
+    const snapshot = randomBytes(100)
+    await log.compact({
+      documentId: key.documentId,
+      snapshotSeq: head,
+      snapshot,
+      knowledge: Uint8Array.of(1),
+      keptAfter: head,
+      keptStateVector: Uint8Array.of(2),
+    })
+    expect(snapshot.equals((await log.read(key.documentId)).snapshot ?? Buffer.of())).toBe(true)
+    const after = await levelOf(log, folder)
+    expect((await after.keys(...pieceRange(key.hash))).length).toBe(1)
+    await after.close()
+  })
+
   it('finds a whole document that is missing but for its name', async () => {
     const folder = await copyStore()
     const level = new LevelStore(folder)
     await level.open(false)
     const { hash } = documentKey('new/3' as DocumentId)
-    const keys = [recordKey(hash, recordKind.entry, 1), recordKey(hash, recordKind.row, 0)]
+    const keys = [recordKey(hash, recordKind.entry, 1), rowKey(hash)]
     await level.write(keys.map(key => ({ type: 'del', key })))
     await level.close()
     const log = await LevelUpdateLog.open({ folder, create: false })

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DocumentId } from '@weft/protocol'
 import { WeftError } from '../errors.ts'
 import { checkLevelFiles } from './checkLevelFiles.ts'
@@ -21,13 +22,16 @@ import {
   encodeRow,
   encodeSentinel,
   everything,
+  generationOf,
   hashesBeginningWith,
   maxUint48,
-  type NameRow,
   nameKey,
+  pieceKey,
+  pieceRange,
   recordFormat,
   recordKey,
   recordKind,
+  rowKey,
   sentinelKey,
   seqOfKey,
 } from './levelRecord.ts'
@@ -60,6 +64,11 @@ const defaultCheckedTableBytes = 64 << 20
 const maxRows = 20_000
 /** Names that a list reads at a time. */
 const listPageSize = 256
+/**
+ * A snapshot is stored in pieces: one write of 20 MB would keep every other document's commits waiting for 200 ms, one read of
+ * it the event loop for 20.
+ */
+const pieceBytes = 1 << 20
 /** Above so many documents with something to reclaim, ranges are those of all hashes with the same first byte. */
 const maxReclaimRanges = 64
 
@@ -73,11 +82,12 @@ interface Change {
  * The update log in a LevelDB folder. Keys and records: `levelRecord.ts`.
  *
  * [L1] Writes run one after another, in call order: what a write checks (head, tombstone) is still so when it is stored.
- * [L2] Every batch that changes a document puts its row (head, bounds of what is kept) along. What a read finds must be exactly
- *      what the row says: LevelDB drops log records and skips blocks without a word, and flips in its tables go unseen.
- * [L3] A document is witnessed twice, by its row and by its name, which are written together and lie in different places: one
- *      without the other, or with another revision, is damage. So a lost row is not an unwritten document, and an old row, which
- *      shows where a newer one is lost, is not the present state.
+ * [L2] Every batch that changes a document puts its row (head, bounds of what is kept) along, in another place than the records
+ *      that it bears witness of. What a read finds must be exactly what the row says: LevelDB drops log records and skips blocks
+ *      without a word, and flips in its tables go unseen. So lost entries are missed, and an old row, which shows where a newer
+ *      one is lost, finds more entries than it knows of.
+ * [L3] A document is witnessed once more, by its name, in a third place: a name without a row, or with other times, is damage.
+ *      So a lost row is not an unwritten document, and an old one doesn't bring a deleted document back.
  * [L4] Before LevelDB opens the folder, `checkLevelFiles` reads what LevelDB would forgive: a broken record inside its log, a
  *      manifest that ends early, a table that is missing, short, or whose index is broken.
  *
@@ -96,6 +106,8 @@ export class LevelUpdateLog implements UpdateLog {
   #isClosing = false
   #closed: Promise<void> | null = null
   #lastWrite: Promise<unknown> = Promise.resolve()
+  #lastCompaction: Promise<unknown> = Promise.resolve()
+  readonly #reads = new Set<Promise<unknown>>()
   #reopening: Promise<unknown> | null = null
   /** Of documents that were written to or read: the last in use, so that neither hashes nor rows are made again. */
   readonly #rows = new Map<DocumentId, { readonly key: DocumentKey; readonly row: DocumentRow }>()
@@ -172,7 +184,8 @@ export class LevelUpdateLog implements UpdateLog {
           snapshotSeq: before?.snapshotSeq ?? 0,
           keptAfter: before?.keptAfter ?? 0,
         }
-        operations.push(...putRow(key, after, time))
+        operations.push(putRow(key, after, time))
+        if (before === null) operations.push(putName(key, after))
         changes.push({ key, before, after })
       })
       await this.#commit(operations, changes)
@@ -180,73 +193,73 @@ export class LevelUpdateLog implements UpdateLog {
   }
 
   async open(documentId: DocumentId): Promise<OpenedDocument> {
-    const { snapshot: _, ...opened } = await this.#readDocument(documentKey(documentId), false)
+    const { snapshot: _, ...opened } = await this.#readDocument(documentId, false)
     return opened
   }
 
-  async read(documentId: DocumentId): Promise<StoredDocument> {
-    return this.#readDocument(documentKey(documentId), true)
+  read(documentId: DocumentId): Promise<StoredDocument> {
+    return this.#readDocument(documentId, true)
   }
 
-  async readFrom(documentId: DocumentId, after: number): Promise<LogEntry[] | null> {
-    const key = documentKey(documentId)
-    await this.#readable()
-    const known = this.#rows.get(documentId)?.row.revision ?? 0
-    const from = recordKey(key.hash, recordKind.entry, after + 1)
-    const records = await this.#store.scan(from, recordKey(key.hash, recordKind.compaction, 0))
-    const last = records.pop()
-    if (last === undefined) {
-      // No row: never written, or damaged: the full read tells.
-      await this.#readDocument(key, false)
-      return []
-    }
-    const row = this.#decodeRow(key, last)
-    if (row.revision < known)
-      throw this.#damage(key, row.head, `its row is of revision ${row.revision}, and was of ${known}`)
-    if (after < row.keptAfter) return null
-    return this.#decodeEntries(key, records, Math.min(after, row.head), row.head)
+  readFrom(documentId: DocumentId, after: number): Promise<LogEntry[] | null> {
+    return this.#readWitnessed(documentId, async (key, row) => {
+      if (row === null) return []
+      if (after < row.keptAfter) return null
+      const from = recordKey(key.hash, recordKind.entry, after + 1)
+      const records = await this.#store.scan(from, recordKey(key.hash, recordKind.compaction, 0))
+      return decodeEntries(key, records, Math.min(after, row.head), row.head)
+    })
   }
 
   compact(compaction: Compaction): Promise<void> {
-    return this.#write(async () => {
-      const { snapshotSeq, keptAfter } = compaction
-      const key = documentKey(compaction.documentId)
-      const [before = null] = await this.#readRows([key])
-      this.#refuseDeleted(key, before)
-      const { head, ...old } = before ?? { head: 0, snapshotSeq: 0, keptAfter: 0 }
-      if (
-        before === null ||
-        !Number.isSafeInteger(snapshotSeq) ||
-        !Number.isSafeInteger(keptAfter) ||
-        snapshotSeq < Math.max(old.snapshotSeq, old.keptAfter, 1) ||
-        snapshotSeq > head ||
-        keptAfter < old.keptAfter ||
-        keptAfter > snapshotSeq
-      ) {
-        const present = `head ${head}, snapshot up to ${old.snapshotSeq}, kept after ${old.keptAfter}`
-        throw headMoved(
-          key,
-          `a snapshot up to ${snapshotSeq}, kept after ${keptAfter} doesn't fit its log (${present})`,
-        )
-      }
-      if (compaction.snapshot.length === 0) throw new RangeError('an empty snapshot')
-      const time = Date.now()
-      const row: CompactionRow = { ...compaction, snapshotBytes: compaction.snapshot.length }
-      const snapshot = encodeRecord(
+    // One at a time: what a compaction takes for left over must not be another one's.
+    if (this.#isClosing) return Promise.reject(closedError(this.#folder))
+    const result = this.#lastCompaction.then(() => this.#compact(compaction))
+    this.#lastCompaction = result.catch(() => {})
+    return result
+  }
+
+  async #compact(compaction: Compaction): Promise<void> {
+    const { snapshot, snapshotSeq, keptAfter } = compaction
+    if (snapshot.length === 0) throw new RangeError('an empty snapshot')
+    const key = documentKey(compaction.documentId)
+    const time = Date.now()
+    await this.#writePart(async () => {
+      checkCompaction(key, await this.#readLiveRow(key), compaction)
+    })
+    // The present snapshot's, and what a compaction left that was cut short.
+    const oldPieces = await this.#store.keys(...pieceRange(key.hash))
+    const generation = freeGeneration(oldPieces)
+    const pieceCount = Math.ceil(snapshot.length / pieceBytes)
+    const putPiece = (piece: number): LevelOperation => ({
+      type: 'put',
+      key: pieceKey(key.hash, generation, piece),
+      value: encodeRecord(
         { kind: recordKind.snapshot, hash: key.hash, seq: snapshotSeq, time },
-        compaction.snapshot,
-      )
+        snapshot.subarray(piece * pieceBytes, (piece + 1) * pieceBytes),
+      ),
+    })
+    // All but the last, each a write of its own, so that others' commits come between. Nobody reads them yet.
+    for (let piece = 0; piece < pieceCount - 1; piece++)
+      await this.#writePart(() => this.#store.write([putPiece(piece)]))
+    await this.#writePart(async () => {
+      const before = checkCompaction(key, await this.#readLiveRow(key), compaction)
       const after: DocumentRow = { ...before, revision: before.revision + 1, snapshotSeq, keptAfter }
-      const compactionKey = recordKey(key.hash, recordKind.compaction, 0)
+      const row: CompactionRow = { ...compaction, snapshotBytes: snapshot.length, generation }
       const operations: LevelOperation[] = [
-        { type: 'put', key: recordKey(key.hash, recordKind.snapshot, 0), value: snapshot },
-        { type: 'put', key: compactionKey, value: encodeCompactionRow(key.hash, snapshotSeq, row, time) },
-        ...putRow(key, after, time),
-        ...deleteEntries(key, old.keptAfter, keptAfter),
+        putPiece(pieceCount - 1),
+        ...oldPieces.map(deleteKey),
+        {
+          type: 'put',
+          key: recordKey(key.hash, recordKind.compaction, 0),
+          value: encodeCompactionRow(key.hash, snapshotSeq, row, time),
+        },
+        putRow(key, after, time),
+        ...deleteEntries(key, before.keptAfter, keptAfter),
       ]
       await this.#commit(operations, [{ key, before, after }])
-      this.#reclaimable.set(key.documentId, key.hash)
     })
+    this.#reclaimable.set(key.documentId, key.hash)
   }
 
   delete(documentId: DocumentId, time: number): Promise<void> {
@@ -263,9 +276,10 @@ export class LevelUpdateLog implements UpdateLog {
         keptAfter: before.head,
       }
       const operations: LevelOperation[] = [
-        { type: 'del', key: recordKey(key.hash, recordKind.snapshot, 0) },
-        { type: 'del', key: recordKey(key.hash, recordKind.compaction, 0) },
-        ...putRow(key, after, time),
+        ...(await this.#store.keys(...pieceRange(key.hash))).map(deleteKey),
+        deleteKey(recordKey(key.hash, recordKind.compaction, 0)),
+        putRow(key, after, time),
+        putName(key, after),
         ...deleteEntries(key, before.keptAfter, before.head),
       ]
       await this.#commit(operations, [{ key, before, after }])
@@ -279,7 +293,7 @@ export class LevelUpdateLog implements UpdateLog {
       const [before = null] = await this.#readRows([key])
       if (before === null || before.deletedAt === null) return
       const after: DocumentRow = { ...before, revision: before.revision + 1, deletedAt: null }
-      await this.#commit(putRow(key, after, before.deletedAt), [{ key, before, after }])
+      await this.#commit([putRow(key, after, before.deletedAt), putName(key, after)], [{ key, before, after }])
     })
   }
 
@@ -298,9 +312,10 @@ export class LevelUpdateLog implements UpdateLog {
         if (!name.subarray(0, prefix.length).equals(prefix)) return
         from = nameAfter(name)
         const key = documentKey(name.toString('utf8') as DocumentId)
-        const row = this.#decodeName(key, value)
-        if (row === null || (row.deletedAt !== null && options.deleted !== true)) continue
+        const row = decodeNameRow(value, key)
+        if (typeof row === 'string') throw this.#markDamaged(damageError(key, 0, `${row} under its name`))
         const { createdAt, deletedAt } = row
+        if (deletedAt !== null && options.deleted !== true) continue
         yield { documentId: key.documentId, createdAt, deletedAt }
         if (--left <= 0) return
       }
@@ -336,6 +351,7 @@ export class LevelUpdateLog implements UpdateLog {
   }
 
   reopen(): Promise<void> {
+    if (this.#isClosing) return Promise.reject(closedError(this.#folder))
     return this.#inTurn(async () => {
       if (this.state === 'open') return
       // Opening rewrites LevelDB's log as a table. As long as there is no space for that, the present handle still reads.
@@ -366,7 +382,9 @@ export class LevelUpdateLog implements UpdateLog {
 
   close(): Promise<void> {
     this.#isClosing = true
-    this.#closed ??= this.#lastWrite.then(() => this.#store.close())
+    this.#closed ??= this.#lastCompaction
+      .then(() => Promise.allSettled([this.#lastWrite, ...this.#reads]))
+      .then(() => this.#store.close())
     return this.#closed
   }
 
@@ -394,12 +412,8 @@ export class LevelUpdateLog implements UpdateLog {
       // Deletions and compactions that took place can't be undone, and needn't: both are whole, and may be done again.
       if (row === null || row.head !== after.head || row.head === (before?.head ?? 0)) return []
       const entries = deleteEntries(key, before?.head ?? 0, after.head)
-      if (before !== null) return [...entries, ...putRow(key, before, before.createdAt)]
-      return [
-        ...entries,
-        { type: 'del', key: recordKey(key.hash, recordKind.row, 0) },
-        { type: 'del', key: nameKey(key.name) },
-      ]
+      if (before !== null) return [...entries, putRow(key, before, before.createdAt)]
+      return [...entries, deleteKey(rowKey(key.hash)), deleteKey(nameKey(key.name))]
     })
     this.#rows.clear()
     if (operations.length > 0) await this.#store.write(operations)
@@ -408,13 +422,17 @@ export class LevelUpdateLog implements UpdateLog {
 
   /** [L1] */
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#isClosing) return Promise.reject(closedError(this.#folder))
     const result = this.#lastWrite.then(run)
     this.#lastWrite = result.catch(() => {})
     return result
   }
 
   #write(run: () => Promise<void>): Promise<void> {
+    return this.#isClosing ? Promise.reject(closedError(this.#folder)) : this.#writePart(run)
+  }
+
+  /** A step of a write that had begun before the store was closed. */
+  #writePart(run: () => Promise<void>): Promise<void> {
     return this.#inTurn(async () => {
       if (this.state === 'failed') throw this.#refusal()
       await run()
@@ -453,18 +471,13 @@ export class LevelUpdateLog implements UpdateLog {
       const damage = this.#damaged.get(key.documentId)
       if (damage) throw damage
     }
-    const unknown = keys.filter(key => !this.#rows.has(key.documentId))
     const found = new Map<DocumentId, DocumentRow | null>()
+    const unknown = keys.filter(key => !this.#rows.has(key.documentId))
     if (unknown.length > 0) {
-      const wanted = unknown.flatMap(key => [recordKey(key.hash, recordKind.row, 0), nameKey(key.name)])
-      const values = await this.#store.get(wanted)
+      const values = await this.#store.get(unknown.flatMap(key => [rowKey(key.hash), nameKey(key.name)]))
       unknown.forEach((key, i) => {
-        const value = values[2 * i]
-        const name = values[2 * i + 1]
-        const row = value ? decodeRow(value, key) : null
-        if (typeof row === 'string') throw this.#damage(key, 0, row)
-        if ((row === null) !== (name === undefined))
-          throw this.#damage(key, 0, row ? 'its name is missing' : 'its row is missing')
+        const row = decodeWitnesses(key, values[2 * i], values[2 * i + 1])
+        if (row instanceof WeftError) throw this.#markDamaged(row)
         found.set(key.documentId, row)
         if (row) this.#remember(key, row)
       })
@@ -472,111 +485,90 @@ export class LevelUpdateLog implements UpdateLog {
     return keys.map(key => this.#rows.get(key.documentId)?.row ?? found.get(key.documentId) ?? null)
   }
 
-  async #readDocument(key: DocumentKey, withSnapshot: boolean): Promise<StoredDocument> {
-    await this.#readable()
-    const from = recordKey(key.hash, recordKind.entry, 0)
-    const to = recordKey(key.hash, recordKind.snapshot, withSnapshot ? 1 : 0)
-    const readName = async (): Promise<NameRow | null> =>
-      this.#decodeName(key, (await this.#store.get([nameKey(key.name)]))[0])
-    // Two views, and a write may come between them: revisions only grow, so that this order tells a write from a loss. [L3]
-    const nameBefore = await readName()
-    const records = await this.#store.scan(from, to)
-    const rowIndex = records.findLastIndex(([storedKey]) => storedKey[17] === recordKind.row)
-    const rowRecord = records[rowIndex]
-    if (rowRecord === undefined) {
-      if (records.length > 0)
-        throw this.#damage(key, 0, `its row is missing, ${records.length} other records are there`)
-      if (nameBefore !== null) throw this.#witnessError(key, null, nameBefore)
-      return neverWritten
-    }
-    const row = this.#decodeRow(key, rowRecord)
-    if (nameBefore?.revision !== row.revision) {
-      const nameAfter = await readName()
-      const isWrittenMeanwhile =
-        (nameBefore?.revision ?? 0) < row.revision && row.revision <= (nameAfter?.revision ?? 0)
-      if (!isWrittenMeanwhile) throw this.#witnessError(key, row, nameBefore)
-    }
-    // [L2]
-    const entries = this.#decodeEntries(key, records.slice(0, rowIndex), row.keptAfter, row.head)
-    const [compactionRecord, snapshotRecord] = records.slice(rowIndex + 1)
-    const { head, snapshotSeq, keptAfter, deletedAt } = row
-    const opened = { head, snapshotSeq, keptAfter, deletedAt, entries }
-    if (snapshotSeq === 0) {
-      if (compactionRecord !== undefined) throw this.#damage(key, 0, 'there is a snapshot that its row does not name')
-      return { ...opened, snapshotBytes: 0, knowledge: null, keptStateVector: null, snapshot: null }
-    }
-    if (compactionRecord?.[0][17] !== recordKind.compaction)
-      throw this.#damage(key, snapshotSeq, 'its knowledge is missing')
-    const compaction = decodeCompactionRow(compactionRecord[1], key.hash, snapshotSeq)
-    if (typeof compaction === 'string') throw this.#damage(key, snapshotSeq, compaction)
-    if (compaction.keptAfter !== keptAfter) {
-      throw this.#damage(key, snapshotSeq, `kept after ${compaction.keptAfter}, and ${keptAfter} by its row`)
-    }
-    const { snapshotBytes, knowledge, keptStateVector } = compaction
-    const stored = { ...opened, snapshotBytes, knowledge, keptStateVector }
-    if (!withSnapshot) return { ...stored, snapshot: null }
-    if (snapshotRecord === undefined) throw this.#damage(key, snapshotSeq, 'its snapshot is missing')
-    const snapshot = decodeRecord(snapshotRecord[1], recordKind.snapshot, key.hash, snapshotSeq)
-    if (typeof snapshot === 'string') throw this.#damage(key, snapshotSeq, `${snapshot}, its snapshot`)
-    if (snapshot.body.length !== snapshotBytes) {
-      throw this.#damage(key, snapshotSeq, `a snapshot of ${snapshot.body.length} bytes, not ${snapshotBytes}`)
-    }
-    return { ...stored, snapshot: snapshot.body }
-  }
-
-  #decodeName(key: DocumentKey, value: Buffer | undefined): NameRow | null {
-    if (value === undefined) return null
-    const name = decodeNameRow(value, key)
-    if (typeof name === 'string') throw this.#damage(key, 0, `${name} under its name`)
-    return name
-  }
-
-  #witnessError(key: DocumentKey, row: DocumentRow | null, name: NameRow | null): WeftError {
-    if (row === null) return this.#damage(key, 0, 'its row is missing, its name is there')
-    if (name === null) return this.#damage(key, 0, 'its name is missing, its row is there')
-    return this.#damage(key, row.head, `its row is of revision ${row.revision}, its name of ${name.revision}`)
-  }
-
-  #decodeRow(key: DocumentKey, [storedKey, value]: readonly [Buffer, Buffer]): DocumentRow {
-    if (storedKey[17] !== recordKind.row) throw this.#damage(key, 0, 'its row is missing')
-    const row = decodeRow(value, key)
-    if (typeof row === 'string') throw this.#damage(key, 0, row)
+  /** @throws {WeftError} `DOCUMENT_DELETED` */
+  async #readLiveRow(key: DocumentKey): Promise<DocumentRow | null> {
+    const [row = null] = await this.#readRows([key])
+    this.#refuseDeleted(key, row)
     return row
   }
 
-  /** Exactly the entries `after + 1 … head`. */
-  #decodeEntries(
-    key: DocumentKey,
-    records: readonly (readonly [Buffer, Buffer])[],
-    after: number,
-    head: number,
-  ): LogEntry[] {
-    const entries: LogEntry[] = []
-    let seq = after
-    for (const [storedKey, value] of records) {
-      seq++
-      const stored = seqOfKey(storedKey)
-      if (stored === null) throw this.#damage(key, seq, `a key of ${storedKey.length} bytes`)
-      if (stored !== seq || seq > head) {
-        const expected = seq > head ? `the end, after ${head}` : `${seq}`
-        throw this.#damage(key, seq, `entry ${stored} in place of ${expected}`)
-      }
-      const record = decodeRecord(value, recordKind.entry, key.hash, seq)
-      if (typeof record === 'string') throw this.#damage(key, seq, record)
-      entries.push({ seq, update: record.body, time: record.time })
-    }
-    if (seq !== head) throw this.#damage(key, seq + 1, `entries ${seq + 1} to ${head} are missing`)
-    return entries
+  /**
+   * Reads a document by its row. They are two views, and a write may come between them: then the row is another one
+   * afterwards, and all is read again; else what doesn't fit is damage. [L2]
+   */
+  async #readWitnessed<T>(
+    documentId: DocumentId,
+    read: (key: DocumentKey, row: DocumentRow | null) => Promise<T | WeftError>,
+  ): Promise<T> {
+    const key = documentKey(documentId)
+    if (this.#isClosing) throw closedError(this.#folder)
+    const reading = this.#readSteps(key, read)
+    this.#reads.add(reading)
+    return reading.finally(() => this.#reads.delete(reading))
   }
 
-  #damage(key: DocumentKey, seq: number, what: string): WeftError {
-    const name = JSON.stringify(key.documentId)
-    const place = seq > 0 ? ` at entry ${seq}` : ''
-    const error = new WeftError('DOCUMENT_DAMAGED', `the stored document ${name} is damaged${place}: ${what}`, {
-      documentId: key.documentId,
-      seq,
+  async #readSteps<T>(
+    key: DocumentKey,
+    read: (key: DocumentKey, row: DocumentRow | null) => Promise<T | WeftError>,
+  ): Promise<T> {
+    const readRow = async (): Promise<DocumentRow | null | WeftError> => {
+      await this.#isReopened()
+      const known = this.#rows.get(key.documentId)?.row.revision ?? 0
+      const [row, name] = await this.#store.get([rowKey(key.hash), nameKey(key.name)])
+      return decodeWitnesses(key, row, name, known)
+    }
+    let row = await readRow()
+    for (;;) {
+      if (row instanceof WeftError) throw this.#markDamaged(row)
+      await this.#isReopened()
+      const found = await read(key, row)
+      if (!(found instanceof WeftError)) return found
+      const now = await readRow()
+      if (!(now instanceof WeftError) && now?.revision === row?.revision) throw this.#markDamaged(found)
+      row = now
+    }
+  }
+
+  #readDocument(documentId: DocumentId, withSnapshot: boolean): Promise<StoredDocument> {
+    return this.#readWitnessed(documentId, async (key, row) => {
+      const from = recordKey(key.hash, recordKind.entry, 0)
+      const [piecesFrom, piecesTo] = pieceRange(key.hash)
+      const records = await this.#store.scan(from, withSnapshot ? piecesTo : piecesFrom)
+      if (row === null) {
+        if (records.length === 0) return neverWritten
+        return damageError(key, 0, `its row is missing, ${records.length} other records are there`)
+      }
+      const entryCount = records.findIndex(([storedKey]) => storedKey[17] !== recordKind.entry)
+      const others = entryCount < 0 ? [] : records.splice(entryCount)
+      const entries = decodeEntries(key, records, row.keptAfter, row.head)
+      if (entries instanceof WeftError) return entries
+      const { head, snapshotSeq, keptAfter, deletedAt } = row
+      const opened = { head, snapshotSeq, keptAfter, deletedAt, entries }
+      const [compactionRecord, ...pieces] = others
+      if (snapshotSeq === 0) {
+        // Pieces alone are what a compaction left that was cut short.
+        if (compactionRecord?.[0][17] === recordKind.compaction)
+          return damageError(key, 0, 'there is a snapshot that its row does not name')
+        return { ...opened, snapshotBytes: 0, knowledge: null, keptStateVector: null, snapshot: null }
+      }
+      if (compactionRecord?.[0][17] !== recordKind.compaction)
+        return damageError(key, snapshotSeq, 'its knowledge is missing')
+      const compaction = decodeCompactionRow(compactionRecord[1], key.hash, snapshotSeq)
+      if (typeof compaction === 'string') return damageError(key, snapshotSeq, compaction)
+      if (compaction.keptAfter !== keptAfter) {
+        return damageError(key, snapshotSeq, `kept after ${compaction.keptAfter}, and ${keptAfter} by its row`)
+      }
+      const { snapshotBytes, knowledge, keptStateVector } = compaction
+      const stored = { ...opened, snapshotBytes, knowledge, keptStateVector }
+      if (!withSnapshot) return { ...stored, snapshot: null }
+      const snapshot = await decodeSnapshot(key, pieces, snapshotSeq, compaction)
+      return snapshot instanceof WeftError ? snapshot : { ...stored, snapshot }
     })
-    this.#damaged.set(key.documentId, error)
+  }
+
+  /** From now on, writes to the document are refused. */
+  #markDamaged(error: WeftError): WeftError {
+    if (error.documentId !== undefined) this.#damaged.set(error.documentId, error)
     return error
   }
 
@@ -591,9 +583,13 @@ export class LevelUpdateLog implements UpdateLog {
 
   async #readable(): Promise<void> {
     if (this.#isClosing) throw closedError(this.#folder)
+    await this.#isReopened()
+    if (this.#isClosing) throw closedError(this.#folder)
+  }
+
+  async #isReopened(): Promise<void> {
     // A reopening that fails is told to its caller; a read then finds the store closed.
     if (this.#reopening) await this.#reopening.catch(() => {})
-    if (this.#isClosing) throw closedError(this.#folder)
     if (this.#store.state === 'closed') {
       throw new WeftError('STORAGE_READ_FAILED', `the store in ${this.#folder} could not be opened again yet`)
     }
@@ -643,12 +639,129 @@ function checkTime(time: number): void {
   if (!Number.isSafeInteger(time) || time < 1 || time > maxUint48) throw new RangeError(`not a time in ms: ${time}`)
 }
 
-/** Row and name, always together [L3]. */
-function putRow(key: DocumentKey, row: DocumentRow, time: number): LevelOperation[] {
-  return [
-    { type: 'put', key: recordKey(key.hash, recordKind.row, 0), value: encodeRow(key, row, time) },
-    { type: 'put', key: nameKey(key.name), value: encodeNameRow(key, row) },
-  ]
+/**
+ * The row of a document, where its name agrees with it [L3].
+ * @param known the revision that it has at least
+ */
+function decodeWitnesses(
+  key: DocumentKey,
+  rowValue: Buffer | undefined,
+  nameValue: Buffer | undefined,
+  known = 0,
+): DocumentRow | null | WeftError {
+  const name = nameValue === undefined ? null : decodeNameRow(nameValue, key)
+  if (typeof name === 'string') return damageError(key, 0, `${name} under its name`)
+  const row = rowValue === undefined ? null : decodeRow(rowValue, key)
+  if (typeof row === 'string') return damageError(key, 0, row)
+  if (row === null) return name === null ? null : damageError(key, 0, 'its row is missing, its name is there')
+  if (name === null) return damageError(key, 0, 'its name is missing, its row is there')
+  if (row.createdAt !== name.createdAt || row.deletedAt !== name.deletedAt)
+    return damageError(key, row.head, 'its row and its name tell different times')
+  if (row.revision < known)
+    return damageError(key, row.head, `its row is of revision ${row.revision}, and was of ${known}`)
+  return row
+}
+
+/** Exactly the entries `after + 1 … head`. */
+function decodeEntries(
+  key: DocumentKey,
+  records: readonly (readonly [Buffer, Buffer])[],
+  after: number,
+  head: number,
+): LogEntry[] | WeftError {
+  const entries: LogEntry[] = []
+  let seq = after
+  for (const [storedKey, value] of records) {
+    seq++
+    const stored = seqOfKey(storedKey)
+    if (stored === null) return damageError(key, seq, `a key of ${storedKey.length} bytes`)
+    if (stored !== seq || seq > head) {
+      const expected = seq > head ? `the end, after ${head}` : `${seq}`
+      return damageError(key, seq, `entry ${stored} in place of ${expected}`)
+    }
+    const record = decodeRecord(value, recordKind.entry, key.hash, seq)
+    if (typeof record === 'string') return damageError(key, seq, record)
+    entries.push({ seq, update: record.body, time: record.time })
+  }
+  if (seq !== head) return damageError(key, seq + 1, `entries ${seq + 1} to ${head} are missing`)
+  return entries
+}
+
+/** Puts the pieces of a compaction together, with turns of the event loop between them. */
+async function decodeSnapshot(
+  key: DocumentKey,
+  records: readonly (readonly [Buffer, Buffer])[],
+  snapshotSeq: number,
+  { generation, snapshotBytes }: CompactionRow,
+): Promise<Uint8Array | WeftError> {
+  const snapshot = new Uint8Array(snapshotBytes)
+  const pieceCount = Math.ceil(snapshotBytes / pieceBytes)
+  const from = pieceKey(key.hash, generation, 0)
+  const first = records.findIndex(([storedKey]) => storedKey.equals(from))
+  for (let i = 0; i < pieceCount; i++) {
+    const [storedKey, value] = (first < 0 ? undefined : records[first + i]) ?? []
+    if (value === undefined || storedKey?.equals(pieceKey(key.hash, generation, i)) !== true)
+      return damageError(key, snapshotSeq, `piece ${i + 1} of ${pieceCount} of its snapshot is missing`)
+    const record = decodeRecord(value, recordKind.snapshot, key.hash, snapshotSeq)
+    if (typeof record === 'string') return damageError(key, snapshotSeq, `${record}, in its snapshot`)
+    const at = i * pieceBytes
+    const length = Math.min(pieceBytes, snapshotBytes - at)
+    if (record.body.length !== length)
+      return damageError(key, snapshotSeq, `a piece of its snapshot of ${record.body.length} bytes, not ${length}`)
+    snapshot.set(record.body, at)
+    if (pieceCount > 1) await nextTurn()
+  }
+  return snapshot
+}
+
+/** @throws {WeftError} `HEAD_MOVED` */
+function checkCompaction(key: DocumentKey, row: DocumentRow | null, compaction: Compaction): DocumentRow {
+  const { snapshotSeq, keptAfter } = compaction
+  const { head, ...old } = row ?? { head: 0, snapshotSeq: 0, keptAfter: 0 }
+  if (
+    row === null ||
+    !Number.isSafeInteger(snapshotSeq) ||
+    !Number.isSafeInteger(keptAfter) ||
+    snapshotSeq < Math.max(old.snapshotSeq, old.keptAfter, 1) ||
+    snapshotSeq > head ||
+    keptAfter < old.keptAfter ||
+    keptAfter > snapshotSeq
+  ) {
+    const present = `head ${head}, snapshot up to ${old.snapshotSeq}, kept after ${old.keptAfter}`
+    throw headMoved(key, `a snapshot up to ${snapshotSeq}, kept after ${keptAfter} doesn't fit its log (${present})`)
+  }
+  return row
+}
+
+/** Of a document's every change [L2]. */
+function putRow(key: DocumentKey, row: DocumentRow, time: number): LevelOperation {
+  return { type: 'put', key: rowKey(key.hash), value: encodeRow(key, row, time) }
+}
+
+/** Together with the row, when either of the two times changes [L3]. */
+function putName(key: DocumentKey, row: DocumentRow): LevelOperation {
+  return { type: 'put', key: nameKey(key.name), value: encodeNameRow(key, row) }
+}
+
+function deleteKey(key: Buffer): LevelOperation {
+  return { type: 'del', key }
+}
+
+/** A generation that none of these pieces has. */
+function freeGeneration(pieces: readonly Buffer[]): number {
+  const used = new Set(pieces.map(generationOf))
+  let generation = 0
+  while (used.has(generation)) generation++
+  return generation
+}
+
+function damageError(key: DocumentKey, seq: number, what: string): WeftError {
+  const name = JSON.stringify(key.documentId)
+  const place = seq > 0 ? ` at entry ${seq}` : ''
+  return new WeftError('DOCUMENT_DAMAGED', `the stored document ${name} is damaged${place}: ${what}`, {
+    documentId: key.documentId,
+    seq,
+  })
 }
 
 function deleteEntries(key: DocumentKey, after: number, upTo: number): LevelOperation[] {

@@ -104,7 +104,7 @@ export type LogState = 'open' | 'failed' | 'closed'
 /**
  * Ordered updates of many documents.
  *
- * - Order: writes take effect in call order, and a read sees every write that had resolved when it was called.
+ * - Order: writes take effect in call order (compactions at their end), and a read sees every write that had resolved when it was called.
  * - Durability: a resolved write survives loss of power.
  * - Atomicity: a write is stored whole, over all its documents, or not at all.
  * - One document's records are read in one consistent view, even while it is appended to or compacted.
@@ -138,7 +138,8 @@ export interface UpdateLog {
   readFrom(documentId: DocumentId, after: number): Promise<LogEntry[] | null>
 
   /**
-   * Puts snapshot and knowledge, and deletes the entries up to `keptAfter`, in one write.
+   * Puts snapshot and knowledge, and deletes the entries up to `keptAfter`, at once for every reader. Others' writes don't wait
+   * for a large snapshot.
    * @throws {WeftError} `HEAD_MOVED`: positions that don't fit the log (a later compaction, or a deletion, came first);
    * `DOCUMENT_DELETED`, `DOCUMENT_DAMAGED`.
    */

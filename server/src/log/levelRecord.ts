@@ -7,6 +7,8 @@ import type { DocumentId } from '@weft/protocol'
  *
  * ```
  * key of a document's record = 'd' • hash(16) • kind(1) • seq(6)
+ * key of a snapshot's piece  = 'd' • hash(16) • kind(1) • generation(2) • piece(4)
+ * key of its row             = 'r' • hash(16)
  * key of a name              = 'n' • name (UTF-8)
  * key of the sentinel        = 's'
  *
@@ -20,16 +22,17 @@ import type { DocumentId } from '@weft/protocol'
  */
 export const recordFormat = 1
 
-/** Order matters: entries, row and compaction are read as one range, with the snapshot's bytes as its optional end. */
+/** Order matters: entries and compaction are read as one range, with the snapshot's pieces as its optional end. */
 export const recordKind = {
   /** One update. */
   entry: 1,
-  /** `DocumentRow`: written in the same batch as every change of the document. */
+  /** `DocumentRow`: written in the same batch as every change of the document, and kept apart from what it bears witness of. */
   row: 2,
   /** `CompactionRow`: knowledge and kept stretch; exists together with the snapshot. */
   compaction: 3,
+  /** One piece of a snapshot. */
   snapshot: 4,
-  /** `NameRow`: under the document's name, for lists, and as a second witness of the row; written with it. */
+  /** `NameRow`: under the document's name, for lists, and as a witness of the row; written when either of its times changes. */
   name: 5,
   sentinel: 6,
 } as const
@@ -44,6 +47,7 @@ export const recordOverheadBytes = headerBytes + crcBytes
 const keyBytes = 1 + 16 + 1 + 6
 const documentPrefix = 0x64 // d
 const namePrefix = 0x6e // n
+const rowPrefix = 0x72 // r
 export const sentinelKey = Buffer.from('s')
 /** 2^48 - 1: what fits into six bytes. */
 export const maxUint48 = 2 ** 48 - 1
@@ -82,7 +86,29 @@ export function seqOfKey(key: Buffer): number | null {
   return key.length === keyBytes ? key.readUIntBE(18, 6) : null
 }
 
-/** Range of all records of a document, for compaction and size: `[from, to)`. */
+/** A piece of a snapshot; `generation` tells the present snapshot from one that is still being written: 0 to 65,535. */
+export function pieceKey(hash: Buffer, generation: number, piece: number): Buffer {
+  return recordKey(hash, recordKind.snapshot, generation * 2 ** 32 + piece)
+}
+
+/** Of a stored piece's key. */
+export function generationOf(key: Buffer): number {
+  return key.length === keyBytes ? key.readUInt16BE(18) : -1
+}
+
+export function rowKey(hash: Buffer): Buffer {
+  const key = Buffer.allocUnsafe(1 + 16)
+  key[0] = rowPrefix
+  hash.copy(key, 1)
+  return key
+}
+
+/** Range of all pieces of all snapshots of a document: `[from, to)`. */
+export function pieceRange(hash: Buffer): [from: Buffer, to: Buffer] {
+  return [recordKey(hash, recordKind.snapshot, 0), recordKey(hash, recordKind.snapshot, maxUint48)]
+}
+
+/** Range of all records of a document but its row and name, for compaction and size: `[from, to)`. */
 export function documentRange(hash: Buffer): [from: Buffer, to: Buffer] {
   return [recordKey(hash, recordKind.entry, 0), recordKey(hash, recordKind.snapshot, maxUint48)]
 }
@@ -158,7 +184,7 @@ export function decodeRecord(value: Buffer, kind: RecordKind, hash: Buffer, seq:
 
 /** One per document that was ever written. Its record's `seq` is the head, its `time` that of the last write. */
 export interface DocumentRow {
-  /** Counts the writes to the document: 1, 2 … Its name says the same number. */
+  /** Counts the writes to the document: 1, 2 … */
   readonly revision: number
   readonly head: number
   readonly createdAt: number
@@ -170,26 +196,24 @@ export interface DocumentRow {
 const rowBytes = 30
 
 export function encodeRow(key: DocumentKey, row: DocumentRow, time: number): Buffer {
-  const body = Buffer.allocUnsafe(rowBytes + key.name.length)
+  const body = Buffer.allocUnsafe(rowBytes)
   body.writeUIntBE(row.createdAt, 0, 6)
   body.writeUIntBE(row.deletedAt ?? 0, 6, 6)
   body.writeUIntBE(row.snapshotSeq, 12, 6)
   body.writeUIntBE(row.keptAfter, 18, 6)
   body.writeUIntBE(row.revision, 24, 6)
-  key.name.copy(body, rowBytes)
   return encodeRecord({ kind: recordKind.row, hash: key.hash, seq: row.head, time }, body)
 }
 
-/** The record's `seq` is the head and stands in the record alone: the row's key has `seq` 0, so that there is one. */
+/** The record's `seq` is the head; it stands in the record alone. */
 export function decodeRow(value: Buffer, key: DocumentKey): DocumentRow | string {
   const head = value.length < recordOverheadBytes ? 0 : value.readUIntBE(22, 6)
   const record = decodeRecord(value, recordKind.row, key.hash, head)
   if (typeof record === 'string') return record
   const body = asBuffer(record.body)
   if (body.length < rowBytes) return 'a row that is too short'
-  if (!body.subarray(rowBytes).equals(key.name)) return `a row of ${JSON.stringify(body.toString('utf8', rowBytes))}`
   const deletedAt = body.readUIntBE(6, 6)
-  const row: DocumentRow = {
+  return {
     head,
     createdAt: body.readUIntBE(0, 6),
     deletedAt: deletedAt === 0 ? null : deletedAt,
@@ -197,24 +221,28 @@ export function decodeRow(value: Buffer, key: DocumentKey): DocumentRow | string
     keptAfter: body.readUIntBE(18, 6),
     revision: body.readUIntBE(24, 6),
   }
-  return row
 }
 
 /** Exists together with the snapshot. Its record's `seq` is `snapshotSeq`. */
 export interface CompactionRow {
   readonly snapshotBytes: number
+  /** That of the snapshot's pieces. */
+  readonly generation: number
   readonly keptAfter: number
   readonly knowledge: Uint8Array
   readonly keptStateVector: Uint8Array
 }
 
+const compactionBytes = 16
+
 export function encodeCompactionRow(hash: Buffer, snapshotSeq: number, row: CompactionRow, time: number): Buffer {
-  const body = Buffer.allocUnsafe(14 + row.knowledge.length + row.keptStateVector.length)
+  const body = Buffer.allocUnsafe(compactionBytes + row.knowledge.length + row.keptStateVector.length)
   body.writeUInt32BE(row.snapshotBytes, 0)
   body.writeUIntBE(row.keptAfter, 4, 6)
   body.writeUInt32BE(row.knowledge.length, 10)
-  body.set(row.knowledge, 14)
-  body.set(row.keptStateVector, 14 + row.knowledge.length)
+  body.writeUInt16BE(row.generation, 14)
+  body.set(row.knowledge, compactionBytes)
+  body.set(row.keptStateVector, compactionBytes + row.knowledge.length)
   return encodeRecord({ kind: recordKind.compaction, hash, seq: snapshotSeq, time }, body)
 }
 
@@ -222,32 +250,33 @@ export function decodeCompactionRow(value: Buffer, hash: Buffer, snapshotSeq: nu
   const record = decodeRecord(value, recordKind.compaction, hash, snapshotSeq)
   if (typeof record === 'string') return record
   const body = asBuffer(record.body)
-  if (body.length < 14 || 14 + body.readUInt32BE(10) > body.length) return 'a compaction record that is too short'
-  const knowledgeEnd = 14 + body.readUInt32BE(10)
+  if (body.length < compactionBytes || compactionBytes + body.readUInt32BE(10) > body.length)
+    return 'a compaction record that is too short'
+  const knowledgeEnd = compactionBytes + body.readUInt32BE(10)
   return {
     snapshotBytes: body.readUInt32BE(0),
     keptAfter: body.readUIntBE(4, 6),
-    knowledge: record.body.subarray(14, knowledgeEnd),
+    generation: body.readUInt16BE(14),
+    knowledge: record.body.subarray(compactionBytes, knowledgeEnd),
     keptStateVector: record.body.subarray(knowledgeEnd),
   }
 }
 
-/** Under a document's name. Its record's `seq` is the revision, its `time` that of the document's first entry. */
-export type NameRow = Pick<DocumentRow, 'revision' | 'createdAt' | 'deletedAt'>
+/** Under a document's name. Its record's `time` is that of the document's first entry. */
+export type NameRow = Pick<DocumentRow, 'createdAt' | 'deletedAt'>
 
 export function encodeNameRow(key: DocumentKey, row: NameRow): Buffer {
   const body = Buffer.allocUnsafe(6)
   body.writeUIntBE(row.deletedAt ?? 0, 0, 6)
-  return encodeRecord({ kind: recordKind.name, hash: key.hash, seq: row.revision, time: row.createdAt }, body)
+  return encodeRecord({ kind: recordKind.name, hash: key.hash, seq: 0, time: row.createdAt }, body)
 }
 
 export function decodeNameRow(value: Buffer, key: DocumentKey): NameRow | string {
-  const revision = value.length < recordOverheadBytes ? 0 : value.readUIntBE(22, 6)
-  const record = decodeRecord(value, recordKind.name, key.hash, revision)
+  const record = decodeRecord(value, recordKind.name, key.hash, 0)
   if (typeof record === 'string') return record
   if (record.body.length < 6) return 'a name that is too short'
   const deletedAt = asBuffer(record.body).readUIntBE(0, 6)
-  return { revision, createdAt: record.time, deletedAt: deletedAt === 0 ? null : deletedAt }
+  return { createdAt: record.time, deletedAt: deletedAt === 0 ? null : deletedAt }
 }
 
 const noHash = Buffer.alloc(16)

@@ -37,6 +37,7 @@ declare module 'leveldown' {
       gte: Buffer
       lt: Buffer
       limit?: number
+      values?: boolean
       highWaterMark?: number
       fillCache?: boolean
     }): LeveldownIterator

@@ -226,6 +226,25 @@ export function updateLogSuite(name: string, make: () => Promise<LogPlace>): voi
         expect(await seqs(other)).toEqual([1, 2, 3])
       })
 
+      it('keeps a large snapshot as it is, and lets others’ writes pass before it', async () => {
+        const snapshot = randomBytes(5_300_000)
+        const order: string[] = []
+        const compacting = log.compact({ ...compaction(notes, 8, 5), snapshot }).then(() => order.push('compacted'))
+        for (let head = 3; head < 6; head++) {
+          await log.append([adding(other, head)])
+          order.push('appended')
+          // Until it is there, nobody sees any of it.
+          if (order.length === 1) expect(await log.read(notes)).toMatchObject({ snapshotSeq: 0, snapshot: null })
+        }
+        await compacting
+        expect(order[0]).toBe('appended')
+        expect(snapshot.equals((await log.read(notes)).snapshot ?? bytes())).toBe(true)
+        await log.compact({ ...compaction(notes, 9, 5), snapshot: snapshot.subarray(0, 2_000_000) })
+        await reopen()
+        const { snapshot: second, snapshotBytes } = await log.read(notes)
+        expect([snapshotBytes, snapshot.subarray(0, 2_000_000).equals(second ?? bytes())]).toEqual([2_000_000, true])
+      })
+
       it('goes on after the head', async () => {
         await log.compact(compaction(notes, 10, 10))
         expect(await seqs(notes)).toEqual([])
