@@ -24,7 +24,9 @@ async function damage(folder: string, documentId: string, kind: RecordKind, seq:
   const store = new LevelStore(folder)
   await store.open(false)
   const { hash } = documentKey(documentId as DocumentId)
-  const key = kind === recordKind.row ? rowKey(hash) : recordKey(hash, kind, seq)
+  const [piece = Buffer.of()] = await store.keys(...pieceRange(hash))
+  const others = kind === recordKind.row ? rowKey(hash) : recordKey(hash, kind, seq)
+  const key = kind === recordKind.snapshot ? piece : others
   const [value] = await store.get([key])
   if (value === undefined) throw new Error(`there is no record of kind ${kind} at ${seq}`)
   const at = value.length >> 1

@@ -205,7 +205,7 @@ export const settings = {
     type: 'integer',
     env: 'WEFT_MAX_COMMIT_PAUSE_MS',
     unit: 'ms',
-    default: 28,
+    default: 36,
     min: 0,
     max: 10_000,
     help: 'longest pause between two commits of a busy document',

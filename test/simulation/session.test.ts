@@ -148,7 +148,7 @@ it('an edit of a quiet store is written at once; those of hundreds of documents 
   }
   await clock.runUntil(clock.now() + 1000)
   expect(clock.now() - start).toBe(2000)
-  expect(store.appends - before).toBeLessThanOrEqual(20 + 100)
+  expect(store.appends - before).toBeLessThanOrEqual(20 + 120)
   for (const [index, author] of authors.entries()) {
     const stored = checkLog(store.read(`document ${index}` as DocumentId))
     expect(stored.getText('text').toString()).toBe(author.typist.text.toString())

@@ -15,6 +15,11 @@ export function encodeUpdate(update: Uint8Array): Uint8Array {
   return encodeSync(syncStep.update, update)
 }
 
+/** What stands before an update of so many bytes in its message, for who copies large ones only once. */
+export function encodeUpdateHead(byteLength: number): Uint8Array {
+  return encodeHead(messageType.sync, syncStep.update, byteLength)
+}
+
 /** @param payload an awareness payload of y-protocols: count, then per client id • clock • JSON */
 export function encodeAwareness(payload: Uint8Array): Uint8Array {
   return encodeBuffer(messageType.awareness, payload)
@@ -53,13 +58,17 @@ function encodeBuffer(type: number, bytes: Uint8Array): Uint8Array {
 
 // Sized exactly and copied once: lib0's growing encoder copies a large snapshot several times.
 function concatenate(type: number, step: number | null, bytes: Uint8Array): Uint8Array {
-  const head = encoding.encode(encoder => {
-    encoding.writeVarUint(encoder, type)
-    if (step !== null) encoding.writeVarUint(encoder, step)
-    encoding.writeVarUint(encoder, bytes.length)
-  })
+  const head = encodeHead(type, step, bytes.length)
   const message = new Uint8Array(head.length + bytes.length)
   message.set(head)
   message.set(bytes, head.length)
   return message
+}
+
+function encodeHead(type: number, step: number | null, byteLength: number): Uint8Array {
+  return encoding.encode(encoder => {
+    encoding.writeVarUint(encoder, type)
+    if (step !== null) encoding.writeVarUint(encoder, step)
+    encoding.writeVarUint(encoder, byteLength)
+  })
 }

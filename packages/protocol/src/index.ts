@@ -20,6 +20,7 @@ export {
   encodeSyncStep1,
   encodeSyncStep2,
   encodeUpdate,
+  encodeUpdateHead,
 } from './encodeMessage.ts'
 export type { Message } from './message.ts'
 export { messageType, syncStep } from './message.ts'

@@ -1,4 +1,4 @@
-import { type DocumentId, encodeSyncStep2, encodeUpdate } from '@weft/protocol'
+import { type DocumentId, encodeSyncStep2 } from '@weft/protocol'
 import type { Logger } from 'pino'
 import * as Y from 'yjs'
 import type { Clock } from '../clock.ts'
@@ -14,7 +14,7 @@ import type { Workshop } from '../worker/Workshop.ts'
 import { AwarenessBroadcast } from './AwarenessBroadcast.ts'
 import type { BytesCache, BytesHolder } from './BytesCache.ts'
 import type { Committer } from './Committer.ts'
-import { encodeFrame } from './encodeFrame.ts'
+import { encodeFrame, encodeUpdateFrame } from './encodeFrame.ts'
 import { PendingBatch } from './PendingBatch.ts'
 import type { Session } from './Session.ts'
 import { StoredBytes } from './StoredBytes.ts'
@@ -290,7 +290,7 @@ export class Room implements BytesHolder {
   #broadcast(updates: readonly Uint8Array[], onlyAuthor: Session | null): void {
     const { clock, settings } = this.#services
     const begin = clock.now()
-    const encoded = updates.map(update => encodeFrame(encodeUpdate(update)))
+    const encoded = updates.map(encodeUpdateFrame)
     const frames = encoded.length === 1 && encoded[0] !== undefined ? encoded[0] : Buffer.concat(encoded)
     for (const session of this.#sessions) {
       if (session.cursor.state !== 'live' || session === onlyAuthor) continue
@@ -383,7 +383,7 @@ export class Room implements BytesHolder {
         if (snapshot === null) return this.#followFromStart(session)
         const diff = await this.#diff(snapshot, bytes.snapshotSeq, stateVector)
         if (!session.isOpen) return
-        session.outlet.write(encodeFrame(encodeUpdate(diff)))
+        session.outlet.write(encodeUpdateFrame(diff))
         this.#follow(session, bytes.snapshotSeq, encodeFrame(encodeSyncStep2(EMPTY_UPDATE)))
       })
       .catch(error => this.#failSession(session, error))

@@ -1,6 +1,5 @@
-import { encodeUpdate } from '@weft/protocol'
 import type { LogEntry, StoredDocument } from '../log/UpdateLog.ts'
-import { encodeFrame } from './encodeFrame.ts'
+import { encodeUpdateFrame } from './encodeFrame.ts'
 import { MAX_RUN_UPDATES, mergeRuns } from './PendingBatch.ts'
 
 /** What a session that is behind gets next. */
@@ -95,7 +94,7 @@ export class StoredBytes {
     if (this.#snapshotFrame === null) {
       if (this.#snapshot === null) throw new RangeError('a document with a snapshot position has no snapshot')
       this.#snapshotLength = this.#snapshot.length
-      this.#snapshotFrame = encodeFrame(encodeUpdate(this.#snapshot))
+      this.#snapshotFrame = encodeUpdateFrame(this.#snapshot)
       this.#snapshot = null
     }
     return this.#snapshotFrame
@@ -110,7 +109,7 @@ export class StoredBytes {
     const cached = isWhole ? this.#runs.get(start) : undefined
     if (cached !== undefined && cached.position === end) return cached
     const updates = this.#entries.slice(position - this.#keptAfter, end - this.#keptAfter)
-    const frames = Buffer.concat(mergeRuns(updates).map(update => encodeFrame(encodeUpdate(update))))
+    const frames = Buffer.concat(mergeRuns(updates).map(encodeUpdateFrame))
     const piece = { frames, position: end, isShared: isWhole && end === start + MAX_RUN_UPDATES }
     if (isWhole) this.#runs.set(start, piece)
     return piece

@@ -1,3 +1,5 @@
+import { encodeUpdateHead } from '@weft/protocol'
+
 /** `ws` and browsers call it binary (RFC 6455, section 5.2: FIN, opcode 2). */
 const FIN_BINARY = 0x82
 
@@ -7,7 +9,16 @@ const FIN_BINARY = 0x82
  * is in it, encoding anew for each socket 2 µs more.
  */
 export function encodeFrame(message: Uint8Array): Buffer {
-  const length = message.length
+  return encodeParts(message, null)
+}
+
+/** The frame of an update message, copied once. */
+export function encodeUpdateFrame(update: Uint8Array): Buffer {
+  return encodeParts(encodeUpdateHead(update.length), update)
+}
+
+function encodeParts(head: Uint8Array, body: Uint8Array | null): Buffer {
+  const length = head.length + (body?.length ?? 0)
   const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10
   const frame = Buffer.allocUnsafe(headerLength + length)
   frame[0] = FIN_BINARY
@@ -21,6 +32,7 @@ export function encodeFrame(message: Uint8Array): Buffer {
     frame.writeUInt32BE(Math.floor(length / 2 ** 32), 2)
     frame.writeUInt32BE(length % 2 ** 32, 6)
   }
-  frame.set(message, headerLength)
+  frame.set(head, headerLength)
+  if (body !== null) frame.set(body, headerLength + head.length)
   return frame
 }
