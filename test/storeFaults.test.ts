@@ -6,6 +6,7 @@ import { LevelStore } from '../server/dist/log/LevelStore.js'
 import {
   documentKey,
   documentRange,
+  pieceRange,
   type RecordKind,
   recordKey,
   recordKind,

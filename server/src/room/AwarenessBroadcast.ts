@@ -3,8 +3,11 @@ import type { Clock, Timer } from '../clock.ts'
 import { AwarenessTable, BadAwarenessError } from './AwarenessTable.ts'
 import type { Session } from './Session.ts'
 
-/** Awareness may take this share of a core per document. */
+/** Awareness takes this share of a core per document; more where people would wait longer than that for it … */
 const SHARE = 0.2
+const PATIENCE_MS = 150
+/** … but never more than this. */
+const MAX_SHARE = 0.5
 const MAX_PAUSE_MS = 1000
 /** Weight of the newest measurement in the smoothed cost. */
 const SMOOTHING = 0.3
@@ -117,7 +120,8 @@ export class AwarenessBroadcast {
     const cost = this.#clock.now() - begin + this.#receiveMs
     this.#receiveMs = 0
     this.#costMs += (cost - this.#costMs) * SMOOTHING
-    this.#nextAt = this.#clock.now() + Math.min(this.#costMs / SHARE, MAX_PAUSE_MS)
+    const pause = Math.max(Math.min(this.#costMs / SHARE, PATIENCE_MS), this.#costMs / MAX_SHARE)
+    this.#nextAt = this.#clock.now() + Math.min(pause, MAX_PAUSE_MS)
   }
 
   stop(): void {

@@ -90,7 +90,14 @@ export class RawSocket {
   #sendFrame(opcode: number, payload: Uint8Array): void {
     const length = payload.length
     const headerLength = length < 126 ? 6 : length < 65_536 ? 8 : 14
-    const frame = Buffer.allocUnsafe(headerLength + length)
+    // The payload begins at a multiple of four, so that long ones are masked word by word.
+    const shift = -headerLength & 3
+    const words = length < 256 ? 0 : length >>> 2
+    const whole =
+      words === 0
+        ? Buffer.allocUnsafe(shift + headerLength + length)
+        : Buffer.allocUnsafeSlow(shift + headerLength + length)
+    const frame = whole.subarray(shift)
     frame[0] = 0x80 | opcode
     if (headerLength === 6) frame[1] = 0x80 | length
     else if (headerLength === 8) {
@@ -103,7 +110,12 @@ export class RawSocket {
     }
     this.#mask = (Math.imul(this.#mask, 1_664_525) + 1_013_904_223) >>> 0
     frame.writeUInt32LE(this.#mask, headerLength - 4)
-    for (let i = 0; i < length; i++) {
+    if (words > 0) {
+      frame.set(payload, headerLength)
+      const masked = new Uint32Array(frame.buffer, frame.byteOffset + headerLength, words)
+      for (let i = 0; i < words; i++) masked[i] = (masked[i] ?? 0) ^ this.#mask
+    }
+    for (let i = words * 4; i < length; i++) {
       frame[headerLength + i] = (payload[i] ?? 0) ^ (frame[headerLength - 4 + (i & 3)] ?? 0)
     }
     this.framesOut++
