@@ -46,6 +46,11 @@ export class ByteWriter {
     return this.varBytes(Buffer.from(value))
   }
 
+  /** What was written, until the next `clear`. */
+  view(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
   /** What was written, as bytes of its own. */
   take(): Buffer {
     const taken = Buffer.allocUnsafe(this.#length)

@@ -77,7 +77,7 @@ export class CaretLoad {
     this.#random = new Random(plan.seed)
     this.#carets = Array.from(
       { length: plan.clients },
-      (_, index) => new Caret(index, this.#random.clientID(), plan.clients),
+      (_, index) => new Caret(index, this.#random.smallClientID(), plan.clients),
     )
     this.#indexOf = new Map(this.#carets.map(({ clientID, index }) => [clientID, index]))
     for (let i = 0; i < this.#carets.length; i += 50) {
@@ -184,7 +184,7 @@ export class CaretLoad {
     if (!this.#isEchoing) return
     const writer = this.#writer.clear().varUint(newsCount)
     for (const stretch of stretches) writer.bytes(stretch)
-    caret.client?.sendAwareness(writer.bytes(payload.subarray(from, to)).take())
+    caret.client?.sendAwareness(writer.bytes(payload.subarray(from, to)).view())
     this.#echoes++
   }
 

@@ -85,7 +85,7 @@ export class Client {
       this.#failed = reject
     })
     if (this.#dialect === 'hocuspocus') {
-      this.socket.send(this.#begin(AUTH).varUint(0).varString('token').varString('4.7.0').take())
+      this.socket.send(this.#begin(AUTH).varUint(0).varString('token').varString('4.7.0').view())
     }
     this.ask(stateVector)
     const timer = setTimeout(() => this.#failed?.(new Error(`${this.document}: no sync step 2`)), SYNC_TIMEOUT_MS)
@@ -95,15 +95,15 @@ export class Client {
 
   /** Sync step 1. */
   ask(stateVector: Uint8Array): void {
-    this.socket.send(this.#begin(SYNC).varUint(STEP_1).varBytes(stateVector).take())
+    this.socket.send(this.#begin(SYNC).varUint(STEP_1).varBytes(stateVector).view())
   }
 
   sendUpdate(update: Uint8Array): void {
-    this.socket.send(this.#begin(SYNC).varUint(UPDATE).varBytes(update).take())
+    this.socket.send(this.#begin(SYNC).varUint(UPDATE).varBytes(update).view())
   }
 
   sendAwareness(payload: Uint8Array): void {
-    this.socket.send(this.#begin(AWARENESS).varBytes(payload).take())
+    this.socket.send(this.#begin(AWARENESS).varBytes(payload).view())
   }
 
   close(): void {
@@ -136,7 +136,7 @@ export class Client {
     if (kind === STEP_1) {
       // A relay passes on what nobody should answer.
       if (this.#dialect === 'relay') return
-      this.socket.send(this.#begin(SYNC).varUint(STEP_2).varBytes(this.#events.answer(body)).take())
+      this.socket.send(this.#begin(SYNC).varUint(STEP_2).varBytes(this.#events.answer(body)).view())
       return
     }
     if (kind !== STEP_2 && kind !== UPDATE) throw new Error(`a sync message of type ${kind}`)

@@ -24,4 +24,9 @@ export class Random {
   clientID(): number {
     return 2 ** 28 + this.below(2 ** 32 - 2 ** 28)
   }
+
+  /** Of the same length on the wire, and a number that V8 finds in a map without allocating: for loads that look up millions. */
+  smallClientID(): number {
+    return 2 ** 28 + this.below(2 ** 30 - 2 ** 28)
+  }
 }
