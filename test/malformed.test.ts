@@ -259,10 +259,11 @@ describe('names of documents', () => {
     '256 bytes': `/${'x'.repeat(256)}`,
   }
 
-  it('that break a rule are refused after the upgrade, for good: 4404 bad-name', async () => {
+  it('that break a rule are refused with the first message, for good: 4404 bad-name', async () => {
     const server = await testServer()
     for (const [name, path] of Object.entries(bad)) {
       const client = await RawClient.connect(server.socketUrl + path)
+      client.ask()
       const { code, reason } = await client.closed
       expect([name, code, reason]).toEqual([name, 4404, expect.stringMatching(/^bad-name: ./)])
       expect(client.received).toEqual([{ type: 'permissionDenied', reason }])

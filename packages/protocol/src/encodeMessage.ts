@@ -1,5 +1,5 @@
 import * as encoding from 'lib0/encoding'
-import { messageType, syncStep } from './message.ts'
+import { hocuspocusAuth, hocuspocusType, messageType, syncStep } from './message.ts'
 
 /** "This is what I have": asks the other side for what is missing. */
 export function encodeSyncStep1(stateVector: Uint8Array): Uint8Array {
@@ -46,6 +46,42 @@ export function encodeAck(payload: Uint8Array): Uint8Array {
 /** A client's first message of our own: from here on the server may send types from 110. */
 export function encodeAnnounce(payload: Uint8Array = new Uint8Array()): Uint8Array {
   return encodeBuffer(messageType.announce, payload)
+}
+
+// ── Hocuspocus: what its dialect has beside sync and awareness; `encodeAddress` stands before each ────────────────────
+
+/** What stands before every message of Hocuspocus' dialect. */
+export function encodeAddress(address: string): Uint8Array {
+  return encoding.encode(encoder => encoding.writeVarString(encoder, address))
+}
+
+/** One of a provider's changes is on disk (true), or can't be taken (false). */
+export function encodeSyncStatus(isApplied: boolean): Uint8Array {
+  return Uint8Array.of(hocuspocusType.syncStatus, isApplied ? 1 : 0)
+}
+
+export function encodeAuthenticated(isReadOnly: boolean): Uint8Array {
+  return encodeText([hocuspocusType.auth, hocuspocusAuth.authenticated], isReadOnly ? 'readonly' : 'read-write')
+}
+
+export function encodeAuthenticationDenied(reason: string): Uint8Array {
+  return encodeText([hocuspocusType.auth, hocuspocusAuth.denied], reason)
+}
+
+export function encodeStateless(payload: string): Uint8Array {
+  return encodeText([hocuspocusType.stateless], payload)
+}
+
+/** This session has ended; the socket, and others' sessions on it, stay. */
+export function encodeSessionClosed(reason: string): Uint8Array {
+  return encodeText([hocuspocusType.close], reason)
+}
+
+function encodeText(head: readonly number[], text: string): Uint8Array {
+  return encoding.encode(encoder => {
+    for (const value of head) encoding.writeVarUint(encoder, value)
+    encoding.writeVarString(encoder, text)
+  })
 }
 
 function encodeSync(step: number, bytes: Uint8Array): Uint8Array {

@@ -2,7 +2,7 @@ export type { AwarenessEntry } from './awareness.ts'
 export { decodeAwareness, encodeAwarenessEntries, isNullState, NULL_STATE } from './awareness.ts'
 export type { CloseAction, CloseMeaning, CloseName } from './closeCode.ts'
 export { closeCode, closeReason, isFinalClose, parseCloseReason, retryAfterSeconds } from './closeCode.ts'
-export { decodeMessage, MalformedMessageError } from './decodeMessage.ts'
+export { decodeHocuspocusFrame, decodeMessage, MalformedMessageError } from './decodeMessage.ts'
 export type { DocumentId } from './documentId.ts'
 export {
   BadDocumentIdError,
@@ -13,14 +13,20 @@ export {
 } from './documentId.ts'
 export {
   encodeAck,
+  encodeAddress,
   encodeAnnounce,
+  encodeAuthenticated,
+  encodeAuthenticationDenied,
   encodeAwareness,
   encodePermissionDenied,
   encodeQueryAwareness,
+  encodeSessionClosed,
+  encodeStateless,
+  encodeSyncStatus,
   encodeSyncStep1,
   encodeSyncStep2,
   encodeUpdate,
   encodeUpdateHead,
 } from './encodeMessage.ts'
-export type { Message } from './message.ts'
-export { messageType, syncStep } from './message.ts'
+export type { HocuspocusFrame, HocuspocusMessage, Message } from './message.ts'
+export { hocuspocusAuth, hocuspocusType, messageType, syncStep } from './message.ts'

@@ -13,6 +13,37 @@ export const messageType = {
   announce: 110,
 } as const
 
+/**
+ * Messages of Hocuspocus' dialect: `message = varString(address) • varUint(type) • body`. `sync`, `awareness` and
+ * `queryAwareness` have the types and bodies of the other dialect. An address is a document's name, or name • NUL • session id.
+ */
+export const hocuspocusType = {
+  sync: 0,
+  awareness: 1,
+  /** Another thing than y-protocols' type 2: `hocuspocusAuth`. */
+  auth: 2,
+  queryAwareness: 3,
+  /** A string for all others in the document, never stored. */
+  stateless: 5,
+  /** From the server with a reason: this session has ended, the socket stays. From a client, without a body: it leaves. */
+  close: 7,
+  /** `varUint(1)`: one more of the provider's changes is on disk; 0: one can't be taken. */
+  syncStatus: 8,
+  /** Alone in their frames, without an address. */
+  ping: 9,
+  pong: 10,
+} as const
+
+/** `body of auth = varUint(kind) • …` */
+export const hocuspocusAuth = {
+  /** From a provider: varString(token) • varString(its version; absent before 4). */
+  token: 0,
+  /** From the server: varString(reason). */
+  denied: 1,
+  /** From the server: varString(`readonly` or `read-write`). */
+  authenticated: 2,
+} as const
+
 /** `body of sync = varUint(step) • varByteArray` */
 export const syncStep = { step1: 0, step2: 1, update: 2 } as const
 
@@ -28,3 +59,16 @@ export type Message =
   | { readonly type: 'announce'; readonly payload: Uint8Array }
   /** A type that this version doesn't know; whoever reads it may ignore it. */
   | { readonly type: 'unknown'; readonly messageType: number }
+
+/** What a Hocuspocus provider says, behind its address. */
+export type HocuspocusMessage =
+  | Extract<Message, { type: 'syncStep1' | 'syncStep2' | 'update' | 'awareness' | 'queryAwareness' | 'unknown' }>
+  /** `version`: the provider's, null where it doesn't say (before 4). */
+  | { readonly type: 'token'; readonly token: string; readonly version: string | null }
+  | { readonly type: 'stateless'; readonly payload: string }
+  | { readonly type: 'leave' }
+
+/** One frame of a Hocuspocus provider. `address` is null in those that have none. */
+export type HocuspocusFrame =
+  | { readonly address: string; readonly message: HocuspocusMessage }
+  | { readonly address: null; readonly message: { readonly type: 'ping' | 'pong' } }

@@ -302,6 +302,14 @@ export class Room implements BytesHolder {
     this.#fanoutCostMs += (clock.now() - begin - this.#fanoutCostMs) * SMOOTHING
   }
 
+  /** Writes to all other Hocuspocus sessions; whoever reads too slowly misses it. */
+  relay(author: Session, frame: Buffer): void {
+    for (const session of this.#sessions) {
+      if (session === author || session.dialect !== 'hocuspocus') continue
+      if (session.outlet.unsentBytes <= this.maxUnsentBytes) session.outlet.write(frame)
+    }
+  }
+
   // A write costs about 7 µs whatever is in it: fewer, larger writes are all that helps, and waiting makes them so.
   #commitPauseMs(): number {
     const { fanoutPercent, maxCommitPauseMs } = this.#services.settings
@@ -441,6 +449,7 @@ export class Room implements BytesHolder {
     const next = session.nextQuestion
     session.nextQuestion = null
     if (next !== null) this.answer(session, next)
+    else session.payAcks()
   }
 
   #failSession(session: Session, error: unknown): void {

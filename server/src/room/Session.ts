@@ -1,8 +1,8 @@
 import {
-  closeReason,
   decodeMessage,
   encodeAck,
-  encodePermissionDenied,
+  encodeStateless,
+  encodeSyncStatus,
   encodeSyncStep1,
   MalformedMessageError,
   type Message,
@@ -37,8 +37,19 @@ export type Cursor =
   | { readonly state: 'behind'; position: number; readonly finish: Buffer | null }
   | { readonly state: 'live' }
 
+/**
+ * - `y-websocket`: acknowledgements are messages 102, returned to who sends them.
+ * - `hocuspocus`: they are SyncStatus messages, as many as the provider counts changes of its own; and stateless messages pass.
+ */
+export type Dialect = 'y-websocket' | 'hocuspocus'
+
+const STATUS = encodeFrame(encodeSyncStatus(true))
+const REFUSED_STATUS = encodeFrame(encodeSyncStatus(false))
+/** Longest stateless message, in UTF-16 units. */
+const MAX_STATELESS_LENGTH = 16 * 1024
+
 interface OwedAck {
-  readonly payload: Uint8Array
+  readonly frame: Buffer
   /** When it was asked for, monotonic ms. */
   readonly askedAt: number
   /** The batch after whose commit it is paid; null while the sync step 2 that decides it hasn't come. */
@@ -73,9 +84,12 @@ export class Session {
   #lastBatch = 0
   readonly #owedAcks: OwedAck[] = []
 
-  constructor(room: Room, outlet: Outlet) {
+  readonly dialect: Dialect
+
+  constructor(room: Room, outlet: Outlet, dialect: Dialect = 'y-websocket') {
     this.room = room
     this.outlet = outlet
+    this.dialect = dialect
   }
 
   /** Whether it can be written to. What it sent counts until it ends, which may be later. */
@@ -83,13 +97,21 @@ export class Session {
     return !this.#isEnded && this.outlet.isOpen
   }
 
-  /**
-   * Takes in one frame. What can't be understood ends the connection; it touches nothing else.
-   * @returns a promise where a worker has to look at it: the next frame must wait
-   */
+  /** Takes in one frame of y-websocket's dialect: as `receiveMessage`. */
   receive(frame: Uint8Array): void | Promise<void> {
     try {
-      const message = decodeMessage(frame)
+      return this.receiveMessage(decodeMessage(frame))
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  /**
+   * Takes in one message. What can't be understood ends the connection; it touches nothing else.
+   * @returns a promise where a worker has to look at it: the next message must wait
+   */
+  receiveMessage(message: Message): void | Promise<void> {
+    try {
       this.#greet()
       const done = this.#handle(message)
       return done instanceof Promise ? done.catch(error => this.#refuse(error)) : done
@@ -101,6 +123,7 @@ export class Session {
   #handle(message: Message): void | Promise<void> {
     switch (message.type) {
       case 'syncStep1':
+        if (this.dialect === 'hocuspocus') this.#countAnew()
         this.#ask(readStateVector(message.stateVector, this.room.updateLimits))
         return
       case 'syncStep2':
@@ -178,10 +201,12 @@ export class Session {
       // Without blame: a person types while the connection is being made after offline work. Messages keep their order,
       // so the sync step 2 that was asked for contains this update too.
       if (!this.#awaitsStep2) this.askForAll()
+      this.#oweStatus()
       return
     }
     this.#lastBatch = this.room.admit(this, update, contents)
     if (isStep2) this.#step2Arrived()
+    else this.#oweStatus()
   }
 
   // An honest client leaves no gap after its sync step 2; one with pending structs of its own does.
@@ -212,12 +237,31 @@ export class Session {
     if (payload.length > MAX_ACK_BYTES) {
       throw new MalformedMessageError(`an acknowledgement payload of ${payload.length} bytes is over ${MAX_ACK_BYTES}`)
     }
+    this.#oweFrame(encodeFrame(encodeAck(payload)))
+  }
+
+  /**
+   * A provider that begins to sync forgets what it counted, and counts 1: paid when the answer to the question that it is asked
+   * now is on disk, which holds all that it had sent before.
+   */
+  #countAnew(): void {
+    this.#owedAcks.length = 0
+    if (!this.#awaitsStep2) this.askForAll()
+    this.#oweStatus()
+  }
+
+  /** A Hocuspocus provider counts each update that it sends until it hears of it. A sync step 2 it doesn't count. */
+  #oweStatus(): void {
+    if (this.dialect === 'hocuspocus') this.#oweFrame(STATUS)
+  }
+
+  #oweFrame(frame: Buffer): void {
     if (this.#owedAcks.length === MAX_OWED_ACKS) {
       this.outlet.close('policy', `${MAX_OWED_ACKS} acknowledgements are owed already`)
       return
     }
     this.#owedAcks.push({
-      payload: new Uint8Array(payload),
+      frame,
       askedAt: this.room.clock.now(),
       batch: this.#awaitsStep2 ? null : this.#lastBatch,
     })
@@ -228,10 +272,12 @@ export class Session {
   payAcks(): void {
     // Later, when it has read what it has: nobody who doesn't read makes us hold more and more.
     if (this.outlet.unsentBytes > this.room.maxUnsentBytes) return
+    // A provider of whose changes none is left calls itself synced: it must have its answer before.
+    if (this.dialect === 'hocuspocus' && (this.isAnswering || this.nextQuestion !== null)) return
     const due: Buffer[] = []
     for (const ack of this.#owedAcks) {
       if (ack.batch === null || ack.batch > this.room.committedBatch) break
-      due.push(encodeFrame(encodeAck(ack.payload)))
+      due.push(ack.frame)
       this.room.meters.acknowledged(this.room.clock.now() - ack.askedAt)
     }
     if (due.length > 0) {
@@ -249,14 +295,19 @@ export class Session {
     this.room.catchUp(this)
   }
 
-  /** Tells it why, in the form that stock clients log, before a final close. */
-  deny(name: 'deleted' | 'forbidden', text: string): void {
-    this.outlet.write(encodeFrame(encodePermissionDenied(closeReason(name, text))))
-    this.outlet.close(name, text)
+  /** Passes a string on to all others here who speak Hocuspocus' dialect. Never stored. */
+  relayStateless(payload: string): void {
+    if (payload.length > MAX_STATELESS_LENGTH) {
+      this.outlet.close('policy', `a stateless message of ${payload.length} characters is over ${MAX_STATELESS_LENGTH}`)
+      return
+    }
+    this.#greet()
+    this.room.relay(this, encodeFrame(encodeStateless(payload)))
   }
 
   #refuse(error: unknown): void {
     if (this.#isEnded) return
+    if (this.dialect === 'hocuspocus') this.outlet.write(REFUSED_STATUS)
     if (error instanceof MalformedUpdate) this.outlet.close('malformed', error.reason)
     else if (error instanceof MalformedMessageError || error instanceof BadAwarenessError) {
       this.outlet.close('malformed', error.message)

@@ -1,4 +1,4 @@
-import { encodeUpdateHead } from '@weft/protocol'
+import { encodeAddress, encodeUpdateHead } from '@weft/protocol'
 
 /** `ws` and browsers call it binary (RFC 6455, section 5.2: FIN, opcode 2). */
 const FIN_BINARY = 0x82
@@ -35,4 +35,38 @@ function encodeParts(head: Uint8Array, body: Uint8Array | null): Buffer {
   frame.set(head, headerLength)
   if (body !== null) frame.set(body, headerLength + head.length)
   return frame
+}
+
+/** Addresses of which one buffer's frames are remembered; above it, all are made anew. */
+const MAX_REMEMBERED = 64
+const addressed = new WeakMap<Buffer, Map<string, Buffer>>()
+
+/**
+ * The same messages in Hocuspocus' dialect, where an address stands before each. Made once per buffer and address, so that a
+ * batch is encoded once for all sessions with that address.
+ * @param frames one or more frames of `encodeFrame`
+ */
+export function addressFrames(frames: Buffer, address: string): Buffer {
+  let byAddress = addressed.get(frames)
+  if (byAddress === undefined) {
+    byAddress = new Map()
+    addressed.set(frames, byAddress)
+  }
+  const known = byAddress.get(address)
+  if (known !== undefined) return known
+  const head = encodeAddress(address)
+  const made: Buffer[] = []
+  for (let at = 0; at < frames.length; ) {
+    const short = frames.readUInt8(at + 1)
+    const begin = at + (short < 126 ? 2 : short === 126 ? 4 : 10)
+    const length =
+      short < 126 ? short : short === 126 ? frames.readUInt16BE(at + 2) : Number(frames.readBigUInt64BE(at + 2))
+    at = begin + length
+    made.push(encodeParts(head, frames.subarray(begin, at)))
+  }
+  const [first] = made
+  const result = made.length === 1 && first !== undefined ? first : Buffer.concat(made)
+  if (byAddress.size >= MAX_REMEMBERED) byAddress.clear()
+  byAddress.set(address, result)
+  return result
 }

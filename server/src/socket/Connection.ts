@@ -1,26 +1,17 @@
 import type { Duplex } from 'node:stream'
-import {
-  type CloseName,
-  closeCode,
-  closeReason,
-  type DocumentId,
-  encodeAwareness,
-  encodePermissionDenied,
-} from '@weft/protocol'
+import { type CloseName, closeCode, closeReason } from '@weft/protocol'
 import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
 import type { Clock, Timer } from '../clock.ts'
-import { WeftError } from '../errors.ts'
 import type { Meters } from '../Meters.ts'
-import { encodeFrame } from '../room/encodeFrame.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
-import { Session } from '../room/Session.ts'
 import { TokenBucket } from '../TokenBucket.ts'
+import { HocuspocusPeer } from './HocuspocusPeer.ts'
 import type { Offences } from './Offences.ts'
+import type { Peer } from './Peer.ts'
+import { YWebsocketPeer } from './YWebsocketPeer.ts'
 
-/** An awareness message without states: data, so that a stock client, which counts no pings, doesn't leave after 30 s. */
-const KEEP_ALIVE = encodeFrame(encodeAwareness(Uint8Array.of(0)))
 const ALIVE_TIMEOUT_MS = 2000
 /** An unanswered close handshake is cut off after so long. */
 const CLOSE_TIMEOUT_MS = 5000
@@ -56,17 +47,17 @@ const PING_SWEEPS = 3
 const TURN_BYTES = 64 << 10
 const TURN_MS = 4
 
-/** One WebSocket: bytes in, bytes out, back pressure. It carries one session. */
+/** One WebSocket: bytes in, bytes out, back pressure. Its peer, which carries the sessions, is chosen by the first frame. */
 export class Connection implements Outlet {
   readonly address: string
   readonly #socket: Duplex
   readonly #webSocket: WebSocket
-  readonly #documentId: DocumentId
+  readonly #path: string
   readonly #services: ConnectionServices
   readonly #log: Logger
   readonly #messages: TokenBucket
   readonly #bytes: TokenBucket
-  #session: Session | null = null
+  #peer: Peer | null = null
   /** Frames that wait: for the room, for a worker that checks the one before. */
   readonly #inbox: Uint8Array[] = []
   #isBusy = false
@@ -94,12 +85,15 @@ export class Connection implements Outlet {
   #stuckBytes = 0
   #aliveWaiters: ((isAlive: boolean) => void)[] = []
 
-  /** @param onEnd called once: the socket is closed, and what came over it is worked off */
+  /**
+   * @param path of the upgrade's URL, without its query
+   * @param onEnd called once: the socket is closed, and what came over it is worked off
+   */
   constructor(
     webSocket: WebSocket,
     socket: Duplex,
     address: string,
-    documentId: DocumentId,
+    path: string,
     services: ConnectionServices,
     onEnd: () => void,
   ) {
@@ -107,7 +101,7 @@ export class Connection implements Outlet {
     this.#webSocket = webSocket
     this.#socket = socket
     this.address = address
-    this.#documentId = documentId
+    this.#path = path
     this.#services = services
     this.#log = services.logger
     const { clock, settings } = services
@@ -119,11 +113,16 @@ export class Connection implements Outlet {
     webSocket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
     webSocket.on('pong', () => this.#heard())
     webSocket.on('close', code => this.#closed(code))
-    socket.on('drain', () => this.#session?.drained())
-    this.#log.debug({ address, document: documentId }, 'connection opened')
+    socket.on('drain', () => this.#peer?.drained())
+    this.#log.debug({ address, path }, 'connection opened')
   }
 
   // ── Outlet ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether we ended it for what the peer did. */
+  get isRefused(): boolean {
+    return this.#isRefused
+  }
 
   get isOpen(): boolean {
     return this.#webSocket.readyState === this.#webSocket.OPEN
@@ -174,24 +173,22 @@ export class Connection implements Outlet {
     if (this.#isDeaf) return
     this.#isDeaf = true
     let closeName = name
-    if (
-      name === 'malformed' &&
-      this.#services.offences.record(this.address, this.#documentId, this.#services.clock.now())
-    ) {
+    if (name === 'malformed' && this.#services.offences.record(this.address, this.#path, this.#services.clock.now())) {
       closeName = 'repeatedlyMalformed'
     }
     const { code } = closeCode[closeName]
     const reason = closeReason(closeName, text)
-    this.#log.debug({ address: this.address, document: this.#documentId, code, reason }, 'closing a connection')
+    this.#log.debug({ address: this.address, path: this.#path, code, reason }, 'closing a connection')
     // A stop is no verdict on what was sent.
     if (name !== 'restart') {
       this.#isRefused = true
       this.#inbox.length = 0
-      this.#session?.end()
+      this.#peer?.end()
     }
     if (this.isOpen) {
       // Stock clients before 3.1 don't know final codes, but log this message.
-      if (code >= 4400 && code < 4500) this.write(encodeFrame(encodePermissionDenied(reason)))
+      const denial = code >= 4400 && code < 4500 ? this.#peer?.denial(reason) : null
+      if (denial != null) this.write(denial)
       this.#webSocket.close(code, reason)
       // The other side may never read or answer.
       this.#services.clock.setTimer(() => this.#webSocket.terminate(), CLOSE_TIMEOUT_MS)
@@ -259,7 +256,8 @@ export class Connection implements Outlet {
         this.#finish()
         return
       }
-      const done = this.#session === null ? this.#begin(frame) : this.#session.receive(frame)
+      this.#peer ??= this.#meet(frame)
+      const done = this.#peer.receive(frame)
       if (!(done instanceof Promise)) continue
       this.#isBusy = true
       this.#pause()
@@ -278,7 +276,7 @@ export class Connection implements Outlet {
 
   // Somebody who said goodbye right after a large edit has left before the edit is checked: it counts all the same.
   #finish(): void {
-    if (this.#isDeaf || this.#isGone) this.#session?.end()
+    if (this.#isDeaf || this.#isGone) this.#peer?.end()
     if (this.#idleWaiters.length > 0) for (const wake of this.#idleWaiters.splice(0)) wake()
     if (this.#isGone && !this.#isOver) {
       this.#isOver = true
@@ -286,23 +284,10 @@ export class Connection implements Outlet {
     }
   }
 
-  async #begin(frame: Uint8Array): Promise<void> {
-    try {
-      const room = await this.#services.rooms.open(this.#documentId)
-      if (this.#isRefused) return
-      if (room.isFailed) return this.close('internal', 'this document cannot be written to now')
-      if (room.sessionCount >= this.#services.settings.maxSessionsPerDocument) {
-        return this.close('overload', `${room.sessionCount} sessions are in this document: retry after 30 s`)
-      }
-      this.#session = new Session(room, this)
-      room.join(this.#session)
-    } catch (error) {
-      if (error instanceof WeftError && error.code === 'DOCUMENT_DELETED')
-        return this.close('deleted', 'the document was deleted')
-      this.#log.error({ err: error, document: this.#documentId }, 'a document could not be read')
-      return this.close('internal', 'this document cannot be read now')
-    }
-    await this.#session.receive(frame)
+  // y-websocket's clients begin with a sync message, type 0; Hocuspocus' with an address, which is never empty.
+  #meet(frame: Uint8Array): Peer {
+    if (frame.length === 0 || frame[0] === 0) return new YWebsocketPeer(this, this.#path, this.#services)
+    return new HocuspocusPeer(this, this.#services)
   }
 
   #pause(): void {
@@ -337,7 +322,7 @@ export class Connection implements Outlet {
   /** Called every 5 s: keeps a quiet connection alive, and ends a dead or stuck one. @param now monotonic ms */
   sweep(now: number): void {
     if (!this.isOpen) return
-    if (++this.#quietSweeps >= QUIET_SWEEPS) this.write(KEEP_ALIVE)
+    if (++this.#quietSweeps >= QUIET_SWEEPS && this.#peer !== null) this.write(this.#peer.keepAlive())
     if (this.#isStuck(now)) {
       this.close('overload', 'too slow a reader: retry after 5 s')
       this.#webSocket.terminate()
@@ -380,7 +365,7 @@ export class Connection implements Outlet {
     for (const answer of this.#aliveWaiters) answer(false)
     this.#aliveWaiters = []
     if (!this.#hasWork) this.#finish()
-    this.#log.debug({ address: this.address, document: this.#documentId, code }, 'connection closed')
+    this.#log.debug({ address: this.address, path: this.#path, code }, 'connection closed')
   }
 }
 

@@ -1,10 +1,8 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { BadDocumentIdError, closeCode, closeReason, documentIdFromPath, encodePermissionDenied } from '@weft/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Timer } from '../clock.ts'
-import { encodeFrame } from '../room/encodeFrame.ts'
 import { isLoopbackAddress } from './address.ts'
 import { Connection, type ConnectionServices } from './Connection.ts'
 import type { HostCheck } from './HostCheck.ts'
@@ -22,7 +20,7 @@ export interface EndpointSettings {
 }
 
 /**
- * Turns upgrade requests into connections. What a retry can't cure (a bad name, say) is refused after the upgrade, by a
+ * Turns upgrade requests into connections. What a retry can't cure (a bad name, say) is refused after the first frame, by a
  * close code: browsers see neither status nor headers of a refused upgrade and would retry for ever.
  */
 export class WebSocketEndpoint {
@@ -102,21 +100,8 @@ export class WebSocketEndpoint {
   #accept(webSocket: WebSocket, socket: Duplex, request: IncomingMessage, address: string): void {
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
-    let documentId: ReturnType<typeof documentIdFromPath>
-    try {
-      documentId = documentIdFromPath(path)
-    } catch (error) {
-      if (!(error instanceof BadDocumentIdError)) throw error
-      webSocket.on('error', () => {})
-      webSocket.on('close', () => this.#uncount(address))
-      const reason = closeReason('badName', error.message)
-      socket.write(encodeFrame(encodePermissionDenied(reason)))
-      webSocket.close(closeCode.badName.code, reason)
-      this.#services.clock.setTimer(() => webSocket.terminate(), SWEEP_MS)
-      return
-    }
     // It counts as long as its last messages are checked: they hold memory.
-    const connection = new Connection(webSocket, socket, address, documentId, this.#services, () => {
+    const connection = new Connection(webSocket, socket, address, path, this.#services, () => {
       this.#connections.delete(connection)
       this.#uncount(address)
     })

@@ -1,0 +1,65 @@
+import { BadDocumentIdError, documentIdFromPath, encodeAwareness, encodePermissionDenied } from '@weft/protocol'
+import { encodeFrame } from '../room/encodeFrame.ts'
+import { Session } from '../room/Session.ts'
+import type { Connection } from './Connection.ts'
+import { openSession, type SessionServices } from './openSession.ts'
+import type { Peer } from './Peer.ts'
+
+/** An awareness message without states. */
+const KEEP_ALIVE = encodeFrame(encodeAwareness(Uint8Array.of(0)))
+
+/** y-websocket's dialect: one document, named by the URL's path. */
+export class YWebsocketPeer implements Peer {
+  readonly name: string
+  readonly #connection: Connection
+  readonly #services: SessionServices
+  #session: Session | null = null
+
+  /** @param path of the upgrade's URL, without its query */
+  constructor(connection: Connection, path: string, services: SessionServices) {
+    this.name = path.slice(1)
+    this.#connection = connection
+    this.#services = services
+  }
+
+  receive(frame: Uint8Array): void | Promise<void> {
+    return this.#session === null ? this.#begin(frame) : this.#session.receive(frame)
+  }
+
+  async #begin(frame: Uint8Array): Promise<void> {
+    let documentId: ReturnType<typeof documentIdFromPath>
+    try {
+      documentId = documentIdFromPath(`/${this.name}`)
+    } catch (error) {
+      if (!(error instanceof BadDocumentIdError)) throw error
+      this.#connection.close('badName', error.message)
+      return
+    }
+    const connection = this.#connection
+    const isWanted = () => !connection.isRefused
+    const opened = await openSession(documentId, connection, 'y-websocket', this.#services, isWanted)
+    if (opened === null) return
+    if (!(opened instanceof Session)) {
+      connection.close(opened.close, opened.text)
+      return
+    }
+    this.#session = opened
+    await opened.receive(frame)
+  }
+
+  drained(): void {
+    this.#session?.drained()
+  }
+
+  keepAlive(): Buffer {
+    return KEEP_ALIVE
+  }
+
+  denial(reason: string): Buffer {
+    return encodeFrame(encodePermissionDenied(reason))
+  }
+
+  end(): void {
+    this.#session?.end()
+  }
+}

@@ -1,0 +1,48 @@
+import type { CloseName, DocumentId } from '@weft/protocol'
+import type { Logger } from 'pino'
+import { WeftError } from '../errors.ts'
+import type { Outlet } from '../room/Outlet.ts'
+import type { Rooms } from '../room/Rooms.ts'
+import { type Dialect, Session } from '../room/Session.ts'
+
+export interface SessionServices {
+  readonly rooms: Rooms
+  readonly logger: Logger
+  readonly settings: { readonly maxSessionsPerDocument: number }
+}
+
+/** Why there is no session: what a connection is closed with. */
+export interface Refusal {
+  readonly close: CloseName
+  readonly text: string
+}
+
+/**
+ * Opens a document for somebody.
+ * @param isWanted asked once the document is there: whether anybody still waits for it
+ * @returns null where nobody does
+ */
+export async function openSession(
+  documentId: DocumentId,
+  outlet: Outlet,
+  dialect: Dialect,
+  { rooms, logger, settings }: SessionServices,
+  isWanted: () => boolean,
+): Promise<Session | Refusal | null> {
+  try {
+    const room = await rooms.open(documentId)
+    if (!isWanted()) return null
+    if (room.isFailed) return { close: 'internal', text: 'this document cannot be written to now' }
+    if (room.sessionCount >= settings.maxSessionsPerDocument) {
+      return { close: 'overload', text: `${room.sessionCount} sessions are in this document: retry after 30 s` }
+    }
+    const session = new Session(room, outlet, dialect)
+    room.join(session)
+    return session
+  } catch (error) {
+    if (error instanceof WeftError && error.code === 'DOCUMENT_DELETED')
+      return { close: 'deleted', text: 'the document was deleted' }
+    logger.error({ err: error, document: documentId }, 'a document could not be read')
+    return { close: 'internal', text: 'this document cannot be read now' }
+  }
+}

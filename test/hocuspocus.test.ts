@@ -1,0 +1,372 @@
+import {
+  decodeHocuspocusFrame,
+  encodeAddress,
+  encodeAwareness,
+  encodeAwarenessEntries,
+  encodeStateless,
+  encodeSyncStep1,
+  encodeSyncStep2,
+  encodeUpdate,
+} from '@weft/protocol'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { WebSocket } from 'ws'
+import * as Y from 'yjs'
+import { Random } from './crdt/Random.ts'
+import { rounds, roundsTimeoutMs } from './rounds.ts'
+import { eventually, within } from './support/eventually.ts'
+import {
+  type HocuspocusSocket,
+  hocuspocusSocket,
+  type ProviderVersion,
+  providerVersions,
+} from './support/hocuspocusClient.ts'
+import { NO_UPDATE, NOTHING, RawClient } from './support/RawClient.ts'
+import type { ServerProcess } from './support/ServerProcess.ts'
+import { stockClient } from './support/stockClient.ts'
+import { documentOf, readStored } from './support/storedDocument.ts'
+import { testFolder, testServer } from './support/testServer.ts'
+import { typist } from './support/typist.ts'
+
+const seed = Number(process.env.WEFT_TEST_SEED ?? Date.now() % 2 ** 31)
+
+function connectProvider(version: ProviderVersion, server: ServerProcess, path = ''): HocuspocusSocket {
+  const socket = hocuspocusSocket(version, `${server.socketUrl}${path}`)
+  onTestFinished(() => socket.destroy())
+  return socket
+}
+
+function yWebsocket(server: ServerProcess, name: string): ReturnType<typeof stockClient> {
+  const client = stockClient(3, server.socketUrl, name.split('/').map(encodeURIComponent).join('/'))
+  onTestFinished(() => client.destroy())
+  return client
+}
+
+const textIn = (doc: Y.Doc): string => doc.getText('text').toString()
+
+describe.each(providerVersions)('an unmodified Hocuspocus provider %i', version => {
+  it.each(['notes', 'team/notes', 'Grüße 日本語 👩‍👩‍👧'])(
+    'syncs %s both ways, also with a y-websocket client',
+    async name => {
+      const server = await testServer()
+      const ann = connectProvider(version, server).open(name)
+      const bo = connectProvider(version, server).open(name)
+      const cy = yWebsocket(server, name)
+      await Promise.all([ann.synced(), bo.synced(), cy.synced()])
+      ann.doc.getText('text').insert(0, 'ann ')
+      await eventually('bo and cy to have it', () => textIn(bo.doc) === 'ann ' && textIn(cy.doc) === 'ann ')
+      cy.doc.getText('text').insert(4, 'cy ')
+      bo.doc.getText('text').insert(0, 'bo ')
+      for (const { doc } of [ann, bo, cy]) {
+        await eventually('everybody to have all', () => textIn(doc).length === 10)
+        expect(textIn(doc)).toBe(textIn(ann.doc))
+      }
+      const late = connectProvider(version, server).open(name)
+      await late.synced()
+      expect(textIn(late.doc)).toBe(textIn(ann.doc))
+      await eventually(
+        'nothing to be unsynced',
+        () => !ann.provider.hasUnsyncedChanges && !bo.provider.hasUnsyncedChanges,
+      )
+    },
+  )
+
+  it('hears of others’ awareness, and others of its own', async () => {
+    const server = await testServer()
+    const ann = connectProvider(version, server).open('a')
+    const cy = yWebsocket(server, 'a')
+    await Promise.all([ann.synced(), cy.synced()])
+    ann.provider.setAwarenessField('user', { name: 'Ann' })
+    cy.provider.awareness.setLocalStateField('user', { name: 'Cy' })
+    await eventually(
+      'Cy to see Ann',
+      () => cy.provider.awareness.getStates().get(ann.doc.clientID)?.user?.name === 'Ann',
+    )
+    await eventually(
+      'Ann to see Cy',
+      () => ann.provider.awareness?.getStates().get(cy.doc.clientID)?.user?.name === 'Cy',
+    )
+    ann.destroy()
+    await eventually('Ann to be gone', () => !cy.provider.awareness.getStates().has(ann.doc.clientID))
+  })
+
+  it('comes back after SIGKILL with what it wrote meanwhile, and tells the truth about it', async () => {
+    const server = await testServer()
+    const ann = connectProvider(version, server).open('a')
+    await ann.synced()
+    ann.doc.getText('text').insert(0, 'before ')
+    await eventually('the first edit to be stored', () => !ann.provider.hasUnsyncedChanges)
+    await server.kill()
+    ann.doc.getText('text').insert(7, 'meanwhile ')
+    await eventually('it to be offline', () => ann.provider.configuration.websocketProvider.status !== 'connected')
+    await server.start()
+    await eventually('the second edit to be stored', () => ann.provider.isSynced && !ann.provider.hasUnsyncedChanges)
+    await server.kill()
+    expect(textIn(documentOf(await readStored(server.folder, 'a')))).toBe('before meanwhile ')
+  })
+
+  it('has many documents on one socket, and is told which one can’t be had', async () => {
+    const server = await testServer()
+    const socket = connectProvider(version, server, '/whatever//path')
+    const documents = Array.from({ length: 5 }, (_, i) => socket.open(`document ${i}`, { token: 'anything' }))
+    await Promise.all(documents.map(document => document.synced()))
+    for (const [i, { doc }] of documents.entries()) doc.getText('text').insert(0, `text ${i}`)
+    await eventually('all to be stored', () => documents.every(({ provider }) => !provider.hasUnsyncedChanges))
+    const bad = socket.open('a//b', { token: 'anything' })
+    const reasons: string[] = []
+    bad.provider.on('authenticationFailed', ({ reason }: { reason: string }) => reasons.push(reason))
+    await eventually('the reason', () => reasons.length > 0)
+    expect(reasons[0]).toMatch(/^bad-name: /)
+    documents[0]?.doc.getText('text').insert(0, 'more ')
+    await eventually('the others to go on', () => documents[0]?.provider.hasUnsyncedChanges === false)
+    expect(socket.sockets.length).toBe(1)
+    await server.kill()
+    for (let i = 1; i < 5; i++)
+      expect(textIn(documentOf(await readStored(server.folder, `document ${i}`)))).toBe(`text ${i}`)
+  })
+
+  it('passes stateless messages on to the others of its document', async () => {
+    const server = await testServer()
+    const ann = connectProvider(version, server).open('a')
+    const bo = connectProvider(version, server).open('a')
+    const elsewhere = connectProvider(version, server).open('b')
+    const cy = yWebsocket(server, 'a')
+    await Promise.all([ann, bo, elsewhere, cy].map(client => client.synced()))
+    const heard: string[] = []
+    for (const [who, { provider }] of Object.entries({ ann, bo, elsewhere }))
+      provider.on('stateless', ({ payload }: { payload: string }) => heard.push(`${who}: ${payload}`))
+    ann.provider.sendStateless('hello')
+    ann.provider.sendStateless('again')
+    await eventually('both', () => heard.length >= 2)
+    bo.provider.sendStateless('back')
+    await eventually('the answer', () => heard.length >= 3)
+    expect(heard).toEqual(['bo: hello', 'bo: again', 'ann: back'])
+  })
+})
+
+describe('Hocuspocus’ provider 4', () => {
+  it('has sessions of their own in one document on one socket', async () => {
+    const server = await testServer()
+    const socket = connectProvider(4, server)
+    const [ann, bo] = [1, 2].map(() => socket.open('a', { sessionAwareness: true }))
+    if (ann === undefined || bo === undefined) throw new Error('two clients')
+    await Promise.all([ann.synced(), bo.synced()])
+    ann.doc.getText('text').insert(0, 'x')
+    await eventually('bo to have it', () => textIn(bo.doc) === 'x')
+    ann.provider.setAwarenessField('user', { name: 'Ann' })
+    await eventually(
+      'bo to see her',
+      () => bo.provider.awareness?.getStates().get(ann.doc.clientID)?.user?.name === 'Ann',
+    )
+    expect(socket.sockets.length).toBe(1)
+  })
+
+  it(`never calls an edit synced that is not in the log (${rounds.kills} kills, seed ${seed})`, {
+    timeout: roundsTimeoutMs,
+  }, async () => {
+    const random = new Random(seed)
+    const folder = await testFolder()
+    for (let round = 0; round < rounds.kills; round++) {
+      const server = await testServer({}, folder)
+      const socket = hocuspocusSocket(4, server.socketUrl)
+      const name = `document ${round}`
+      const ann = socket.open(name)
+      await ann.synced()
+      // What was known to be safe at any moment: the text when nothing was unsynced.
+      let safe = ''
+      ann.provider.on('unsyncedChanges', () => {
+        if (!ann.provider.hasUnsyncedChanges) safe = textIn(ann.doc)
+      })
+      for (let i = 0; i < 40; i++) ann.doc.getText('text').insert(textIn(ann.doc).length, `${i} `)
+      const edits = random.below(60)
+      for (let i = 0; i < edits; i++) {
+        ann.doc.getText('text').insert(textIn(ann.doc).length, `${40 + i} `)
+        await new Promise(resolve => setImmediate(resolve))
+        if (!ann.provider.hasUnsyncedChanges) safe = textIn(ann.doc)
+      }
+      await server.kill()
+      socket.destroy()
+      expect(textIn(documentOf(await readStored(folder, name))).startsWith(safe)).toBe(true)
+    }
+  })
+})
+
+/** A provider made of bytes: what comes, in order, as `type` or `status 1`. */
+class RawProvider {
+  readonly heard: string[] = []
+  readonly closed: Promise<{ code: number; reason: string }>
+  readonly #socket: WebSocket
+  readonly #address: string
+
+  private constructor(socket: WebSocket, address: string) {
+    this.#socket = socket
+    this.#address = address
+    socket.on('message', (data: Buffer) => this.heard.push(nameOf(new Uint8Array(data), address)))
+    this.closed = new Promise(resolve =>
+      socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() })),
+    )
+  }
+
+  static async connect(server: ServerProcess, address: string): Promise<RawProvider> {
+    const socket = new WebSocket(server.socketUrl)
+    onTestFinished(() => socket.terminate())
+    await within('a connection', new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject)))
+    return new RawProvider(socket, address)
+  }
+
+  send(message: Uint8Array, address = this.#address): void {
+    this.#socket.send(Buffer.concat([encodeAddress(address), message]))
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#socket.send(bytes)
+  }
+
+  count(what: string): number {
+    return this.heard.filter(heard => heard === what).length
+  }
+
+  async hears(what: string, times = 1): Promise<void> {
+    await eventually(`${what} × ${times}`, () => this.count(what) >= times)
+  }
+}
+
+function nameOf(frame: Uint8Array, address: string): string {
+  const prefix = encodeAddress(address)
+  const own = frame.subarray(0, prefix.length)
+  if (Buffer.compare(own, prefix) !== 0) return `elsewhere ${[...frame]}`
+  const [type = -1, second = -1] = frame.subarray(prefix.length)
+  if (type === 0) return ['step 1', 'step 2', 'update'][second] ?? 'sync ?'
+  if (type === 2) return ['?', 'denied', 'authenticated'][second] ?? 'auth ?'
+  return { 1: 'awareness', 5: 'stateless', 7: 'closed', 8: `status ${second}` }[type] ?? `type ${type}`
+}
+
+describe('SyncStatus', () => {
+  it('is paid once per update and once per beginning, in order, after the commit', async () => {
+    const server = await testServer()
+    const provider = await RawProvider.connect(server, 'a')
+    const ann = typist(1)
+    provider.send(encodeSyncStep1(NOTHING))
+    await provider.hears('step 1')
+    // Typed while the answer to the server's question is on its way: both are counted.
+    provider.send(encodeUpdate(ann.type('x')))
+    await provider.hears('step 2')
+    expect(provider.count('status 1')).toBe(0)
+    provider.send(encodeSyncStep2(Y.encodeStateAsUpdate(ann.doc)))
+    await provider.hears('status 1', 2)
+    for (let i = 0; i < 100; i++) provider.send(encodeUpdate(ann.type('y')))
+    // What brings nothing new is counted all the same.
+    provider.send(encodeUpdate(NO_UPDATE))
+    await provider.hears('status 1', 103)
+    const other = await RawClient.join(`${server.socketUrl}/a`)
+    await other.commit(typist(2).type('z'), 1)
+    await provider.hears('update')
+    expect(provider.count('status 1')).toBe(103)
+  })
+
+  it('of an update without its predecessor is paid when the repair is on disk', async () => {
+    const server = await testServer()
+    const provider = await RawProvider.connect(server, 'a')
+    const ann = typist(1)
+    provider.send(encodeSyncStep1(NOTHING))
+    provider.send(encodeSyncStep2(NO_UPDATE))
+    await provider.hears('status 1')
+    ann.type('lost')
+    provider.send(encodeUpdate(ann.type('found')))
+    await provider.hears('step 1', 2)
+    expect(provider.count('status 1')).toBe(1)
+    provider.send(encodeSyncStep2(Y.encodeStateAsUpdate(ann.doc)))
+    await provider.hears('status 1', 2)
+    await server.kill()
+    expect(textIn(documentOf(await readStored(server.folder, 'a')))).toBe('lostfound')
+  })
+
+  it('begins anew with each sync step 1', async () => {
+    const server = await testServer()
+    const provider = await RawProvider.connect(server, 'a')
+    const ann = typist(1)
+    provider.send(encodeSyncStep1(NOTHING))
+    provider.send(encodeUpdate(ann.type('x')))
+    provider.send(encodeUpdate(ann.type('y')))
+    provider.send(encodeSyncStep1(NOTHING))
+    await provider.hears('step 1')
+    provider.send(encodeSyncStep2(Y.encodeStateAsUpdate(ann.doc)))
+    await provider.hears('status 1')
+    provider.send(encodeUpdate(ann.type('z')))
+    await provider.hears('status 1', 2)
+    const other = await RawClient.join(`${server.socketUrl}/a`)
+    await other.commit(typist(2).type('!'), 1)
+    await provider.hears('update')
+    expect(provider.count('status 1')).toBe(2)
+  })
+
+  it('says 0 of what breaks a rule, and stores nothing of it', async () => {
+    const server = await testServer()
+    const provider = await RawProvider.connect(server, 'a')
+    provider.send(encodeSyncStep1(NOTHING))
+    provider.send(encodeSyncStep2(NO_UPDATE))
+    await provider.hears('status 1')
+    provider.send(encodeUpdate(Uint8Array.of(1, 1, 1)))
+    expect((await provider.closed).code).toBe(1007)
+    expect(provider.count('status 0')).toBe(1)
+    await server.kill()
+    expect((await readStored(server.folder, 'a')).head).toBe(0)
+  })
+})
+
+describe('a frame of Hocuspocus’ dialect', () => {
+  it.each([
+    ['with an address that is cut short', Uint8Array.of(5, 97)],
+    ['without a type', Uint8Array.of(1, 97)],
+    ['with bytes left over', Uint8Array.of(1, 97, 0, 0, 1, 0, 9)],
+    ['whose address is not UTF-8', Uint8Array.of(2, 0xff, 0xfe, 0, 0, 1, 0)],
+    ['with an auth message that brings no token', Uint8Array.of(1, 97, 2, 1, 1, 97)],
+  ])('%s ends the connection with 1007', async (_, bytes) => {
+    const server = await testServer()
+    const provider = await RawProvider.connect(server, 'a')
+    provider.raw(bytes)
+    expect(await provider.closed).toEqual({ code: 1007, reason: expect.stringMatching(/^malformed: /) })
+  })
+
+  it('of an unknown type, and pings, are passed over', async () => {
+    const server = await testServer()
+    const provider = await RawProvider.connect(server, 'a')
+    provider.send(Uint8Array.of(99, 1, 2, 3))
+    provider.raw(Uint8Array.of(9))
+    provider.raw(Uint8Array.of(10))
+    provider.send(encodeSyncStep1(NOTHING))
+    await provider.hears('step 2')
+  })
+
+  it('of type 7 ends its session alone', async () => {
+    const server = await testServer()
+    const other = await RawClient.join(`${server.socketUrl}/a`)
+    const provider = await RawProvider.connect(server, 'a')
+    const state = { clientID: 7, clock: 1, json: new TextEncoder().encode('{"user":1}') }
+    provider.send(encodeSyncStep1(NOTHING))
+    provider.send(encodeAwareness(encodeAwarenessEntries([state])))
+    await eventually('it to be seen', () =>
+      other.received.some(message => message.type === 'awareness' && message.payload.includes(0x7b)),
+    )
+    provider.send(Uint8Array.of(7))
+    await eventually('it to be gone', () =>
+      other.received.some(message => message.type === 'awareness' && Buffer.from(message.payload).includes('null')),
+    )
+    provider.send(encodeSyncStep1(NOTHING))
+    await provider.hears('step 2', 2)
+  })
+
+  it('reads what providers write', () => {
+    const address = encodeAddress('room\0session')
+    const frame = (...bytes: number[]) => Buffer.concat([address, Uint8Array.from(bytes)])
+    expect(decodeHocuspocusFrame(frame(2, 0, 3, 0x74, 0x6f, 0x6b, 1, 0x34))).toEqual({
+      address: 'room\0session',
+      message: { type: 'token', token: 'tok', version: '4' },
+    })
+    expect(decodeHocuspocusFrame(frame(2, 0, 1, 0x74)).message).toEqual({ type: 'token', token: 't', version: null })
+    expect(decodeHocuspocusFrame(Buffer.concat([address, encodeStateless('ü')])).message).toEqual({
+      type: 'stateless',
+      payload: 'ü',
+    })
+    expect(decodeHocuspocusFrame(Uint8Array.of(10))).toEqual({ address: null, message: { type: 'pong' } })
+  })
+})
