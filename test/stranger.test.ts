@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs'
+import { closeCode, hocuspocusType, messageType } from '@weft/protocol'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { eventually, within } from './support/eventually.ts'
+import { Stranger } from './support/Stranger.ts'
+import { stockClient } from './support/stockClient.ts'
+import { documentOf, readStored } from './support/storedDocument.ts'
+import { testServer } from './support/testServer.ts'
+
+const source = readFileSync(new URL('./support/Stranger.ts', import.meta.url), 'utf8')
+const document = readFileSync(new URL('../packages/protocol/PROTOCOL.md', import.meta.url), 'utf8')
+
+function come(url: string): Stranger {
+  const stranger = new Stranger(url)
+  onTestFinished(() => stranger.leave())
+  return stranger
+}
+
+describe('a stranger who has read PROTOCOL.md', () => {
+  it('writes a client of under 200 lines, without a line of ours', () => {
+    expect(source.split('\n').length).toBeLessThan(200)
+    expect(source).not.toMatch(/from '(?:@weft|\.|lib0|y-protocols|y-websocket)/)
+  })
+
+  it('writes with others, sees them, is seen, and knows what is on disk', async () => {
+    const server = await testServer()
+    const stranger = come(`${server.socketUrl}/team/notes`)
+    const stock = stockClient(3, server.socketUrl, 'team/notes')
+    onTestFinished(() => stock.destroy())
+    await stock.synced()
+    await eventually('the stranger to be synced', () => stranger.isSynced)
+    stranger.doc.getText('text').insert(0, 'hello ')
+    await within('the stranger’s edit to be saved', stranger.saved())
+    await eventually('the stock client to have it', () => stock.doc.getText('text').toString() === 'hello ')
+    stock.doc.getText('text').insert(6, 'there')
+    await eventually('the stranger to have all', () => stranger.doc.getText('text').toString() === 'hello there')
+    stranger.show({ user: { name: 'Stranger' } })
+    await eventually('the stranger to be seen', () =>
+      [...stock.provider.awareness.getStates().values()].some(state => state.user?.name === 'Stranger'),
+    )
+    stock.provider.awareness.setLocalStateField('user', { name: 'Stock' })
+    await eventually('the stranger to see', () => [...stranger.others.values()].some(json => json.includes('Stock')))
+    stock.destroy()
+    await eventually('the stranger to see it gone', () => stranger.others.size === 0)
+  })
+
+  it('comes back after SIGKILL with what it wrote meanwhile', async () => {
+    const server = await testServer()
+    const stranger = come(`${server.socketUrl}/a`)
+    await eventually('the stranger to be synced', () => stranger.isSynced)
+    stranger.doc.getText('text').insert(0, 'before ')
+    await within('the first edit to be saved', stranger.saved())
+    await server.kill()
+    stranger.doc.getText('text').insert(7, 'meanwhile')
+    await server.start()
+    await within('the second edit to be saved', stranger.saved())
+    await server.kill()
+    expect(
+      documentOf(await readStored(server.folder, 'a'))
+        .getText('text')
+        .toString(),
+    ).toBe('before meanwhile')
+  })
+
+  it('stays away when told so', async () => {
+    const server = await testServer()
+    const stranger = come(`${server.socketUrl}/a//b`)
+    await eventually('the end', () => stranger.final !== null)
+    expect(stranger.final).toBe(closeCode.badName.code)
+  })
+})
+
+describe('PROTOCOL.md', () => {
+  const types = (rows: string): number[] =>
+    [...rows.matchAll(/^\| ([\d, ]+) \|/gm)].flatMap(([, list = '']) => list.split(', ').map(Number))
+  const [before = '', after = ''] = document.split('## Hocuspocus’ dialect'.replace('’', "'"))
+
+  it('has every type of message that the code has, and no other', () => {
+    const messages = before.slice(before.indexOf('## Messages'))
+    expect([...new Set(types(messages))].sort()).toEqual(Object.values(messageType).sort())
+    const hocuspocus = after.slice(0, after.indexOf('## What is promised'))
+    const { ping, pong, ...framed } = hocuspocusType
+    expect([...new Set(types(hocuspocus))]).toEqual([...new Set(Object.values(framed))].sort((a, b) => a - b))
+    const hex = (value: number) => value.toString(16).padStart(2, '0')
+    expect(hocuspocus).toContain(`ping, pong   = ${hex(ping)}, ${hex(pong)}:`)
+  })
+
+  it('has every close code, and what a client does on each', () => {
+    const rows = document.slice(document.indexOf('## Close codes'))
+    for (const { code, word, meaning, action } of Object.values(closeCode)) {
+      expect(rows).toContain(`| ${code} | \`${word}\` | ${meaning} | ${action} |`)
+    }
+    expect(types(rows).length).toBe(Object.values(closeCode).length)
+  })
+})
