@@ -1,4 +1,5 @@
 import {
+  type DocumentId,
   decodeHocuspocusFrame,
   encodeAddress,
   encodeAwareness,
@@ -11,6 +12,8 @@ import {
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
+import { LevelStore } from '../server/dist/log/LevelStore.js'
+import { documentKey, recordKey, recordKind } from '../server/dist/log/levelRecord.js'
 import { Random } from './crdt/Random.ts'
 import { rounds, roundsTimeoutMs } from './rounds.ts'
 import { eventually, within } from './support/eventually.ts'
@@ -230,6 +233,14 @@ class RawProvider {
   }
 }
 
+async function damageEntry(folder: string, documentId: string): Promise<void> {
+  const store = new LevelStore(folder)
+  await store.open(false)
+  const key = recordKey(documentKey(documentId as DocumentId).hash, recordKind.entry, 2)
+  await store.write([{ type: 'put', key, value: Buffer.from('damaged') }])
+  await store.close()
+}
+
 function nameOf(frame: Uint8Array, address: string): string {
   const prefix = encodeAddress(address)
   const own = frame.subarray(0, prefix.length)
@@ -280,10 +291,12 @@ describe('SyncStatus', () => {
     expect(textIn(documentOf(await readStored(server.folder, 'a')))).toBe('lostfound')
   })
 
-  it('begins anew with each sync step 1', async () => {
+  it('begins anew with each sync step 1, but for provider 2, which comes without a token', async () => {
     const server = await testServer()
     const provider = await RawProvider.connect(server, 'a')
     const ann = typist(1)
+    provider.send(Uint8Array.of(2, 0, 1, 0x74, 5, ...Buffer.from('4.8.0')))
+    await provider.hears('authenticated')
     provider.send(encodeSyncStep1(NOTHING))
     provider.send(encodeUpdate(ann.type('x')))
     provider.send(encodeUpdate(ann.type('y')))
@@ -313,10 +326,51 @@ describe('SyncStatus', () => {
   })
 })
 
+describe('a provider that had typed offline', () => {
+  it('is not paid for what it has forgotten to count', async () => {
+    const server = await testServer()
+    const provider = await RawProvider.connect(server, 'a')
+    const ann = typist(1)
+    const offline = [ann.type('x'), ann.type('y')]
+    provider.send(Uint8Array.of(2, 0, 1, 0x74, 5, ...Buffer.from('4.8.0')))
+    provider.send(encodeSyncStep1(Y.encodeStateVector(ann.doc)))
+    await provider.hears('step 1')
+    // What waited for the connection; then its answer; then somebody types.
+    for (const update of offline) provider.send(encodeUpdate(update))
+    provider.send(encodeSyncStep2(Y.encodeStateAsUpdate(ann.doc)))
+    await provider.hears('status 1')
+    provider.send(encodeUpdate(ann.type('z')))
+    await provider.hears('status 1', 2)
+    const other = await RawClient.join(`${server.socketUrl}/a`)
+    await other.commit(typist(2).type('!'), 1)
+    await provider.hears('update')
+    expect(provider.count('status 1')).toBe(2)
+  })
+
+  it('goes on in a session that had ended here, and gets what others write', async () => {
+    const server = await testServer()
+    const provider = await RawProvider.connect(server, 'a')
+    const ann = typist(1)
+    provider.send(encodeSyncStep1(NOTHING))
+    await provider.hears('step 2')
+    provider.send(Uint8Array.of(7))
+    // A last word doesn't bring it back; an edit does.
+    const state = { clientID: 7, clock: 1, json: new TextEncoder().encode('{}') }
+    provider.send(encodeAwareness(encodeAwarenessEntries([state])))
+    provider.send(encodeUpdate(ann.type('x')))
+    await provider.hears('step 2', 2)
+    const other = await RawClient.join(`${server.socketUrl}/a`)
+    await other.commit(typist(2).type('!'), 1)
+    await provider.hears('update')
+    expect(other.received.some(message => message.type === 'awareness' && message.payload.includes(0x7b))).toBe(false)
+  })
+})
+
 describe('a frame of Hocuspocus’ dialect', () => {
   it.each([
     ['with an address that is cut short', Uint8Array.of(5, 97)],
     ['without a type', Uint8Array.of(1, 97)],
+    ['with an address of 321 bytes', Uint8Array.of(0xc1, 2, ...new Uint8Array(321).fill(97), 0, 0, 1, 0)],
     ['with bytes left over', Uint8Array.of(1, 97, 0, 0, 1, 0, 9)],
     ['whose address is not UTF-8', Uint8Array.of(2, 0xff, 0xfe, 0, 0, 1, 0)],
     ['with an auth message that brings no token', Uint8Array.of(1, 97, 2, 1, 1, 97)],
@@ -335,6 +389,41 @@ describe('a frame of Hocuspocus’ dialect', () => {
     provider.raw(Uint8Array.of(10))
     provider.send(encodeSyncStep1(NOTHING))
     await provider.hears('step 2')
+  })
+
+  it('for a document that is damaged leaves the others on its socket alone, and the socket is renewed later', async () => {
+    const server = await testServer()
+    const ann = await RawClient.join(`${server.socketUrl}/hurt`)
+    const writer = typist(1)
+    for (let i = 1; i <= 3; i++) await ann.commit(writer.type('x'), i)
+    await server.stop()
+    await damageEntry(server.folder, 'hurt')
+    await server.start()
+    const provider = await RawProvider.connect(server, 'sound')
+    provider.send(encodeSyncStep1(NOTHING), 'hurt')
+    provider.send(encodeSyncStep1(NOTHING))
+    await provider.hears('step 2')
+    expect(provider.heard.some(heard => heard.startsWith('elsewhere'))).toBe(false)
+    expect((await provider.closed).code).toBe(1011)
+  })
+
+  it('of awareness may be the first of a y-websocket client', async () => {
+    const server = await testServer()
+    const client = await RawClient.connect(`${server.socketUrl}/a`)
+    const state = { clientID: 7, clock: 1, json: new TextEncoder().encode('{"user":1}') }
+    client.send(encodeAwareness(encodeAwarenessEntries([state])))
+    client.ask()
+    await client.next('syncStep2')
+  })
+
+  it('that opens a document comes 200 times at once, not for ever', async () => {
+    const server = await testServer()
+    const provider = await RawProvider.connect(server, 'a')
+    for (let i = 0; i < 300; i++) {
+      provider.send(encodeSyncStep1(NOTHING), `document ${i}`)
+      provider.send(Uint8Array.of(7), `document ${i}`)
+    }
+    expect((await provider.closed).code).toBe(1008)
   })
 
   it('of type 7 ends its session alone', async () => {

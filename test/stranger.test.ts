@@ -80,7 +80,9 @@ describe('PROTOCOL.md', () => {
     expect([...new Set(types(messages))].sort()).toEqual(Object.values(messageType).sort())
     const hocuspocus = after.slice(0, after.indexOf('## What is promised'))
     const { ping, pong, ...framed } = hocuspocusType
-    expect([...new Set(types(hocuspocus))]).toEqual([...new Set(Object.values(framed))].sort((a, b) => a - b))
+    expect([...new Set(types(hocuspocus))].sort((a, b) => a - b)).toEqual(
+      [...new Set(Object.values(framed))].sort((a, b) => a - b),
+    )
     const hex = (value: number) => value.toString(16).padStart(2, '0')
     expect(hocuspocus).toContain(`ping, pong   = ${hex(ping)}, ${hex(pong)}:`)
   })

@@ -1,4 +1,5 @@
 import * as decoding from 'lib0/decoding'
+import { MAX_DOCUMENT_ID_BYTES } from './documentId.ts'
 import {
   type HocuspocusFrame,
   type HocuspocusMessage,
@@ -22,9 +23,13 @@ export function decodeMessage(frame: Uint8Array): Message {
   return decodeFrame(frame, decoder => readBody(decoder, decoding.readVarUint(decoder)))
 }
 
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+/** A document's name, NUL, and a session id of up to 64 bytes. */
+const MAX_ADDRESS_BYTES = MAX_DOCUMENT_ID_BYTES + 1 + 64
+
 /**
  * Reads one frame of Hocuspocus' dialect, as its providers 2 to 4 write them. The arrays inside the result are views of `frame`.
- * @throws {MalformedMessageError} as `decodeMessage`, and for an auth message that brings no token
+ * @throws {MalformedMessageError} as `decodeMessage`, and for an address over 320 bytes or an auth message that brings no token
  */
 export function decodeHocuspocusFrame(frame: Uint8Array): HocuspocusFrame {
   if (frame.length === 1) {
@@ -33,7 +38,12 @@ export function decodeHocuspocusFrame(frame: Uint8Array): HocuspocusFrame {
   }
   let address = ''
   const message = decodeFrame(frame, decoder => {
-    address = decoding.readVarString(decoder)
+    const bytes = readBytes(decoder)
+    // It stands before everything that is sent there.
+    if (bytes.length > MAX_ADDRESS_BYTES) {
+      throw new MalformedMessageError(`an address of ${bytes.length} bytes is over ${MAX_ADDRESS_BYTES}`)
+    }
+    address = strictUtf8.decode(bytes)
     return readHocuspocusBody(decoder, decoding.readVarUint(decoder))
   })
   return { address, message }

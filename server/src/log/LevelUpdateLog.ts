@@ -154,7 +154,11 @@ export class LevelUpdateLog implements UpdateLog {
 
   get state(): LogState {
     if (this.#isClosing) return 'closed'
-    return this.#store.state === 'open' && this.#failedChanges.length === 0 && !this.#reopening ? 'open' : 'failed'
+    return this.#isFailed ? 'failed' : 'open'
+  }
+
+  get #isFailed(): boolean {
+    return this.#store.state !== 'open' || this.#failedChanges.length > 0 || this.#reopening !== null
   }
 
   append(batch: readonly Append[]): Promise<void> {
@@ -203,7 +207,10 @@ export class LevelUpdateLog implements UpdateLog {
 
   readFrom(documentId: DocumentId, after: number): Promise<LogEntry[] | null> {
     return this.#readWitnessed(documentId, async (key, row) => {
-      if (row === null) return []
+      if (row === null) {
+        const [first] = await this.#store.scan(...documentRange(key.hash), 1)
+        return first === undefined ? [] : damageError(key, 0, 'its row is missing, other records are there')
+      }
       if (after < row.keptAfter) return null
       const from = recordKey(key.hash, recordKind.entry, after + 1)
       const records = await this.#store.scan(from, recordKey(key.hash, recordKind.compaction, 0))
@@ -224,12 +231,20 @@ export class LevelUpdateLog implements UpdateLog {
     if (snapshot.length === 0) throw new RangeError('an empty snapshot')
     const key = documentKey(compaction.documentId)
     const time = Date.now()
-    await this.#writePart(async () => {
-      checkCompaction(key, await this.#readLiveRow(key), compaction)
+    // Looked at anew at each step: a document may have been deleted meanwhile, or deleted and revived.
+    const step = (run: (before: DocumentRow) => Promise<void>) =>
+      this.#writePart(async () => run(checkCompaction(key, await this.#readLiveRow(key), compaction)))
+    let generation = 0
+    let old: Buffer[] = []
+    await step(async before => {
+      const pieces = await this.#store.keys(...pieceRange(key.hash))
+      const live = await this.#liveGeneration(key, before)
+      old = pieces.filter(piece => generationOf(piece) === live)
+      generation = freeGeneration(pieces)
+      // What compactions left that were cut short, before there is more of it.
+      const left = pieces.filter(piece => generationOf(piece) !== live)
+      if (left.length > 0) await this.#store.write(left.map(deleteKey))
     })
-    // The present snapshot's, and what a compaction left that was cut short.
-    const oldPieces = await this.#store.keys(...pieceRange(key.hash))
-    const generation = freeGeneration(oldPieces)
     const pieceCount = Math.ceil(snapshot.length / pieceBytes)
     const putPiece = (piece: number): LevelOperation => ({
       type: 'put',
@@ -240,15 +255,13 @@ export class LevelUpdateLog implements UpdateLog {
       ),
     })
     // All but the last, each a write of its own, so that others' commits come between. Nobody reads them yet.
-    for (let piece = 0; piece < pieceCount - 1; piece++)
-      await this.#writePart(() => this.#store.write([putPiece(piece)]))
-    await this.#writePart(async () => {
-      const before = checkCompaction(key, await this.#readLiveRow(key), compaction)
+    for (let piece = 0; piece < pieceCount - 1; piece++) await step(() => this.#store.write([putPiece(piece)]))
+    await step(async before => {
       const after: DocumentRow = { ...before, revision: before.revision + 1, snapshotSeq, keptAfter }
       const row: CompactionRow = { ...compaction, snapshotBytes: snapshot.length, generation }
       const operations: LevelOperation[] = [
         putPiece(pieceCount - 1),
-        ...oldPieces.map(deleteKey),
+        ...old.map(deleteKey),
         {
           type: 'put',
           key: recordKey(key.hash, recordKind.compaction, 0),
@@ -260,6 +273,16 @@ export class LevelUpdateLog implements UpdateLog {
       await this.#commit(operations, [{ key, before, after }])
     })
     this.#reclaimable.set(key.documentId, key.hash)
+  }
+
+  /** The generation of the present snapshot's pieces; null where there is none. What is damaged is found by who reads it. */
+  async #liveGeneration(key: DocumentKey, { snapshotSeq }: DocumentRow): Promise<number | null> {
+    if (snapshotSeq === 0) return null
+    const [value] = await this.#store.get([recordKey(key.hash, recordKind.compaction, 0)])
+    const compaction =
+      value === undefined ? 'its knowledge is missing' : decodeCompactionRow(value, key.hash, snapshotSeq)
+    if (typeof compaction === 'string') throw this.#markDamaged(damageError(key, snapshotSeq, compaction))
+    return compaction.generation
   }
 
   delete(documentId: DocumentId, time: number): Promise<void> {
@@ -275,13 +298,12 @@ export class LevelUpdateLog implements UpdateLog {
         snapshotSeq: 0,
         keptAfter: before.head,
       }
-      const operations: LevelOperation[] = [
-        ...(await this.#store.keys(...pieceRange(key.hash))).map(deleteKey),
-        deleteKey(recordKey(key.hash, recordKind.compaction, 0)),
-        putRow(key, after, time),
-        putName(key, after),
-        ...deleteEntries(key, before.keptAfter, before.head),
-      ]
+      const keys = await this.#store.keys(...documentRange(key.hash))
+      // A tombstone keeps the head: it must be the true one.
+      const seqs = keys.filter(stored => stored[17] === recordKind.entry).map(seqOfKey)
+      if (seqs.length !== before.head - before.keptAfter || (seqs.length > 0 && seqs.at(-1) !== before.head))
+        throw this.#markDamaged(damageError(key, before.head, `${seqs.length} entries, and its head is ${before.head}`))
+      const operations = [...keys.map(deleteKey), putRow(key, after, time), putName(key, after)]
       await this.#commit(operations, [{ key, before, after }])
       this.#reclaimable.set(documentId, key.hash)
     })
@@ -394,10 +416,20 @@ export class LevelUpdateLog implements UpdateLog {
     await checkLevelFiles(this.#folder, 0)
     this.#store = new LevelStore(this.#folder)
     await this.#store.open(false)
+    try {
+      await this.#recognise()
+      await this.#takeBack()
+    } catch (error) {
+      // Closed again: what the failed write left behind must not be read.
+      await this.#store.close()
+      throw error
+    }
+  }
+
+  async #recognise(): Promise<void> {
     if ((await readSentinel(this.#store, this.#folder))?.toString('hex') !== this.storeId) {
       throw new WeftError('STORE_FOREIGN', `${this.#folder} holds another store than before`)
     }
-    await this.#takeBack()
   }
 
   /**
@@ -434,7 +466,7 @@ export class LevelUpdateLog implements UpdateLog {
   /** A step of a write that had begun before the store was closed. */
   #writePart(run: () => Promise<void>): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.state === 'failed') throw this.#refusal()
+      if (this.#isFailed) throw this.#refusal()
       await run()
     })
   }
@@ -471,8 +503,13 @@ export class LevelUpdateLog implements UpdateLog {
       const damage = this.#damaged.get(key.documentId)
       if (damage) throw damage
     }
+    // Kept apart: remembering one forgets another.
     const found = new Map<DocumentId, DocumentRow | null>()
-    const unknown = keys.filter(key => !this.#rows.has(key.documentId))
+    for (const { documentId } of keys) {
+      const known = this.#rows.get(documentId)
+      if (known !== undefined) found.set(documentId, known.row)
+    }
+    const unknown = keys.filter(key => !found.has(key.documentId))
     if (unknown.length > 0) {
       const values = await this.#store.get(unknown.flatMap(key => [rowKey(key.hash), nameKey(key.name)]))
       unknown.forEach((key, i) => {
@@ -482,7 +519,7 @@ export class LevelUpdateLog implements UpdateLog {
         if (row) this.#remember(key, row)
       })
     }
-    return keys.map(key => this.#rows.get(key.documentId)?.row ?? found.get(key.documentId) ?? null)
+    return keys.map(key => found.get(key.documentId) ?? null)
   }
 
   /** @throws {WeftError} `DOCUMENT_DELETED` */
@@ -532,8 +569,8 @@ export class LevelUpdateLog implements UpdateLog {
   #readDocument(documentId: DocumentId, withSnapshot: boolean): Promise<StoredDocument> {
     return this.#readWitnessed(documentId, async (key, row) => {
       const from = recordKey(key.hash, recordKind.entry, 0)
-      const [piecesFrom, piecesTo] = pieceRange(key.hash)
-      const records = await this.#store.scan(from, withSnapshot ? piecesTo : piecesFrom)
+      const [piecesFrom] = pieceRange(key.hash)
+      const records = await this.#store.scan(from, piecesFrom)
       if (row === null) {
         if (records.length === 0) return neverWritten
         return damageError(key, 0, `its row is missing, ${records.length} other records are there`)
@@ -544,11 +581,9 @@ export class LevelUpdateLog implements UpdateLog {
       if (entries instanceof WeftError) return entries
       const { head, snapshotSeq, keptAfter, deletedAt } = row
       const opened = { head, snapshotSeq, keptAfter, deletedAt, entries }
-      const [compactionRecord, ...pieces] = others
+      const [compactionRecord] = others
       if (snapshotSeq === 0) {
-        // Pieces alone are what a compaction left that was cut short.
-        if (compactionRecord?.[0][17] === recordKind.compaction)
-          return damageError(key, 0, 'there is a snapshot that its row does not name')
+        if (compactionRecord !== undefined) return damageError(key, 0, 'there is a snapshot that its row does not name')
         return { ...opened, snapshotBytes: 0, knowledge: null, keptStateVector: null, snapshot: null }
       }
       if (compactionRecord?.[0][17] !== recordKind.compaction)
@@ -561,6 +596,12 @@ export class LevelUpdateLog implements UpdateLog {
       const { snapshotBytes, knowledge, keptStateVector } = compaction
       const stored = { ...opened, snapshotBytes, knowledge, keptStateVector }
       if (!withSnapshot) return { ...stored, snapshot: null }
+      // Only its own: others are of a compaction that is under way, or was cut short.
+      const { generation } = compaction
+      const count = Math.ceil(snapshotBytes / pieceBytes)
+      const [first, end] = [pieceKey(key.hash, generation, 0), pieceKey(key.hash, generation, count)]
+      await this.#isReopened()
+      const pieces = await this.#store.scan(first, end)
       const snapshot = await decodeSnapshot(key, pieces, snapshotSeq, compaction)
       return snapshot instanceof WeftError ? snapshot : { ...stored, snapshot }
     })
@@ -692,18 +733,17 @@ async function decodeSnapshot(
   key: DocumentKey,
   records: readonly (readonly [Buffer, Buffer])[],
   snapshotSeq: number,
-  { generation, snapshotBytes }: CompactionRow,
+  { generation, snapshotBytes, time }: CompactionRow & { readonly time: number },
 ): Promise<Uint8Array | WeftError> {
   const snapshot = new Uint8Array(snapshotBytes)
   const pieceCount = Math.ceil(snapshotBytes / pieceBytes)
-  const from = pieceKey(key.hash, generation, 0)
-  const first = records.findIndex(([storedKey]) => storedKey.equals(from))
   for (let i = 0; i < pieceCount; i++) {
-    const [storedKey, value] = (first < 0 ? undefined : records[first + i]) ?? []
+    const [storedKey, value] = records[i] ?? []
     if (value === undefined || storedKey?.equals(pieceKey(key.hash, generation, i)) !== true)
       return damageError(key, snapshotSeq, `piece ${i + 1} of ${pieceCount} of its snapshot is missing`)
     const record = decodeRecord(value, recordKind.snapshot, key.hash, snapshotSeq)
     if (typeof record === 'string') return damageError(key, snapshotSeq, `${record}, in its snapshot`)
+    if (record.time !== time) return damageError(key, snapshotSeq, `piece ${i + 1} of its snapshot is of another one`)
     const at = i * pieceBytes
     const length = Math.min(pieceBytes, snapshotBytes - at)
     if (record.body.length !== length)
@@ -722,7 +762,8 @@ function checkCompaction(key: DocumentKey, row: DocumentRow | null, compaction: 
     row === null ||
     !Number.isSafeInteger(snapshotSeq) ||
     !Number.isSafeInteger(keptAfter) ||
-    snapshotSeq < Math.max(old.snapshotSeq, old.keptAfter, 1) ||
+    // Without a snapshot there was nothing at `keptAfter`: one of before a deletion must not bring back what was deleted.
+    snapshotSeq < (old.snapshotSeq > 0 ? Math.max(old.snapshotSeq, old.keptAfter) : old.keptAfter + 1) ||
     snapshotSeq > head ||
     keptAfter < old.keptAfter ||
     keptAfter > snapshotSeq

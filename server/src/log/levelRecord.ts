@@ -8,7 +8,7 @@ import type { DocumentId } from '@weft/protocol'
  * ```
  * key of a document's record = 'd' • hash(16) • kind(1) • seq(6)
  * key of a snapshot's piece  = 'd' • hash(16) • kind(1) • generation(2) • piece(4)
- * key of its row             = 'r' • hash(16)
+ * key of its row             = 'b' • hash(16)
  * key of a name              = 'n' • name (UTF-8)
  * key of the sentinel        = 's'
  *
@@ -47,7 +47,8 @@ export const recordOverheadBytes = headerBytes + crcBytes
 const keyBytes = 1 + 16 + 1 + 6
 const documentPrefix = 0x64 // d
 const namePrefix = 0x6e // n
-const rowPrefix = 0x72 // r
+/** Before the records, as the names are behind them: three witnesses in three places, however few there are. */
+const rowPrefix = 0x62 // b
 export const sentinelKey = Buffer.from('s')
 /** 2^48 - 1: what fits into six bytes. */
 export const maxUint48 = 2 ** 48 - 1
@@ -246,7 +247,12 @@ export function encodeCompactionRow(hash: Buffer, snapshotSeq: number, row: Comp
   return encodeRecord({ kind: recordKind.compaction, hash, seq: snapshotSeq, time }, body)
 }
 
-export function decodeCompactionRow(value: Buffer, hash: Buffer, snapshotSeq: number): CompactionRow | string {
+/** @returns with the time of the compaction, which its snapshot's pieces have too */
+export function decodeCompactionRow(
+  value: Buffer,
+  hash: Buffer,
+  snapshotSeq: number,
+): (CompactionRow & { readonly time: number }) | string {
   const record = decodeRecord(value, recordKind.compaction, hash, snapshotSeq)
   if (typeof record === 'string') return record
   const body = asBuffer(record.body)
@@ -256,6 +262,7 @@ export function decodeCompactionRow(value: Buffer, hash: Buffer, snapshotSeq: nu
   return {
     snapshotBytes: body.readUInt32BE(0),
     keptAfter: body.readUIntBE(4, 6),
+    time: record.time,
     generation: body.readUInt16BE(14),
     knowledge: record.body.subarray(compactionBytes, knowledgeEnd),
     keptStateVector: record.body.subarray(knowledgeEnd),

@@ -297,6 +297,33 @@ export function updateLogSuite(name: string, make: () => Promise<LogPlace>): voi
       })
     })
 
+    it('gives up a compaction of a document that was deleted meanwhile, revived or not, and leaves nothing of it', async () => {
+      const snapshot = randomBytes(4_300_000)
+      for (const isRevived of [false, true]) {
+        const documentId = `deleted ${isRevived}` as DocumentId
+        await log.append([adding(documentId, 0, 10)])
+        const compacting = log.compact({ ...compaction(documentId, 10, 10), snapshot })
+        const outcome = compacting.then(
+          () => 'compacted',
+          error => error.code,
+        )
+        await log.delete(documentId, time + 1)
+        if (isRevived) await log.revive(documentId)
+        // Which of the two it meets is a matter of moments.
+        expect(await outcome).toMatch(isRevived ? /HEAD_MOVED|DOCUMENT_DELETED/ : /DOCUMENT_DELETED/)
+        // Nor one that was begun before it.
+        if (isRevived)
+          await expect(log.compact(compaction(documentId, 10, 10))).rejects.toMatchObject({ code: 'HEAD_MOVED' })
+        expect(await log.read(documentId)).toMatchObject({ head: 10, snapshotSeq: 0, snapshot: null, entries: [] })
+        await reopen()
+        expect(await log.approximateSize(documentId)).toBeLessThan(1_000_000)
+        if (!isRevived) await log.revive(documentId)
+        await log.append([adding(documentId, 10, 2)])
+        await log.compact(compaction(documentId, 12, 12))
+        expect((await log.read(documentId)).snapshotSeq).toBe(12)
+      }
+    })
+
     describe('deletion', () => {
       beforeEach(async () => {
         await log.append([adding(notes, 0, 10), adding(other, 0, 3)])

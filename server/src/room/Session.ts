@@ -43,8 +43,18 @@ export type Cursor =
  */
 export type Dialect = 'y-websocket' | 'hocuspocus'
 
+export interface SessionOptions {
+  /** The bucket of questions of a connection that carries many sessions. Default: one of its own. */
+  readonly questions?: TokenBucket
+  /** Hocuspocus' provider 2: it counts what it typed offline; later ones forget it when they begin to sync. */
+  readonly countsQueued?: boolean
+}
+
 const STATUS = encodeFrame(encodeSyncStatus(true))
 const REFUSED_STATUS = encodeFrame(encodeSyncStatus(false))
+/** Stateless messages of a session: so many at once, so many more each second. What comes faster is dropped. */
+const STATELESS_PER_SECOND = 20
+const STATELESS_BURST = 100
 /** Longest stateless message, in UTF-16 units. */
 const MAX_STATELESS_LENGTH = 16 * 1024
 
@@ -85,11 +95,18 @@ export class Session {
   readonly #owedAcks: OwedAck[] = []
 
   readonly dialect: Dialect
+  readonly #countsQueued: boolean
+  /** Of the sync step 1 that is being answered, until the client's own answer has come: what is below was typed before it. */
+  #askedVector: StateVector | null = null
+  #mustAsk = false
+  #stateless: TokenBucket | null = null
 
-  constructor(room: Room, outlet: Outlet, dialect: Dialect = 'y-websocket') {
+  constructor(room: Room, outlet: Outlet, dialect: Dialect = 'y-websocket', options: SessionOptions = {}) {
     this.room = room
     this.outlet = outlet
     this.dialect = dialect
+    this.#questions = options.questions ?? null
+    this.#countsQueued = options.countsQueued ?? false
   }
 
   /** Whether it can be written to. What it sent counts until it ends, which may be later. */
@@ -122,10 +139,12 @@ export class Session {
 
   #handle(message: Message): void | Promise<void> {
     switch (message.type) {
-      case 'syncStep1':
-        if (this.dialect === 'hocuspocus') this.#countAnew()
-        this.#ask(readStateVector(message.stateVector, this.room.updateLimits))
+      case 'syncStep1': {
+        const stateVector = readStateVector(message.stateVector, this.room.updateLimits)
+        if (this.dialect === 'hocuspocus') this.#countAnew(stateVector)
+        this.#ask(stateVector)
         return
+      }
       case 'syncStep2':
         return this.#receiveUpdate(message.update, true)
       case 'update':
@@ -155,7 +174,7 @@ export class Session {
       const waitMs = this.#questions.take(1, clock.now())
       if (waitMs === 0) {
         if (stateVector === null) this.room.awareness.sendAll(this)
-        else this.room.answer(this, stateVector)
+        else this.#answer(stateVector)
         return
       }
       this.#questionTimer = clock.setTimer(() => {
@@ -164,11 +183,22 @@ export class Session {
         const next = this.nextQuestion
         if (next === null || this.isAnswering) return
         this.nextQuestion = null
-        this.room.answer(this, next)
+        this.#answer(next)
       }, waitMs)
     }
     if (stateVector === null) this.isAwarenessBehind = true
     else this.nextQuestion = stateVector
+  }
+
+  #answer(stateVector: StateVector): void {
+    if (this.#mustAsk) this.askForAll()
+    this.room.answer(this, stateVector)
+  }
+
+  /** Brings somebody up to date who goes on without having asked: its session had ended here. */
+  answerUnasked(): void {
+    this.#greet()
+    if (this.cursor.state === 'unasked') this.room.answer(this, new Map())
   }
 
   // The server doesn't speak first: the first frame tells which dialect the client speaks.
@@ -183,6 +213,7 @@ export class Session {
   /** Asks for all that the log doesn't have (sync step 1). Always, at the start: offline deletions show in no state vector. */
   askForAll(): void {
     this.#awaitsStep2 = true
+    this.#mustAsk = false
     this.#owesQuestion = this.outlet.unsentBytes > this.room.maxUnsentBytes
     if (!this.#owesQuestion) this.outlet.write(encodeFrame(encodeSyncStep1(this.room.stateVector())))
   }
@@ -201,12 +232,23 @@ export class Session {
       // Without blame: a person types while the connection is being made after offline work. Messages keep their order,
       // so the sync step 2 that was asked for contains this update too.
       if (!this.#awaitsStep2) this.askForAll()
-      this.#oweStatus()
+      if (this.#isCounted(contents)) this.#oweStatus()
       return
     }
     this.#lastBatch = this.room.admit(this, update, contents)
     if (isStep2) this.#step2Arrived()
-    else this.#oweStatus()
+    else if (this.#isCounted(contents)) this.#oweStatus()
+  }
+
+  /**
+   * Whether a provider counts this update: what it typed offline it sends once more after its sync step 1, and has forgotten
+   * that it counted it. To pay for it would let the provider call a later edit safe.
+   */
+  #isCounted({ structs }: UpdateContents): boolean {
+    const asked = this.#askedVector
+    if (asked === null || this.#countsQueued) return true
+    for (const [clientID, { end }] of structs) if (end > (asked.get(clientID) ?? 0)) return true
+    return false
   }
 
   // An honest client leaves no gap after its sync step 2; one with pending structs of its own does.
@@ -229,6 +271,7 @@ export class Session {
 
   #step2Arrived(): void {
     this.#awaitsStep2 = false
+    this.#askedVector = null
     for (const ack of this.#owedAcks) ack.batch ??= this.#lastBatch
     this.payAcks()
   }
@@ -244,9 +287,10 @@ export class Session {
    * A provider that begins to sync forgets what it counted, and counts 1: paid when the answer to the question that it is asked
    * now is on disk, which holds all that it had sent before.
    */
-  #countAnew(): void {
-    this.#owedAcks.length = 0
-    if (!this.#awaitsStep2) this.askForAll()
+  #countAnew(stateVector: StateVector): void {
+    if (!this.#countsQueued) this.#owedAcks.length = 0
+    this.#askedVector = stateVector
+    this.#mustAsk = !this.#awaitsStep2
     this.#oweStatus()
   }
 
@@ -263,7 +307,7 @@ export class Session {
     this.#owedAcks.push({
       frame,
       askedAt: this.room.clock.now(),
-      batch: this.#awaitsStep2 ? null : this.#lastBatch,
+      batch: this.#awaitsStep2 || this.#mustAsk ? null : this.#lastBatch,
     })
     this.payAcks()
   }
@@ -301,7 +345,13 @@ export class Session {
       this.outlet.close('policy', `a stateless message of ${payload.length} characters is over ${MAX_STATELESS_LENGTH}`)
       return
     }
-    this.#greet()
+    this.#stateless ??= new TokenBucket(STATELESS_PER_SECOND, STATELESS_BURST, this.room.clock.now())
+    // Dropped, not queued: each costs a write to everybody, at once.
+    const now = this.room.clock.now()
+    if (this.#stateless.take(1, now) > 0) {
+      this.#stateless.take(-1, now)
+      return
+    }
     this.room.relay(this, encodeFrame(encodeStateless(payload)))
   }
 

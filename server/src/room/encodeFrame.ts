@@ -37,23 +37,18 @@ function encodeParts(head: Uint8Array, body: Uint8Array | null): Buffer {
   return frame
 }
 
-/** Addresses of which one buffer's frames are remembered; above it, all are made anew. */
-const MAX_REMEMBERED = 64
-const addressed = new WeakMap<Buffer, Map<string, Buffer>>()
+/** A batch of this size is copied faster than it is worth remembering for longer. */
+const MAX_REMEMBERED_BYTES = 64 * 1024
+const addressed = new WeakMap<Buffer, { readonly address: string; readonly frames: Buffer }>()
 
 /**
- * The same messages in Hocuspocus' dialect, where an address stands before each. Made once per buffer and address, so that a
- * batch is encoded once for all sessions with that address.
+ * The same messages in Hocuspocus' dialect, where an address stands before each. The last one made of a batch is remembered:
+ * all who have a document open without session ids have the same address.
  * @param frames one or more frames of `encodeFrame`
  */
 export function addressFrames(frames: Buffer, address: string): Buffer {
-  let byAddress = addressed.get(frames)
-  if (byAddress === undefined) {
-    byAddress = new Map()
-    addressed.set(frames, byAddress)
-  }
-  const known = byAddress.get(address)
-  if (known !== undefined) return known
+  const known = addressed.get(frames)
+  if (known?.address === address) return known.frames
   const head = encodeAddress(address)
   const made: Buffer[] = []
   for (let at = 0; at < frames.length; ) {
@@ -66,7 +61,6 @@ export function addressFrames(frames: Buffer, address: string): Buffer {
   }
   const [first] = made
   const result = made.length === 1 && first !== undefined ? first : Buffer.concat(made)
-  if (byAddress.size >= MAX_REMEMBERED) byAddress.clear()
-  byAddress.set(address, result)
+  if (result.length <= MAX_REMEMBERED_BYTES) addressed.set(frames, { address, frames: result })
   return result
 }

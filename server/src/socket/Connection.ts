@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { type CloseName, closeCode, closeReason } from '@weft/protocol'
+import { type CloseName, closeCode, closeReason, decodeAwareness, decodeMessage, messageType } from '@weft/protocol'
 import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
 import type { Clock, Timer } from '../clock.ts'
@@ -284,9 +284,11 @@ export class Connection implements Outlet {
     }
   }
 
-  // y-websocket's clients begin with a sync message, type 0; Hocuspocus' with an address, which is never empty.
+  // y-websocket's clients begin with a sync message, type 0; Hocuspocus' with an address, which is never empty. (An application
+  // may have a y-websocket client show its awareness first: no Hocuspocus frame reads like that.)
   #meet(frame: Uint8Array): Peer {
-    if (frame.length === 0 || frame[0] === 0) return new YWebsocketPeer(this, this.#path, this.#services)
+    if (frame.length === 0 || frame[0] === 0 || isAwareness(frame))
+      return new YWebsocketPeer(this, this.#path, this.#services)
     return new HocuspocusPeer(this, this.#services)
   }
 
@@ -386,4 +388,15 @@ function systemQueueBytes(socket: Duplex): number {
     if (typeof size === 'number') return size
   }
   return socket.writableLength
+}
+
+/** Whether a frame is a whole awareness message of y-websocket's dialect. */
+function isAwareness(frame: Uint8Array): boolean {
+  if (frame[0] !== messageType.awareness) return false
+  try {
+    const message = decodeMessage(frame)
+    return message.type === 'awareness' && decodeAwareness(message.payload).length > 0
+  } catch {
+    return false
+  }
 }

@@ -11,9 +11,11 @@ import {
   MalformedMessageError,
   parseDocumentId,
 } from '@weft/protocol'
+import type { Timer } from '../clock.ts'
 import { addressFrames, encodeFrame } from '../room/encodeFrame.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import { Session } from '../room/Session.ts'
+import { TokenBucket } from '../TokenBucket.ts'
 import type { Connection } from './Connection.ts'
 import { openSession, type SessionServices } from './openSession.ts'
 import type { Peer } from './Peer.ts'
@@ -21,6 +23,11 @@ import type { Peer } from './Peer.ts'
 const KEEP_ALIVE = encodeFrame(encodeAwareness(Uint8Array.of(0)))
 /** Documents on one socket; Hocuspocus' server allows as many. */
 const MAX_SESSIONS = 100
+/** Sessions opened and questions asked over one socket: so many at once, so many more each second. */
+const OPEN_BURST = 200
+const OPENS_PER_SECOND = 10
+/** A provider comes back to a document only with a new socket: those whose session failed get one after so long. */
+const RENEWAL_MS = 5000
 /** What coming back doesn't cure: told for this document, the socket stays. */
 const FINAL: ReadonlySet<CloseName> = new Set(['deleted', 'forbidden', 'unauthorized', 'badName', 'tooLarge'])
 
@@ -30,11 +37,18 @@ export class HocuspocusPeer implements Peer {
   readonly #connection: Connection
   readonly #services: SessionServices
   readonly #seats = new Map<string, Seat>()
-  #lastAddress = '-'
+  readonly #opens: TokenBucket
+  readonly #questions: TokenBucket
+  /** Where a session failed: nothing more is taken in there until the socket is renewed. */
+  readonly #failed = new Set<string>()
+  #renewal: Timer | null = null
 
   constructor(connection: Connection, services: SessionServices) {
     this.#connection = connection
     this.#services = services
+    const now = services.clock.now()
+    this.#opens = new TokenBucket(OPENS_PER_SECOND, OPEN_BURST, now)
+    this.#questions = new TokenBucket(OPENS_PER_SECOND, OPEN_BURST, now)
   }
 
   receive(frame: Uint8Array): void | Promise<void> {
@@ -49,12 +63,13 @@ export class HocuspocusPeer implements Peer {
     // Ping and pong: that something came was all they had to say.
     if (decoded.address === null) return
     const { address, message } = decoded
+    if (this.#failed.has(address)) return
     const seat = this.#seats.get(address)
     switch (message.type) {
       case 'token':
-        // Later ones are tokens renewed.
-        if (seat !== undefined) return
-        return this.#open(address).then(opened => opened?.write(encodeFrame(encodeAuthenticated(false))))
+        // Again where a token is renewed, or comes after the first edit.
+        if (seat !== undefined) return seat.write(encodeFrame(encodeAuthenticated(false)))
+        return this.#open(address, false).then(opened => opened?.write(encodeFrame(encodeAuthenticated(false))))
       case 'leave':
         seat?.end()
         return
@@ -62,15 +77,26 @@ export class HocuspocusPeer implements Peer {
         seat?.session?.relayStateless(message.payload)
         return
     }
-    // A provider without a token begins with its first message; so does one that goes on after its session has ended here.
     if (seat?.session != null) return seat.session.receiveMessage(message)
-    return this.#open(address).then(opened => opened?.session?.receiveMessage(message))
+    // A provider 2 without a token begins with its sync step 1. Providers also say a last word after they have left.
+    if (message.type === 'syncStep1')
+      return this.#open(address, true).then(opened => opened?.session?.receiveMessage(message))
+    if (message.type !== 'syncStep2' && message.type !== 'update') return
+    return this.#open(address, false).then(opened => {
+      opened?.session?.answerUnasked()
+      return opened?.session?.receiveMessage(message)
+    })
   }
 
-  async #open(address: string): Promise<Seat | null> {
+  /** @param countsQueued whether it is a provider 2, as far as can be told */
+  async #open(address: string, countsQueued: boolean): Promise<Seat | null> {
     const seat = new Seat(this.#connection, address, this)
+    if (this.#opens.take(1, this.#services.clock.now()) > 0) {
+      this.#connection.close('policy', `over ${OPENS_PER_SECOND} documents a second are opened on this connection`)
+      return null
+    }
     if (this.#seats.size >= MAX_SESSIONS) {
-      this.closeSeat(seat, 'overload', `${MAX_SESSIONS} documents are open on this connection: retry after 30 s`)
+      this.closeSeat(seat, 'forbidden', `${MAX_SESSIONS} documents are open on this connection`)
       return null
     }
     // NUL ends the name: what follows tells sessions of one document apart.
@@ -84,7 +110,8 @@ export class HocuspocusPeer implements Peer {
       return null
     }
     const isWanted = () => !this.#connection.isRefused
-    const opened = await openSession(documentId, seat, 'hocuspocus', this.#services, isWanted)
+    const options = { questions: this.#questions, countsQueued }
+    const opened = await openSession(documentId, seat, 'hocuspocus', this.#services, isWanted, options)
     if (opened === null) return null
     if (!(opened instanceof Session)) {
       this.closeSeat(seat, opened.close, opened.text)
@@ -92,24 +119,26 @@ export class HocuspocusPeer implements Peer {
     }
     seat.session = opened
     this.#seats.set(address, seat)
-    this.#lastAddress = address
     return seat
   }
 
   /**
-   * Ends one session. The provider comes back only with its whole socket: that is closed where this is all it carries, or where
-   * what was sent can't be trusted.
+   * Ends one session, and leaves the others on the socket alone. What coming back may cure needs a new socket, after a while: a
+   * document that can't be read must not keep others from being read.
    */
   closeSeat(seat: Seat, name: CloseName, text: string): void {
-    const isLast = this.#seats.size === 0 || (this.#seats.size === 1 && this.#seats.has(seat.key))
-    const isFinal = FINAL.has(name)
-    if (!isFinal && (isLast || name === 'malformed' || name === 'policy')) {
+    if (name === 'malformed') {
       this.#connection.close(name, text)
       return
     }
-    const reason = closeReason(name, text)
-    if (isFinal) seat.write(encodeFrame(encodeAuthenticationDenied(reason)))
-    seat.write(encodeFrame(encodeSessionClosed(reason)))
+    if (FINAL.has(name)) {
+      const reason = closeReason(name, text)
+      seat.write(encodeFrame(encodeAuthenticationDenied(reason)))
+      seat.write(encodeFrame(encodeSessionClosed(reason)))
+    } else {
+      this.#failed.add(seat.key)
+      this.#renewal ??= this.#services.clock.setTimer(() => this.#connection.close(name, text), RENEWAL_MS)
+    }
     seat.end()
   }
 
@@ -122,7 +151,8 @@ export class HocuspocusPeer implements Peer {
   }
 
   keepAlive(): Buffer {
-    return addressFrames(KEEP_ALIVE, this.#lastAddress)
+    const [address = '-'] = this.#seats.keys()
+    return addressFrames(KEEP_ALIVE, address)
   }
 
   denial(): null {
@@ -130,6 +160,7 @@ export class HocuspocusPeer implements Peer {
   }
 
   end(): void {
+    if (this.#renewal !== null) this.#services.clock.clearTimer(this.#renewal)
     for (const seat of [...this.#seats.values()]) seat.end()
   }
 }
@@ -161,8 +192,9 @@ class Seat implements Outlet {
     return this.#connection.unsentBytes
   }
 
-  write(frames: Buffer, sharedBy: object | null = null): void {
-    if (this.isOpen) this.#connection.write(addressFrames(frames, this.key), sharedBy)
+  // Its own copy, so never shared: it counts against the bound of this connection.
+  write(frames: Buffer): void {
+    if (this.isOpen) this.#connection.write(addressFrames(frames, this.key))
   }
 
   isAlive(): Promise<boolean> {

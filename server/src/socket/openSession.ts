@@ -1,12 +1,14 @@
 import type { CloseName, DocumentId } from '@weft/protocol'
 import type { Logger } from 'pino'
+import type { Clock } from '../clock.ts'
 import { WeftError } from '../errors.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
-import { type Dialect, Session } from '../room/Session.ts'
+import { type Dialect, Session, type SessionOptions } from '../room/Session.ts'
 
 export interface SessionServices {
   readonly rooms: Rooms
+  readonly clock: Clock
   readonly logger: Logger
   readonly settings: { readonly maxSessionsPerDocument: number }
 }
@@ -28,6 +30,7 @@ export async function openSession(
   dialect: Dialect,
   { rooms, logger, settings }: SessionServices,
   isWanted: () => boolean,
+  options: SessionOptions = {},
 ): Promise<Session | Refusal | null> {
   try {
     const room = await rooms.open(documentId)
@@ -36,7 +39,7 @@ export async function openSession(
     if (room.sessionCount >= settings.maxSessionsPerDocument) {
       return { close: 'overload', text: `${room.sessionCount} sessions are in this document: retry after 30 s` }
     }
-    const session = new Session(room, outlet, dialect)
+    const session = new Session(room, outlet, dialect, options)
     room.join(session)
     return session
   } catch (error) {
