@@ -147,6 +147,23 @@ describe.each(providerVersions)('an unmodified Hocuspocus provider %i', version 
 })
 
 describe('Hocuspocus’ provider 4', () => {
+  it('opens a large document, snapshot and tail, beside others on its socket', async () => {
+    const server = await testServer()
+    const writer = await RawClient.join(`${server.socketUrl}/large`)
+    const ann = typist(1)
+    for (let i = 0; i < 30; i++) await writer.commit(ann.type(`${i} `.repeat(20_000)), i + 1)
+    await server.stop()
+    await server.start()
+    const socket = connectProvider(4, server)
+    const clients = ['large', 'small', 'large\0other'].map(name => socket.open(name))
+    await Promise.all(clients.map(client => client.synced()))
+    expect(textIn(clients[0]?.doc ?? new Y.Doc())).toBe(ann.text.toString())
+    await writer.closed
+    const again = await RawClient.join(`${server.socketUrl}/large`)
+    await again.commit(ann.type('more'), 1)
+    await eventually('the last edit', () => clients[0] !== undefined && textIn(clients[0].doc).endsWith('more'))
+  })
+
   it('has sessions of their own in one document on one socket', async () => {
     const server = await testServer()
     const socket = connectProvider(4, server)

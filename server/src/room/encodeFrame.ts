@@ -9,18 +9,49 @@ const FIN_BINARY = 0x82
  * is in it, encoding anew for each socket 2 µs more.
  */
 export function encodeFrame(message: Uint8Array): Buffer {
-  return encodeParts(message, null)
+  return encodeHead(message, 0)
 }
 
 /** The frame of an update message, copied once. */
 export function encodeUpdateFrame(update: Uint8Array): Buffer {
-  return encodeParts(encodeUpdateHead(update.length), update)
+  const frame = encodeHead(encodeUpdateHead(update.length), update.length, update.length)
+  frame.set(update, frame.length - update.length)
+  return frame
 }
 
-function encodeParts(head: Uint8Array, body: Uint8Array | null): Buffer {
-  const length = head.length + (body?.length ?? 0)
+/** What is larger is not copied for an address, nor remembered. */
+const MAX_COPIED_BYTES = 64 * 1024
+const addressed = new WeakMap<Buffer, { readonly address: string; readonly parts: readonly Buffer[] }>()
+
+/**
+ * The same messages in Hocuspocus' dialect, where an address stands before each, to be written one after the other. The last
+ * ones made of a batch are remembered: all who have a document open without session ids have the same address.
+ * @param frames one or more frames of `encodeFrame`
+ * @returns one buffer; of more than 64 KiB heads and views of `frames` in turn
+ */
+export function addressFrames(frames: Buffer, address: string): readonly Buffer[] {
+  const known = addressed.get(frames)
+  if (known?.address === address) return known.parts
+  const parts: Buffer[] = []
+  for (let at = 0; at < frames.length; ) {
+    const short = frames.readUInt8(at + 1)
+    const begin = at + (short < 126 ? 2 : short === 126 ? 4 : 10)
+    const length =
+      short < 126 ? short : short === 126 ? frames.readUInt16BE(at + 2) : Number(frames.readBigUInt64BE(at + 2))
+    at = begin + length
+    parts.push(encodeHead(encodeAddress(address), length), frames.subarray(begin, at))
+  }
+  if (frames.length > MAX_COPIED_BYTES) return parts
+  const copied = [Buffer.concat(parts)]
+  addressed.set(frames, { address, parts: copied })
+  return copied
+}
+
+/** A frame's header and the beginning of its payload, of which `rest` bytes follow; with room for so many of them. */
+function encodeHead(head: Uint8Array, rest: number, room = 0): Buffer {
+  const length = head.length + rest
   const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10
-  const frame = Buffer.allocUnsafe(headerLength + length)
+  const frame = Buffer.allocUnsafe(headerLength + head.length + room)
   frame[0] = FIN_BINARY
   if (headerLength === 2) {
     frame[1] = length
@@ -33,34 +64,5 @@ function encodeParts(head: Uint8Array, body: Uint8Array | null): Buffer {
     frame.writeUInt32BE(length % 2 ** 32, 6)
   }
   frame.set(head, headerLength)
-  if (body !== null) frame.set(body, headerLength + head.length)
   return frame
-}
-
-/** A batch of this size is copied faster than it is worth remembering for longer. */
-const MAX_REMEMBERED_BYTES = 64 * 1024
-const addressed = new WeakMap<Buffer, { readonly address: string; readonly frames: Buffer }>()
-
-/**
- * The same messages in Hocuspocus' dialect, where an address stands before each. The last one made of a batch is remembered:
- * all who have a document open without session ids have the same address.
- * @param frames one or more frames of `encodeFrame`
- */
-export function addressFrames(frames: Buffer, address: string): Buffer {
-  const known = addressed.get(frames)
-  if (known?.address === address) return known.frames
-  const head = encodeAddress(address)
-  const made: Buffer[] = []
-  for (let at = 0; at < frames.length; ) {
-    const short = frames.readUInt8(at + 1)
-    const begin = at + (short < 126 ? 2 : short === 126 ? 4 : 10)
-    const length =
-      short < 126 ? short : short === 126 ? frames.readUInt16BE(at + 2) : Number(frames.readBigUInt64BE(at + 2))
-    at = begin + length
-    made.push(encodeParts(head, frames.subarray(begin, at)))
-  }
-  const [first] = made
-  const result = made.length === 1 && first !== undefined ? first : Buffer.concat(made)
-  if (result.length <= MAX_REMEMBERED_BYTES) addressed.set(frames, { address, frames: result })
-  return result
 }

@@ -152,7 +152,7 @@ export class HocuspocusPeer implements Peer {
 
   keepAlive(): Buffer {
     const [address = '-'] = this.#seats.keys()
-    return addressFrames(KEEP_ALIVE, address)
+    return Buffer.concat(addressFrames(KEEP_ALIVE, address))
   }
 
   denial(): null {
@@ -192,9 +192,11 @@ class Seat implements Outlet {
     return this.#connection.unsentBytes
   }
 
-  // Its own copy, so never shared: it counts against the bound of this connection.
-  write(frames: Buffer): void {
-    if (this.isOpen) this.#connection.write(addressFrames(frames, this.key))
+  write(frames: Buffer, sharedBy: object | null = null): void {
+    const parts = addressFrames(frames, this.key)
+    // A copy is nobody's but this connection's; a view of shared bytes is as shared as they are.
+    const holder = parts.length > 1 ? sharedBy : null
+    for (const part of parts) if (this.isOpen) this.#connection.write(part, holder)
   }
 
   isAlive(): Promise<boolean> {
