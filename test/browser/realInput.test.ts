@@ -172,6 +172,9 @@ function isCaretIn(place: Place): boolean {
   const { editor } = document.querySelector('[data-testid="editor"]') as unknown as { editor: PageEditor }
   const { selection, doc } = editor.state
   if (!editor.view.hasFocus() || !selection.empty) return false
+  // What is typed goes to the browser's caret. The editor hears of a click a moment later, and the text may have moved under it.
+  const { anchorNode, anchorOffset } = getSelection() ?? { anchorNode: null, anchorOffset: 0 }
+  if (anchorNode === null || editor.view.posAtDOM(anchorNode, anchorOffset) !== selection.head) return false
   let text: string | null = null
   doc.descendants((node, position) => {
     const isHere = position < selection.head && selection.head <= position + 1 + node.content.size
@@ -186,6 +189,8 @@ function isCaretIn(place: Place): boolean {
 function isCaretAtEnd(): boolean {
   const { editor } = document.querySelector('[data-testid="editor"]') as unknown as { editor: PageEditor }
   const { selection, doc } = editor.state
+  const { anchorNode, anchorOffset } = getSelection() ?? { anchorNode: null, anchorOffset: 0 }
+  if (anchorNode === null || editor.view.posAtDOM(anchorNode, anchorOffset) !== selection.head) return false
   const block = doc.resolve(selection.head)
   return selection.empty && block.parentOffset === block.parent.content.size
 }

@@ -9,6 +9,7 @@ export interface PageEditor {
   view: {
     coordsAtPos(position: number): { left: number; top: number; bottom: number }
     domAtPos(position: number): { node: Node }
+    posAtDOM(node: Node, offset: number): number
     hasFocus(): boolean
     dom: HTMLElement
   }
