@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { ConfigError, helpText, readConfig } from './config.ts'
 import { createLogger } from './createLogger.ts'
 import { WeftError } from './errors.ts'
-import { startServer } from './startServer.ts'
+import { startServer, UNSTORED } from './startServer.ts'
 
 /** Exit codes: 0 stopped, 1 a failure, 2 a wrong setting, 73 the store can't be used (sysexits.h: EX_CANTCREAT). */
 const EXIT_FAILURE = 1
@@ -45,10 +45,7 @@ async function main(): Promise<void> {
     // A second signal: now.
     if (isStopping) process.exit(EXIT_FAILURE)
     isStopping = true
-    setTimeout(
-      () => fail('some edits could not be stored before the stop; their authors keep them', EXIT_FAILURE),
-      STOP_LIMIT_MS,
-    ).unref()
+    setTimeout(() => fail(UNSTORED, EXIT_FAILURE), STOP_LIMIT_MS).unref()
     server.stop().then(
       () => process.exit(0),
       error => {

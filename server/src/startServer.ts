@@ -24,12 +24,15 @@ const RECLAIM_QUIET_MS = 10_000
 const STOP_GRACE_MS = 250
 /** What a failing disk has not taken by then is given up. */
 const STOP_LIMIT_MS = 3000
+/** What is said where that happens. */
+export const UNSTORED = 'some edits could not be stored before the stop; their authors keep them'
 
 export interface RunningServer {
   /** Where people open it: `http://127.0.0.1:9091`. */
   readonly url: string
   /**
-   * No new connections; what is pending is committed; everybody is told to come back; the store is closed. Takes 3 s, and what closing the store takes.
+   * No new connections; what is pending is committed; everybody is told to come back; the store is closed. Takes 3 s at most,
+   * and what closing the store takes.
    * @throws {WeftError} `STORAGE_WRITE_FAILED`: some edits could not be stored; nobody was told that they are safe
    */
   stop(): Promise<void>
@@ -143,12 +146,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     await workshop.stop()
     await log.close()
     server.closeAllConnections()
-    if (!isStored) {
-      throw new WeftError(
-        'STORAGE_WRITE_FAILED',
-        'some edits could not be stored before the stop; their authors keep them',
-      )
-    }
+    if (!isStored) throw new WeftError('STORAGE_WRITE_FAILED', UNSTORED)
   }
   return { url: urlOf(server, config), stop }
 }

@@ -29,4 +29,4 @@ export {
   encodeUpdateHead,
 } from './encodeMessage.ts'
 export type { HocuspocusFrame, HocuspocusMessage, Message } from './message.ts'
-export { hocuspocusAuth, hocuspocusType, messageType, syncStep } from './message.ts'
+export { hocuspocusType, messageType, syncStep } from './message.ts'

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DocumentId } from '@weft/protocol'
 import { WeftError } from '../errors.ts'
 import { checkLevelFiles } from './checkLevelFiles.ts'
+import { damageError, decodeEntries, decodeSnapshot, decodeWitnesses, pieceBytes } from './documentRecords.ts'
 import { type LevelOperation, LevelStore } from './LevelStore.ts'
 import {
   afterNames,
@@ -11,8 +11,6 @@ import {
   type DocumentRow,
   decodeCompactionRow,
   decodeNameRow,
-  decodeRecord,
-  decodeRow,
   decodeSentinel,
   documentKey,
   documentRange,
@@ -64,11 +62,6 @@ const defaultCheckedTableBytes = 64 << 20
 const maxRows = 20_000
 /** Names that a list reads at a time. */
 const listPageSize = 256
-/**
- * A snapshot is stored in pieces: one write of 20 MB would keep every other document's commits waiting for 200 ms, one read of
- * it the event loop for 20.
- */
-const pieceBytes = 1 << 20
 /** Above so many documents with something to reclaim, ranges are those of all hashes with the same first byte. */
 const maxReclaimRanges = 64
 
@@ -549,7 +542,7 @@ export class LevelUpdateLog implements UpdateLog {
     read: (key: DocumentKey, row: DocumentRow | null) => Promise<T | WeftError>,
   ): Promise<T> {
     const readRow = async (): Promise<DocumentRow | null | WeftError> => {
-      await this.#isReopened()
+      await this.#untilReopened()
       const known = this.#rows.get(key.documentId)?.row.revision ?? 0
       const [row, name] = await this.#store.get([rowKey(key.hash), nameKey(key.name)])
       return decodeWitnesses(key, row, name, known)
@@ -557,7 +550,7 @@ export class LevelUpdateLog implements UpdateLog {
     let row = await readRow()
     for (;;) {
       if (row instanceof WeftError) throw this.#markDamaged(row)
-      await this.#isReopened()
+      await this.#untilReopened()
       const found = await read(key, row)
       if (!(found instanceof WeftError)) return found
       const now = await readRow()
@@ -600,7 +593,7 @@ export class LevelUpdateLog implements UpdateLog {
       const { generation } = compaction
       const count = Math.ceil(snapshotBytes / pieceBytes)
       const [first, end] = [pieceKey(key.hash, generation, 0), pieceKey(key.hash, generation, count)]
-      await this.#isReopened()
+      await this.#untilReopened()
       const pieces = await this.#store.scan(first, end)
       const snapshot = await decodeSnapshot(key, pieces, snapshotSeq, compaction)
       return snapshot instanceof WeftError ? snapshot : { ...stored, snapshot }
@@ -624,11 +617,11 @@ export class LevelUpdateLog implements UpdateLog {
 
   async #readable(): Promise<void> {
     if (this.#isClosing) throw closedError(this.#folder)
-    await this.#isReopened()
+    await this.#untilReopened()
     if (this.#isClosing) throw closedError(this.#folder)
   }
 
-  async #isReopened(): Promise<void> {
+  async #untilReopened(): Promise<void> {
     // A reopening that fails is told to its caller; a read then finds the store closed.
     if (this.#reopening) await this.#reopening.catch(() => {})
     if (this.#store.state === 'closed') {
@@ -680,80 +673,6 @@ function checkTime(time: number): void {
   if (!Number.isSafeInteger(time) || time < 1 || time > maxUint48) throw new RangeError(`not a time in ms: ${time}`)
 }
 
-/**
- * The row of a document, where its name agrees with it [L3].
- * @param known the revision that it has at least
- */
-function decodeWitnesses(
-  key: DocumentKey,
-  rowValue: Buffer | undefined,
-  nameValue: Buffer | undefined,
-  known = 0,
-): DocumentRow | null | WeftError {
-  const name = nameValue === undefined ? null : decodeNameRow(nameValue, key)
-  if (typeof name === 'string') return damageError(key, 0, `${name} under its name`)
-  const row = rowValue === undefined ? null : decodeRow(rowValue, key)
-  if (typeof row === 'string') return damageError(key, 0, row)
-  if (row === null) return name === null ? null : damageError(key, 0, 'its row is missing, its name is there')
-  if (name === null) return damageError(key, 0, 'its name is missing, its row is there')
-  if (row.createdAt !== name.createdAt || row.deletedAt !== name.deletedAt)
-    return damageError(key, row.head, 'its row and its name tell different times')
-  if (row.revision < known)
-    return damageError(key, row.head, `its row is of revision ${row.revision}, and was of ${known}`)
-  return row
-}
-
-/** Exactly the entries `after + 1 … head`. */
-function decodeEntries(
-  key: DocumentKey,
-  records: readonly (readonly [Buffer, Buffer])[],
-  after: number,
-  head: number,
-): LogEntry[] | WeftError {
-  const entries: LogEntry[] = []
-  let seq = after
-  for (const [storedKey, value] of records) {
-    seq++
-    const stored = seqOfKey(storedKey)
-    if (stored === null) return damageError(key, seq, `a key of ${storedKey.length} bytes`)
-    if (stored !== seq || seq > head) {
-      const expected = seq > head ? `the end, after ${head}` : `${seq}`
-      return damageError(key, seq, `entry ${stored} in place of ${expected}`)
-    }
-    const record = decodeRecord(value, recordKind.entry, key.hash, seq)
-    if (typeof record === 'string') return damageError(key, seq, record)
-    entries.push({ seq, update: record.body, time: record.time })
-  }
-  if (seq !== head) return damageError(key, seq + 1, `entries ${seq + 1} to ${head} are missing`)
-  return entries
-}
-
-/** Puts the pieces of a compaction together, with turns of the event loop between them. */
-async function decodeSnapshot(
-  key: DocumentKey,
-  records: readonly (readonly [Buffer, Buffer])[],
-  snapshotSeq: number,
-  { generation, snapshotBytes, time }: CompactionRow & { readonly time: number },
-): Promise<Uint8Array | WeftError> {
-  const snapshot = new Uint8Array(snapshotBytes)
-  const pieceCount = Math.ceil(snapshotBytes / pieceBytes)
-  for (let i = 0; i < pieceCount; i++) {
-    const [storedKey, value] = records[i] ?? []
-    if (value === undefined || storedKey?.equals(pieceKey(key.hash, generation, i)) !== true)
-      return damageError(key, snapshotSeq, `piece ${i + 1} of ${pieceCount} of its snapshot is missing`)
-    const record = decodeRecord(value, recordKind.snapshot, key.hash, snapshotSeq)
-    if (typeof record === 'string') return damageError(key, snapshotSeq, `${record}, in its snapshot`)
-    if (record.time !== time) return damageError(key, snapshotSeq, `piece ${i + 1} of its snapshot is of another one`)
-    const at = i * pieceBytes
-    const length = Math.min(pieceBytes, snapshotBytes - at)
-    if (record.body.length !== length)
-      return damageError(key, snapshotSeq, `a piece of its snapshot of ${record.body.length} bytes, not ${length}`)
-    snapshot.set(record.body, at)
-    if (pieceCount > 1) await nextTurn()
-  }
-  return snapshot
-}
-
 /** @throws {WeftError} `HEAD_MOVED` */
 function checkCompaction(key: DocumentKey, row: DocumentRow | null, compaction: Compaction): DocumentRow {
   const { snapshotSeq, keptAfter } = compaction
@@ -788,33 +707,23 @@ function deleteKey(key: Buffer): LevelOperation {
   return { type: 'del', key }
 }
 
-/** A generation that none of these pieces has. */
-function freeGeneration(pieces: readonly Buffer[]): number {
-  const used = new Set(pieces.map(generationOf))
-  let generation = 0
-  while (used.has(generation)) generation++
-  return generation
-}
-
-function damageError(key: DocumentKey, seq: number, what: string): WeftError {
-  const name = JSON.stringify(key.documentId)
-  const place = seq > 0 ? ` at entry ${seq}` : ''
-  return new WeftError('DOCUMENT_DAMAGED', `the stored document ${name} is damaged${place}: ${what}`, {
-    documentId: key.documentId,
-    seq,
-  })
-}
-
 function deleteEntries(key: DocumentKey, after: number, upTo: number): LevelOperation[] {
   const operations: LevelOperation[] = []
-  for (let seq = after + 1; seq <= upTo; seq++)
-    operations.push({ type: 'del', key: recordKey(key.hash, recordKind.entry, seq) })
+  for (let seq = after + 1; seq <= upTo; seq++) operations.push(deleteKey(recordKey(key.hash, recordKind.entry, seq)))
   return operations
 }
 
 /** The first key after that name's. */
 function nameAfter(name: Buffer): Buffer {
   return Buffer.concat([nameKey(name), Buffer.from([0])])
+}
+
+/** A generation that none of these pieces has. */
+function freeGeneration(pieces: readonly Buffer[]): number {
+  const used = new Set(pieces.map(generationOf))
+  let generation = 0
+  while (used.has(generation)) generation++
+  return generation
 }
 
 function headMoved({ documentId }: DocumentKey, what: string): WeftError {

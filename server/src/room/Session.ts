@@ -93,11 +93,11 @@ export class Session {
   /** The batch that holds the last edit it sent. */
   #lastBatch = 0
   readonly #owedAcks: OwedAck[] = []
-
   readonly dialect: Dialect
   readonly #countsQueued: boolean
   /** Of the sync step 1 that is being answered, until the client's own answer has come: what is below was typed before it. */
   #askedVector: StateVector | null = null
+  /** A provider that begins to sync is owed a question, together with its answer. */
   #mustAsk = false
   #stateless: TokenBucket | null = null
 
@@ -345,9 +345,9 @@ export class Session {
       this.outlet.close('policy', `a stateless message of ${payload.length} characters is over ${MAX_STATELESS_LENGTH}`)
       return
     }
-    this.#stateless ??= new TokenBucket(STATELESS_PER_SECOND, STATELESS_BURST, this.room.clock.now())
-    // Dropped, not queued: each costs a write to everybody, at once.
     const now = this.room.clock.now()
+    this.#stateless ??= new TokenBucket(STATELESS_PER_SECOND, STATELESS_BURST, now)
+    // Dropped, not queued: each costs a write to everybody, at once.
     if (this.#stateless.take(1, now) > 0) {
       this.#stateless.take(-1, now)
       return

@@ -32,6 +32,7 @@ const addressed = new WeakMap<Buffer, { readonly address: string; readonly parts
 export function addressFrames(frames: Buffer, address: string): readonly Buffer[] {
   const known = addressed.get(frames)
   if (known?.address === address) return known.parts
+  const head = encodeAddress(address)
   const parts: Buffer[] = []
   for (let at = 0; at < frames.length; ) {
     const short = frames.readUInt8(at + 1)
@@ -39,7 +40,7 @@ export function addressFrames(frames: Buffer, address: string): readonly Buffer[
     const length =
       short < 126 ? short : short === 126 ? frames.readUInt16BE(at + 2) : Number(frames.readBigUInt64BE(at + 2))
     at = begin + length
-    parts.push(encodeHead(encodeAddress(address), length), frames.subarray(begin, at))
+    parts.push(encodeHead(head, length), frames.subarray(begin, at))
   }
   if (frames.length > MAX_COPIED_BYTES) return parts
   const copied = [Buffer.concat(parts)]

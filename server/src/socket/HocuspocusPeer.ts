@@ -5,7 +5,6 @@ import {
   decodeHocuspocusFrame,
   encodeAuthenticated,
   encodeAuthenticationDenied,
-  encodeAwareness,
   encodeSessionClosed,
   type HocuspocusFrame,
   MalformedMessageError,
@@ -18,9 +17,8 @@ import { Session } from '../room/Session.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import type { Connection } from './Connection.ts'
 import { openSession, type SessionServices } from './openSession.ts'
-import type { Peer } from './Peer.ts'
+import { KEEP_ALIVE, type Peer } from './Peer.ts'
 
-const KEEP_ALIVE = encodeFrame(encodeAwareness(Uint8Array.of(0)))
 /** Documents on one socket; Hocuspocus' server allows as many. */
 const MAX_SESSIONS = 100
 /** Sessions opened and questions asked over one socket: so many at once, so many more each second. */
@@ -33,7 +31,6 @@ const FINAL: ReadonlySet<CloseName> = new Set(['deleted', 'forbidden', 'unauthor
 
 /** Hocuspocus' dialect: many documents over one socket, each message behind the address of its session. */
 export class HocuspocusPeer implements Peer {
-  readonly name = 'hocuspocus'
   readonly #connection: Connection
   readonly #services: SessionServices
   readonly #seats = new Map<string, Seat>()

@@ -1,7 +1,11 @@
+import { encodeAwareness } from '@weft/protocol'
+import { encodeFrame } from '../room/encodeFrame.ts'
+
+/** An awareness message without states: data for those who have nothing to hear. */
+export const KEEP_ALIVE = encodeFrame(encodeAwareness(Uint8Array.of(0)))
+
 /** One family's dialect on one connection: takes frames apart and hands their messages to sessions. */
 export interface Peer {
-  /** What the logs call it: the document, where the connection has only one. */
-  readonly name: string
   /** Takes in one frame. @returns a promise where the next one must wait */
   receive(frame: Uint8Array): void | Promise<void>
   /** The connection has room again for what was held back. */

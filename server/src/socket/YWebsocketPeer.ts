@@ -1,23 +1,20 @@
-import { BadDocumentIdError, documentIdFromPath, encodeAwareness, encodePermissionDenied } from '@weft/protocol'
+import { BadDocumentIdError, documentIdFromPath, encodePermissionDenied } from '@weft/protocol'
 import { encodeFrame } from '../room/encodeFrame.ts'
 import { Session } from '../room/Session.ts'
 import type { Connection } from './Connection.ts'
 import { openSession, type SessionServices } from './openSession.ts'
-import type { Peer } from './Peer.ts'
-
-/** An awareness message without states. */
-const KEEP_ALIVE = encodeFrame(encodeAwareness(Uint8Array.of(0)))
+import { KEEP_ALIVE, type Peer } from './Peer.ts'
 
 /** y-websocket's dialect: one document, named by the URL's path. */
 export class YWebsocketPeer implements Peer {
-  readonly name: string
+  readonly #path: string
   readonly #connection: Connection
   readonly #services: SessionServices
   #session: Session | null = null
 
   /** @param path of the upgrade's URL, without its query */
   constructor(connection: Connection, path: string, services: SessionServices) {
-    this.name = path.slice(1)
+    this.#path = path
     this.#connection = connection
     this.#services = services
   }
@@ -29,7 +26,7 @@ export class YWebsocketPeer implements Peer {
   async #begin(frame: Uint8Array): Promise<void> {
     let documentId: ReturnType<typeof documentIdFromPath>
     try {
-      documentId = documentIdFromPath(`/${this.name}`)
+      documentId = documentIdFromPath(this.#path)
     } catch (error) {
       if (!(error instanceof BadDocumentIdError)) throw error
       this.#connection.close('badName', error.message)

@@ -1,0 +1,106 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { WeftError } from '../errors.ts'
+import {
+  type CompactionRow,
+  type DocumentKey,
+  type DocumentRow,
+  decodeNameRow,
+  decodeRecord,
+  decodeRow,
+  pieceKey,
+  recordKind,
+  seqOfKey,
+} from './levelRecord.ts'
+import type { LogEntry } from './UpdateLog.ts'
+
+// What a read of a document found, checked against its witnesses ([L2], [L3] of `LevelUpdateLog`): each gives what is stored,
+// or an error that says what doesn't fit. It is for the caller to know whether a write came between.
+
+/**
+ * A snapshot is stored in pieces: one write of 20 MB would keep every other document's commits waiting for 200 ms, one read of
+ * it the event loop for 20.
+ */
+export const pieceBytes = 1 << 20
+
+/**
+ * The row of a document, where its name agrees with it [L3].
+ * @param known the revision that it has at least
+ */
+export function decodeWitnesses(
+  key: DocumentKey,
+  rowValue: Buffer | undefined,
+  nameValue: Buffer | undefined,
+  known = 0,
+): DocumentRow | null | WeftError {
+  const name = nameValue === undefined ? null : decodeNameRow(nameValue, key)
+  if (typeof name === 'string') return damageError(key, 0, `${name} under its name`)
+  const row = rowValue === undefined ? null : decodeRow(rowValue, key)
+  if (typeof row === 'string') return damageError(key, 0, row)
+  if (row === null) return name === null ? null : damageError(key, 0, 'its row is missing, its name is there')
+  if (name === null) return damageError(key, 0, 'its name is missing, its row is there')
+  if (row.createdAt !== name.createdAt || row.deletedAt !== name.deletedAt)
+    return damageError(key, row.head, 'its row and its name tell different times')
+  if (row.revision < known)
+    return damageError(key, row.head, `its row is of revision ${row.revision}, and was of ${known}`)
+  return row
+}
+
+/** Exactly the entries `after + 1 … head`. */
+export function decodeEntries(
+  key: DocumentKey,
+  records: readonly (readonly [Buffer, Buffer])[],
+  after: number,
+  head: number,
+): LogEntry[] | WeftError {
+  const entries: LogEntry[] = []
+  let seq = after
+  for (const [storedKey, value] of records) {
+    seq++
+    const stored = seqOfKey(storedKey)
+    if (stored === null) return damageError(key, seq, `a key of ${storedKey.length} bytes`)
+    if (stored !== seq || seq > head) {
+      const expected = seq > head ? `the end, after ${head}` : `${seq}`
+      return damageError(key, seq, `entry ${stored} in place of ${expected}`)
+    }
+    const record = decodeRecord(value, recordKind.entry, key.hash, seq)
+    if (typeof record === 'string') return damageError(key, seq, record)
+    entries.push({ seq, update: record.body, time: record.time })
+  }
+  if (seq !== head) return damageError(key, seq + 1, `entries ${seq + 1} to ${head} are missing`)
+  return entries
+}
+
+/** Puts the pieces of a compaction together, with turns of the event loop between them. */
+export async function decodeSnapshot(
+  key: DocumentKey,
+  records: readonly (readonly [Buffer, Buffer])[],
+  snapshotSeq: number,
+  { generation, snapshotBytes, time }: CompactionRow & { readonly time: number },
+): Promise<Uint8Array | WeftError> {
+  const snapshot = new Uint8Array(snapshotBytes)
+  const pieceCount = Math.ceil(snapshotBytes / pieceBytes)
+  for (let i = 0; i < pieceCount; i++) {
+    const [storedKey, value] = records[i] ?? []
+    if (value === undefined || storedKey?.equals(pieceKey(key.hash, generation, i)) !== true)
+      return damageError(key, snapshotSeq, `piece ${i + 1} of ${pieceCount} of its snapshot is missing`)
+    const record = decodeRecord(value, recordKind.snapshot, key.hash, snapshotSeq)
+    if (typeof record === 'string') return damageError(key, snapshotSeq, `${record}, in its snapshot`)
+    if (record.time !== time) return damageError(key, snapshotSeq, `piece ${i + 1} of its snapshot is of another one`)
+    const at = i * pieceBytes
+    const length = Math.min(pieceBytes, snapshotBytes - at)
+    if (record.body.length !== length)
+      return damageError(key, snapshotSeq, `a piece of its snapshot of ${record.body.length} bytes, not ${length}`)
+    snapshot.set(record.body, at)
+    if (pieceCount > 1) await nextTurn()
+  }
+  return snapshot
+}
+
+export function damageError(key: DocumentKey, seq: number, what: string): WeftError {
+  const name = JSON.stringify(key.documentId)
+  const place = seq > 0 ? ` at entry ${seq}` : ''
+  return new WeftError('DOCUMENT_DAMAGED', `the stored document ${name} is damaged${place}: ${what}`, {
+    documentId: key.documentId,
+    seq,
+  })
+}
