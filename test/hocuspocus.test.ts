@@ -1,5 +1,4 @@
 import {
-  type DocumentId,
   decodeHocuspocusFrame,
   encodeAddress,
   encodeAwareness,
@@ -12,10 +11,10 @@ import {
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
-import { LevelStore } from '../server/dist/log/LevelStore.js'
-import { documentKey, recordKey, recordKind } from '../server/dist/log/levelRecord.js'
+import { recordKind } from '../server/dist/log/levelRecord.js'
 import { Random } from './crdt/Random.ts'
 import { rounds, roundsTimeoutMs } from './rounds.ts'
+import { damageRecord } from './support/damageRecord.ts'
 import { eventually, within } from './support/eventually.ts'
 import {
   type HocuspocusSocket,
@@ -191,8 +190,10 @@ describe('Hocuspocus’ provider 4', () => {
       const name = `document ${round}`
       const ann = socket.open(name)
       await ann.synced()
+      ann.doc.getText('text').insert(0, 'first ')
+      await eventually('the first edit to be safe', () => !ann.provider.hasUnsyncedChanges)
       // What was known to be safe at any moment: the text when nothing was unsynced.
-      let safe = ''
+      let safe = textIn(ann.doc)
       ann.provider.on('unsyncedChanges', () => {
         if (!ann.provider.hasUnsyncedChanges) safe = textIn(ann.doc)
       })
@@ -250,12 +251,15 @@ class RawProvider {
   }
 }
 
-async function damageEntry(folder: string, documentId: string): Promise<void> {
-  const store = new LevelStore(folder)
-  await store.open(false)
-  const key = recordKey(documentKey(documentId as DocumentId).hash, recordKind.entry, 2)
-  await store.write([{ type: 'put', key, value: Buffer.from('damaged') }])
-  await store.close()
+/** Auth as provider 4 sends it: a token, and its version. */
+const TOKEN = Uint8Array.of(2, 0, 1, 0x74, 5, ...Buffer.from('4.8.0'))
+
+/** Changes that were paid, once somebody else's later edit has come: none is on its way any more. */
+async function statusesInAll(server: ServerProcess, provider: RawProvider): Promise<number> {
+  const other = await RawClient.join(`${server.socketUrl}/a`)
+  await other.commit(typist(2).type('!'), 1)
+  await provider.hears('update')
+  return provider.count('status 1')
 }
 
 function nameOf(frame: Uint8Array, address: string): string {
@@ -285,10 +289,7 @@ describe('SyncStatus', () => {
     // What brings nothing new is counted all the same.
     provider.send(encodeUpdate(NO_UPDATE))
     await provider.hears('status 1', 103)
-    const other = await RawClient.join(`${server.socketUrl}/a`)
-    await other.commit(typist(2).type('z'), 1)
-    await provider.hears('update')
-    expect(provider.count('status 1')).toBe(103)
+    expect(await statusesInAll(server, provider)).toBe(103)
   })
 
   it('of an update without its predecessor is paid when the repair is on disk', async () => {
@@ -312,7 +313,7 @@ describe('SyncStatus', () => {
     const server = await testServer()
     const provider = await RawProvider.connect(server, 'a')
     const ann = typist(1)
-    provider.send(Uint8Array.of(2, 0, 1, 0x74, 5, ...Buffer.from('4.8.0')))
+    provider.send(TOKEN)
     await provider.hears('authenticated')
     provider.send(encodeSyncStep1(NOTHING))
     provider.send(encodeUpdate(ann.type('x')))
@@ -323,10 +324,7 @@ describe('SyncStatus', () => {
     await provider.hears('status 1')
     provider.send(encodeUpdate(ann.type('z')))
     await provider.hears('status 1', 2)
-    const other = await RawClient.join(`${server.socketUrl}/a`)
-    await other.commit(typist(2).type('!'), 1)
-    await provider.hears('update')
-    expect(provider.count('status 1')).toBe(2)
+    expect(await statusesInAll(server, provider)).toBe(2)
   })
 
   it('says 0 of what breaks a rule, and stores nothing of it', async () => {
@@ -349,7 +347,7 @@ describe('a provider that had typed offline', () => {
     const provider = await RawProvider.connect(server, 'a')
     const ann = typist(1)
     const offline = [ann.type('x'), ann.type('y')]
-    provider.send(Uint8Array.of(2, 0, 1, 0x74, 5, ...Buffer.from('4.8.0')))
+    provider.send(TOKEN)
     provider.send(encodeSyncStep1(Y.encodeStateVector(ann.doc)))
     await provider.hears('step 1')
     // What waited for the connection; then its answer; then somebody types.
@@ -358,10 +356,7 @@ describe('a provider that had typed offline', () => {
     await provider.hears('status 1')
     provider.send(encodeUpdate(ann.type('z')))
     await provider.hears('status 1', 2)
-    const other = await RawClient.join(`${server.socketUrl}/a`)
-    await other.commit(typist(2).type('!'), 1)
-    await provider.hears('update')
-    expect(provider.count('status 1')).toBe(2)
+    expect(await statusesInAll(server, provider)).toBe(2)
   })
 
   it('goes on in a session that had ended here, and gets what others write', async () => {
@@ -414,7 +409,7 @@ describe('a frame of Hocuspocus’ dialect', () => {
     const writer = typist(1)
     for (let i = 1; i <= 3; i++) await ann.commit(writer.type('x'), i)
     await server.stop()
-    await damageEntry(server.folder, 'hurt')
+    await damageRecord(server.folder, 'hurt', recordKind.entry, 2)
     await server.start()
     const provider = await RawProvider.connect(server, 'sound')
     provider.send(encodeSyncStep1(NOTHING), 'hurt')

@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { Random } from './crdt/Random.ts'
 import { rounds, roundsTimeoutMs } from './rounds.ts'
 import { within } from './support/eventually.ts'
-import { ackNumber, RawClient, updateOf } from './support/RawClient.ts'
+import { ackNumber, NO_UPDATE, RawClient, updateOf } from './support/RawClient.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
 import { contains, documentOf, readStored } from './support/storedDocument.ts'
 import { eagerCompaction, testFolder, testServer } from './support/testServer.ts'
@@ -129,6 +129,36 @@ it(
     expect(relayed).toBeGreaterThan(rounds.kills * 10)
     expect(acknowledged).toBeGreaterThan(rounds.kills * 10)
     expect(compacted).toBeGreaterThan(0)
+  },
+  roundsTimeoutMs,
+)
+
+it(
+  `nor is anything of a large document, whose snapshot is stored in pieces (${rounds.kills} rounds, seed ${seed})`,
+  async () => {
+    const random = new Random(seed)
+    const server = await testServer(eagerCompaction)
+    let acknowledged: Uint8Array[] = []
+    let largest = 0
+    for (let round = 0; round < rounds.kills; round++) {
+      // Four lives each: then it has grown enough.
+      const name = `large ${round >> 2}`
+      if (round % 4 === 0) acknowledged = []
+      const client = await RawClient.join(`${server.socketUrl}/${encodeURIComponent(name)}`)
+      const author = typist(round + 1)
+      const edits = 40 + random.below(40)
+      for (let i = 0; i < edits; i++) {
+        await client.commit(author.type(`${random.next()} `.repeat(3000)), i + 1)
+        acknowledged.push(author.updates.at(-1) ?? NO_UPDATE)
+      }
+      await server.kill()
+      const stored = await readStored(server.folder, name)
+      expectContained(documentOf(stored), acknowledged, `that were acknowledged up to round ${round} of ${name}`)
+      largest = Math.max(largest, stored.snapshotBytes)
+      await server.start()
+    }
+    // It was about something: three pieces and more.
+    expect(largest).toBeGreaterThan(2 << 20)
   },
   roundsTimeoutMs,
 )

@@ -3,15 +3,8 @@ import type { DocumentId } from '@weft/protocol'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { LevelStore } from '../server/dist/log/LevelStore.js'
-import {
-  documentKey,
-  documentRange,
-  pieceRange,
-  type RecordKind,
-  recordKey,
-  recordKind,
-  rowKey,
-} from '../server/dist/log/levelRecord.js'
+import { documentKey, documentRange, recordKind, rowKey } from '../server/dist/log/levelRecord.js'
+import { damageRecord } from './support/damageRecord.ts'
 import { eventually } from './support/eventually.ts'
 import { RawClient } from './support/RawClient.ts'
 import { ServerProcess } from './support/ServerProcess.ts'
@@ -19,22 +12,6 @@ import { canMount, SmallDisk } from './support/smallDisk.ts'
 import { documentOf, readStored } from './support/storedDocument.ts'
 import { eagerCompaction, testFolder, testServer } from './support/testServer.ts'
 import { textOf, typist } from './support/typist.ts'
-
-/** Flips a bit in a record of a store whose server doesn't run. */
-async function damage(folder: string, documentId: string, kind: RecordKind, seq: number): Promise<void> {
-  const store = new LevelStore(folder)
-  await store.open(false)
-  const { hash } = documentKey(documentId as DocumentId)
-  const [piece = Buffer.of()] = await store.keys(...pieceRange(hash))
-  const others = kind === recordKind.row ? rowKey(hash) : recordKey(hash, kind, seq)
-  const key = kind === recordKind.snapshot ? piece : others
-  const [value] = await store.get([key])
-  if (value === undefined) throw new Error(`there is no record of kind ${kind} at ${seq}`)
-  const at = value.length >> 1
-  value[at] = (value[at] ?? 0) ^ 4
-  await store.write([{ type: 'put', key, value }])
-  await store.close()
-}
 
 /** All records of a document, as they are. */
 async function records(folder: string, documentId: string): Promise<string[]> {
@@ -65,7 +42,7 @@ describe('a document that cannot be read', () => {
     }
     await server.stop()
     if (isCompacted) expect((await readStored(server.folder, 'hurt')).snapshotSeq).toBeGreaterThan(0)
-    await damage(server.folder, 'hurt', kind, seq)
+    await damageRecord(server.folder, 'hurt', kind, seq)
     const before = await records(server.folder, 'hurt')
 
     await server.start()
@@ -94,7 +71,7 @@ describe('a document that cannot be read', () => {
     const ann = typist(1)
     for (let i = 1; i <= 3; i++) await client.commit(ann.type('secret'), i)
     await server.stop()
-    await damage(server.folder, 'hurt', recordKind.entry, 2)
+    await damageRecord(server.folder, 'hurt', recordKind.entry, 2)
     await server.start()
     const again = await RawClient.connect(`${server.socketUrl}/hurt`)
     again.ask()
