@@ -10,6 +10,7 @@ import { Metrics } from './http/Metrics.ts'
 import { createMetricsApp } from './http/metricsApp.ts'
 import { LevelUpdateLog } from './log/LevelUpdateLog.ts'
 import { noMeters } from './Meters.ts'
+import { rehearse } from './rehearse.ts'
 import { MAX_HELD_BYTES } from './room/BytesCache.ts'
 import { Committer } from './room/Committer.ts'
 import { Rooms } from './room/Rooms.ts'
@@ -82,6 +83,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   guard(server, logger)
   server.on('upgrade', (request, socket, head) => endpoint.upgrade(request, socket, head))
 
+  await rehearse(log, workshop, config).catch(error => logger.debug({ err: error }, 'the rehearsal broke off'))
   try {
     await listen(server, config, logger)
   } catch (error) {

@@ -17,6 +17,8 @@ const COMMITS_PER_SECOND = 120
 const COMMIT_BURST = 20
 const MANY_DOCUMENTS = 12
 
+type CommitLog = Pick<UpdateLog, 'state' | 'append' | 'reopen'>
+
 /**
  * Writes what the rooms have pending: one durable batch for all that are due (group commit: an fsync costs 0.23 ms for
  * one entry and 0.8 ms for a hundred). One batch at a time. A failed batch is tried again until it is written: nothing
@@ -25,7 +27,7 @@ const MANY_DOCUMENTS = 12
 export class Committer {
   /** Bytes of all edits that wait for the disk; kept by the rooms. */
   pendingBytes = 0
-  readonly #log: UpdateLog
+  readonly #log: CommitLog
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #meters: Meters
@@ -41,7 +43,7 @@ export class Committer {
   #idleWaiters: (() => void)[] = []
   #retryTimer: { timer: Timer; wake: () => void } | null = null
 
-  constructor(log: UpdateLog, clock: Clock, logger: Logger, meters: Meters = noMeters) {
+  constructor(log: CommitLog, clock: Clock, logger: Logger, meters: Meters = noMeters) {
     this.#meters = meters
     this.#log = log
     this.#clock = clock

@@ -22,7 +22,7 @@ import { Tail } from './Tail.ts'
 
 /** What a room needs from outside. */
 export interface RoomServices {
-  readonly log: UpdateLog
+  readonly log: Pick<UpdateLog, 'read' | 'compact'>
   readonly committer: Committer
   readonly bytesCache: BytesCache
   readonly workshop: Workshop
