@@ -4,7 +4,7 @@ import { AwarenessTable, BadAwarenessError } from './AwarenessTable.ts'
 import type { Session } from './Session.ts'
 
 /** Awareness takes this share of a core per document; more where people would wait longer than that for it … */
-const SHARE = 0.2
+const SHARE = 0.03
 const PATIENCE_MS = 150
 /** … but never more than this. */
 const MAX_SHARE = 0.5
