@@ -38,6 +38,18 @@ it.each([
     "WEFT_ORIGINS has 'example.org': allowed are origins such as https://example.org, separated by commas",
   ],
   [
+    { WEFT_PUBLIC_URL: 'https://example.org/weft,https://:80' },
+    [],
+    "WEFT_PUBLIC_URL has 'https://:80': allowed are addresses such as https://example.org/weft, separated by commas",
+  ],
+  ...['localhost', '10.0.0.0/33', '0.0.0.0/0', '10.0.0.1/x'].map(
+    (proxy): [Record<string, string>, string[], string] => [
+      { WEFT_TRUSTED_PROXIES: `loopback, ${proxy}` },
+      [],
+      `WEFT_TRUSTED_PROXIES has '${proxy}': allowed are addresses, CIDR ranges such as 10.0.0.0/8, loopback, linklocal and uniquelocal, separated by commas`,
+    ],
+  ),
+  [
     { WEFT_BYTE_BURST: '1000000' },
     [],
     'WEFT_BYTE_BURST is 1000000: allowed is at least WEFT_MAX_MESSAGE_BYTES, 16777216',

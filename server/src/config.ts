@@ -1,3 +1,5 @@
+import proxyAddr from 'proxy-addr'
+
 /** A setting that ends the start; `message` names the setting, the value and what is allowed. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
@@ -32,7 +34,7 @@ interface ListSetting extends SettingBase {
   readonly type: 'list'
   readonly default: readonly string[]
   /** What each entry must look like, and how to say so. */
-  readonly pattern: RegExp
+  readonly pattern: { test(entry: string): boolean }
   readonly allowed: string
 }
 
@@ -83,6 +85,22 @@ export const settings = {
     pattern: /^https?:\/\/[^/?#\s]+$/u,
     allowed: 'origins such as https://example.org, separated by commas',
     help: 'web origins that may connect beside the server’s own host',
+  },
+  publicUrls: {
+    type: 'list',
+    env: 'WEFT_PUBLIC_URL',
+    default: [],
+    pattern: { test: url => /^https?:\/\/[^?#\s]+$/u.test(url) && URL.canParse(url) },
+    allowed: 'addresses such as https://example.org/weft, separated by commas',
+    help: 'where people open it, behind a proxy: `https://example.org/weft`',
+  },
+  trustedProxies: {
+    type: 'list',
+    env: 'WEFT_TRUSTED_PROXIES',
+    default: [],
+    pattern: { test: isProxyAddress },
+    allowed: 'addresses, CIDR ranges such as 10.0.0.0/8, loopback, linklocal and uniquelocal, separated by commas',
+    help: 'proxies that are believed who asks (`X-Forwarded-For`, `-Host`, `-Proto`): addresses, CIDR ranges, `loopback`',
   },
   maxMessageBytes: {
     type: 'integer',
@@ -163,7 +181,7 @@ export const settings = {
     default: 1000,
     min: 1,
     max: 1_000_000,
-    help: 'connections of one address (loopback is exempt); above it: 429',
+    help: 'connections of one address (this machine is exempt, unless a proxy is between); above it: 429',
   },
   maxSessionsPerDocument: {
     type: 'integer',
@@ -330,6 +348,15 @@ function readValue(setting: Setting, text: string, source: string): number | str
     case 'text':
       if (text === '') throw new ConfigError(`${source} is empty`)
       return text
+  }
+}
+
+function isProxyAddress(entry: string): boolean {
+  try {
+    proxyAddr.compile(entry)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -38,7 +38,8 @@ async function main(): Promise<void> {
   const config = readConfig(process.env, args)
   const logger = createLogger(config.logLevel)
   const server = await startServer(config, logger)
-  process.stdout.write(`Weft is at ${server.url}\nDocuments are in ${resolve(config.data)}\n`)
+  const places = [...config.publicUrls, server.url].join(' and ')
+  process.stdout.write(`Weft is at ${places}\nDocuments are in ${resolve(config.data)}\n`)
 
   let isStopping = false
   const stop = () => {

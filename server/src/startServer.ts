@@ -16,6 +16,7 @@ import { Committer } from './room/Committer.ts'
 import { Rooms } from './room/Rooms.ts'
 import { HostCheck } from './socket/HostCheck.ts'
 import { Offences } from './socket/Offences.ts'
+import { TrustedProxies } from './socket/TrustedProxies.ts'
 import { WebSocketEndpoint } from './socket/WebSocketEndpoint.ts'
 import { Workshop } from './worker/Workshop.ts'
 
@@ -56,7 +57,9 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     { log, committer, workshop, clock, meters, logger, settings: config },
     config.idleDocumentSeconds * 1000,
   )
-  const hosts = new HostCheck(config.origins, config.host, logger)
+  const proxies = new TrustedProxies(config.trustedProxies, logger)
+  const publicOrigins = config.publicUrls.map(url => new URL(url).origin)
+  const hosts = new HostCheck([...config.origins, ...publicOrigins], config.host, logger, proxies)
   const endpoint = new WebSocketEndpoint(
     {
       rooms,
@@ -69,11 +72,13 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     },
     config,
     hosts,
+    proxies,
   )
   const app = createApp({
     webFolder: fileURLToPath(new URL('../../web/dist', import.meta.url)),
     logger,
     hosts,
+    proxies,
     isReady: async () => !committer.isFailing && log.state === 'open' && (await log.isWritable()),
   })
   const server = createServer(

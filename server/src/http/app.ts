@@ -1,14 +1,16 @@
-import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import type { Logger } from 'pino'
 import type { HostCheck } from '../socket/HostCheck.ts'
+import type { TrustedProxies } from '../socket/TrustedProxies.ts'
 
 export interface AppServices {
   /** The built web app: a folder with `index.html`. */
   readonly webFolder: string
   readonly logger: Logger
   readonly hosts: HostCheck
+  readonly proxies: TrustedProxies
   /** Whether edits can be stored now. */
   readonly isReady: () => Promise<boolean>
 }
@@ -37,7 +39,7 @@ function contentSecurityPolicy(host: string): string {
 }
 
 /** The HTTP side: health, and the web app. */
-export function createApp({ webFolder, logger, hosts, isReady }: AppServices): Express {
+export function createApp({ webFolder, logger, hosts, proxies, isReady }: AppServices): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
@@ -48,7 +50,7 @@ export function createApp({ webFolder, logger, hosts, isReady }: AppServices): E
       return
     }
     response.set({
-      'Content-Security-Policy': contentSecurityPolicy(request.headers.host ?? ''),
+      'Content-Security-Policy': contentSecurityPolicy(proxies.hostOf(request) ?? ''),
       'X-Content-Type-Options': 'nosniff',
       'Referrer-Policy': 'no-referrer',
       'Cross-Origin-Opener-Policy': 'same-origin',
@@ -80,15 +82,19 @@ export function createApp({ webFolder, logger, hosts, isReady }: AppServices): E
 
   const page = join(webFolder, 'index.html')
   // Built files carry their hash in their name; the page itself must always be asked for.
-  app.use('/assets', express.static(join(webFolder, 'assets'), { immutable: true, maxAge: '1y', index: false }))
+  app.use(
+    '/assets',
+    express.static(join(webFolder, 'assets'), { immutable: true, maxAge: '1y', index: false, redirect: false }),
+  )
   app.use('/assets', (_request, response) => {
     response.status(404).type('text/plain').send('no such file\n')
   })
-  app.use(express.static(webFolder, { index: false, maxAge: 0 }))
-  app.get(['/', '/d/*document'], (_request, response) => {
+  app.use(express.static(webFolder, { index: false, maxAge: 0, redirect: false }))
+  app.get(['/', '/d/*document'], async (request, response) => {
     response.set('Cache-Control', 'no-cache')
-    if (existsSync(page)) response.sendFile(page)
-    else response.status(503).type('text/plain').send('the web app is not built: npm run build\n')
+    const html = await readFile(page, 'utf8').catch(() => null)
+    if (html === null) response.status(503).type('text/plain').send('the web app is not built: npm run build\n')
+    else response.type('html').send(fromDepth(html, request.path))
   })
   app.use((_request, response) => {
     response.status(404).type('text/plain').send('nothing is here\n')
@@ -103,6 +109,15 @@ export function createApp({ webFolder, logger, hosts, isReady }: AppServices): E
       .send(status >= 500 ? 'this request failed\n' : 'bad request\n')
   })
   return app
+}
+
+/**
+ * The page names its files relative to the folder above `assets` (`./assets/…`), and is served from deeper ones too: for
+ * `/d/team/notes` that is `../../assets/…`. So a proxy may put any path before it.
+ */
+function fromDepth(html: string, path: string): string {
+  const depth = path.split('/').length - 2
+  return depth > 0 ? html.replaceAll('="./', `="${'../'.repeat(depth)}`) : html
 }
 
 function statusOf(error: unknown): number {

@@ -2,9 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import pino from 'pino'
 import { expect, it } from 'vitest'
 import { HostCheck } from './HostCheck.ts'
+import { TrustedProxies } from './TrustedProxies.ts'
 
-const ask = (check: HostCheck, headers: { host?: string; origin?: string }) =>
-  check.refusal({ headers } as unknown as IncomingMessage)?.[0] ?? 'welcome'
+const ask = (check: HostCheck, headers: Record<string, string>, remoteAddress = '192.0.2.1') =>
+  check.refusal({ headers, socket: { remoteAddress } } as unknown as IncomingMessage)?.[0] ?? 'welcome'
 const logger = pino({ level: 'silent' })
 
 it('takes pages of its own host, programs, and on this machine any port', () => {
@@ -33,4 +34,16 @@ it('refuses names that somebody else points at this machine', () => {
   expect(ask(local, { host: 'localhost.evil.example' })).toBe(421)
   expect(ask(local, {})).toBe(400)
   expect(ask(new HostCheck(['https://docs.example'], '127.0.0.1', logger), { host: 'docs.example' })).toBe('welcome')
+})
+
+it('takes the host and the scheme of the page from a trusted proxy alone', () => {
+  const check = new HostCheck([], '0.0.0.0', logger, new TrustedProxies(['192.0.2.1'], logger))
+  const forwarded = { host: 'inner:9091', 'x-forwarded-host': 'docs.example', 'x-forwarded-proto': 'https' }
+  expect(ask(check, { ...forwarded, origin: 'https://docs.example' })).toBe('welcome')
+  expect(ask(check, { ...forwarded, origin: 'http://docs.example' })).toBe(403)
+  expect(ask(check, { ...forwarded, origin: 'https://evil.example' })).toBe(403)
+  expect(ask(check, { ...forwarded, origin: 'https://docs.example' }, '192.0.2.2')).toBe(403)
+  const local = new HostCheck(['https://docs.example'], '127.0.0.1', logger, new TrustedProxies(['127.0.0.1'], logger))
+  expect(ask(local, forwarded, '127.0.0.1')).toBe('welcome')
+  expect(ask(local, { host: '127.0.0.1', 'x-forwarded-host': 'evil.example' }, '127.0.0.1')).toBe(421)
 })

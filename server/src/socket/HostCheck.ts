@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
 import { isLoopbackHost } from './address.ts'
+import { TrustedProxies } from './TrustedProxies.ts'
 
 /**
  * Whether a browser's page may talk to this server: without it, any web page that a person visits could open a document
@@ -10,19 +11,29 @@ import { isLoopbackHost } from './address.ts'
 export class HostCheck {
   readonly #origins: ReadonlySet<string>
   readonly #isLoopbackOnly: boolean
+  readonly #proxies: TrustedProxies
   readonly #logger: Logger
   readonly #reported = new Set<string>()
 
-  /** @param listenHost the address that the server listens on */
-  constructor(origins: readonly string[], listenHost: string, logger: Logger) {
+  /**
+   * @param origins pages that are welcome; their hosts are names of this server
+   * @param listenHost the address that the server listens on
+   */
+  constructor(
+    origins: readonly string[],
+    listenHost: string,
+    logger: Logger,
+    proxies = new TrustedProxies([], logger),
+  ) {
     this.#origins = new Set(origins.map(origin => origin.toLowerCase()))
     this.#isLoopbackOnly = isLoopbackHost(listenHost)
+    this.#proxies = proxies
     this.#logger = logger
   }
 
   /** @returns status and text of the refusal, or null where the request is welcome */
   refusal(request: IncomingMessage): [status: number, text: string] | null {
-    const host = request.headers.host?.toLowerCase()
+    const host = this.#proxies.hostOf(request)
     if (host === undefined) return [400, 'the request has no Host header']
     const hostName = nameOf(host)
     const isPublished = [...this.#origins].some(origin => origin.endsWith(`//${host}`))
@@ -33,8 +44,10 @@ export class HostCheck {
     const origin = request.headers.origin?.toLowerCase()
     // Programs send none.
     if (origin === undefined || this.#origins.has(origin)) return null
-    const originHost = /^https?:\/\/([^/]+)$/u.exec(origin)?.[1]
-    if (originHost === host) return null
+    const [, originProtocol, originHost] = /^(https?):\/\/([^/]+)$/u.exec(origin) ?? []
+    // Without TLS of our own and a proxy that tells, the page's scheme isn't known.
+    const protocol = this.#proxies.protocolOf(request) ?? originProtocol
+    if (originHost === host && originProtocol === protocol) return null
     // A development server beside this one: any port of this machine is the same host.
     if (originHost !== undefined && isLoopbackHost(nameOf(originHost)) && isLoopbackHost(hostName)) return null
     this.#report(origin)

@@ -1,11 +1,10 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Timer } from '../clock.ts'
-import { isLoopbackAddress } from './address.ts'
 import { Connection, type ConnectionServices } from './Connection.ts'
 import type { HostCheck } from './HostCheck.ts'
+import type { TrustedProxies } from './TrustedProxies.ts'
 
 const SWEEP_MS = 5000
 /** Pongs that a flood of pings can make us queue; an option of `ws` 8.23 that its types don't know yet. */
@@ -28,15 +27,17 @@ export class WebSocketEndpoint {
   readonly #services: ConnectionServices
   readonly #settings: EndpointSettings
   readonly #hosts: HostCheck
+  readonly #proxies: TrustedProxies
   readonly #connections = new Set<Connection>()
   readonly #perAddress = new Map<string, number>()
   #timer: Timer | null = null
   #isStopping = false
 
-  constructor(services: ConnectionServices, settings: EndpointSettings, hosts: HostCheck) {
+  constructor(services: ConnectionServices, settings: EndpointSettings, hosts: HostCheck, proxies: TrustedProxies) {
     this.#services = services
     this.#settings = settings
     this.#hosts = hosts
+    this.#proxies = proxies
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -67,7 +68,7 @@ export class WebSocketEndpoint {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Before anything else: a socket that breaks now must not end the process.
     this.#survive(socket)
-    const address = (socket as Socket).remoteAddress ?? ''
+    const address = this.#proxies.addressOf(request)
     const refusal = this.#refusal(request, address)
     if (refusal !== null) {
       this.#services.meters.refused(refusal[0])
@@ -91,7 +92,7 @@ export class WebSocketEndpoint {
     if (this.#isStopping) return [503, 'the server stops', 5]
     if (this.#connections.size >= this.#settings.maxConnections) return [503, 'too many connections', 30]
     const ofAddress = this.#perAddress.get(address) ?? 0
-    if (!isLoopbackAddress(address) && ofAddress >= this.#settings.maxConnectionsPerAddress) {
+    if (!this.#proxies.isFromHere(request) && ofAddress >= this.#settings.maxConnectionsPerAddress) {
       return [429, 'too many connections from this address', 30]
     }
     return null

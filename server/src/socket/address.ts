@@ -3,6 +3,11 @@ export function isLoopbackAddress(address: string): boolean {
   return /^(?:127\.|::1$|::ffff:127\.)/u.test(address)
 }
 
+/** An IPv4 address that a socket for both kinds tells as IPv6, in its own form: `::ffff:192.0.2.1` → `192.0.2.1`. */
+export function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/iu, '')
+}
+
 /** Whether a host name (without port) can only mean this machine. */
 export function isLoopbackHost(host: string): boolean {
   return (
