@@ -44,7 +44,7 @@ function themeOnLoad(): Plugin {
         if (!isBuild) return [{ tag: 'script', children: source(), injectTo: 'head-prepend' }]
         const asset = Object.values(bundle ?? {}).find(file => file.fileName === fileNameOf(reference))
         if (asset === undefined) throw new Error('themeOnLoad.js is not in the bundle')
-        return [{ tag: 'script', attrs: { src: `/${asset.fileName}` }, injectTo: 'head-prepend' }]
+        return [{ tag: 'script', attrs: { src: `./${asset.fileName}` }, injectTo: 'head-prepend' }]
       },
     },
     generateBundle() {
@@ -61,6 +61,8 @@ const server = `ws://${process.env.WEFT_HOST ?? '127.0.0.1'}:${process.env.WEFT_
 
 export default defineConfig({
   root: import.meta.dirname,
+  // Nothing knows the path under which a proxy serves it: files name each other relatively, and src/base.ts asks.
+  base: './',
   plugins: [iconNodes(), themeOnLoad()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals'
 import { type ComponentType, render } from 'preact'
 import { useEffect } from 'preact/hooks'
+import { base } from './base.ts'
 import { startMe } from './device/me.ts'
 import { startRecentDocuments } from './device/recentDocuments.ts'
 import HomePage from './pages/HomePage.tsx'
@@ -76,7 +77,7 @@ function Dead({ title, advice }: { title: string; advice: string }) {
         <h1>{title}</h1>
         <p>{advice}</p>
         <div class="actions">
-          <a class="button primary" href="/" data-route>
+          <a class="button primary" href={base} data-route>
             Documents
           </a>
         </div>

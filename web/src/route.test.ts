@@ -1,30 +1,38 @@
-import { expect, it } from 'vitest'
-import { documentIdFrom, documentIdProblem, documentPath, documentUrl, parseRoute } from './route.ts'
+import { describe, expect, it } from 'vitest'
+import { documentIdFrom, documentIdProblem, documentPath, parseRoute, serverUrl } from './route.ts'
 
-it('finds the document that a path names', () => {
-  expect(parseRoute('/')).toEqual({ page: 'home' })
-  expect(parseRoute('/d/notes')).toEqual({ page: 'document', documentId: 'notes' })
-  expect(parseRoute('/d/team/plan%202026')).toEqual({ page: 'document', documentId: 'team/plan 2026' })
-  for (const path of ['/d', '/d/', '/x', '/d/a//b', '/d/../x', '/d/%ff', '/d/a%0ab', '/d/%E2%80%AE']) {
-    expect(parseRoute(path)).toEqual({ page: 'unknown' })
-  }
+describe.each(['/', '/weft/', '/a/d/'])('under %s', base => {
+  const parse = (path: string) => parseRoute(base + path, base)
+
+  it('finds the document that a path names', () => {
+    expect(parse('')).toEqual({ page: 'home' })
+    expect(parse('d/notes')).toEqual({ page: 'document', documentId: 'notes' })
+    expect(parse('d/team/plan%202026')).toEqual({ page: 'document', documentId: 'team/plan 2026' })
+    for (const path of ['d', 'd/', 'x', 'd/a//b', 'd/../x', 'd/%ff', 'd/a%0ab', 'd/%E2%80%AE'])
+      expect(parse(path)).toEqual({ page: 'unknown' })
+  })
+
+  it('makes paths that name the same document', () => {
+    for (const documentId of ['notes', 'd/x', 'team/plan 2026', 'a?b#c%d', 'über/日本', 'a+b&c'])
+      expect(parseRoute(documentPath(documentId, base), base)).toEqual({ page: 'document', documentId })
+  })
+
+  it('takes a link for the name that it holds', () => {
+    expect(documentIdFrom(`http://127.0.0.1:9091${base}d/team/plan%202026?x#y`, base)).toBe('team/plan 2026')
+    expect(documentIdFrom(' notes ', base)).toBe('notes')
+    expect(documentIdFrom('e\u0301', base)).toBe('\u00e9')
+    expect(documentIdFrom('', base)).toBe('')
+  })
+
+  it('reaches the server where the page is', () => {
+    expect(serverUrl({ protocol: 'https:', host: 'example.org' }, base)).toBe(`wss://example.org${base}`)
+    expect(serverUrl({ protocol: 'http:', host: 'localhost:9091' }, base)).toBe(`ws://localhost:9091${base}`)
+  })
 })
 
-it('makes paths and addresses that name the same document', () => {
-  for (const documentId of ['notes', 'team/plan 2026', 'a?b#c%d', 'über/日本', 'a+b&c']) {
-    expect(parseRoute(documentPath(documentId))).toEqual({ page: 'document', documentId })
-    const url = new URL(documentUrl(documentId, { protocol: 'http:', host: 'localhost:9091' }))
-    expect(decodeURIComponent(url.pathname.slice(1))).toBe(documentId)
-    expect(url.search + url.hash).toBe('')
-  }
-  expect(documentUrl('a/b', { protocol: 'https:', host: 'weft.example' })).toBe('wss://weft.example/a/b')
-})
-
-it('takes a link for the name that it holds', () => {
-  expect(documentIdFrom(' notes ')).toBe('notes')
-  expect(documentIdFrom('http://127.0.0.1:9091/d/team/plan%202026?x#y')).toBe('team/plan 2026')
-  expect(documentIdFrom('e\u0301')).toBe('\u00e9')
-  expect(documentIdFrom('')).toBe('')
+it('knows no page beside its base', () => {
+  for (const path of ['/', '/d/notes', '/weft', '/weftd/notes'])
+    expect(parseRoute(path, '/weft/')).toEqual({ page: 'unknown' })
 })
 
 it('says why a name can’t be a document’s', () => {

@@ -1,14 +1,15 @@
 import { signal } from '@preact/signals'
 import { BadDocumentIdError, parseDocumentId } from '@weft/protocol'
+import { base } from './base.ts'
 
 export type Route = { page: 'home' } | { page: 'document'; documentId: string } | { page: 'unknown' }
 
-/** The page that a path names. `/d/team/notes` is the document `team/notes`. */
-export function parseRoute(pathname: string): Route {
-  if (pathname === '/' || pathname === '/index.html') return { page: 'home' }
-  if (!pathname.startsWith('/d/')) return { page: 'unknown' }
+/** The page that a path names. `/d/team/notes` is the document `team/notes`, `/weft/d/team/notes` too where the base is `/weft/`. */
+export function parseRoute(pathname: string, at = base): Route {
+  if (pathname === at || pathname === `${at}index.html`) return { page: 'home' }
+  if (!pathname.startsWith(`${at}d/`)) return { page: 'unknown' }
   try {
-    const documentId = decodeURIComponent(pathname.slice('/d/'.length))
+    const documentId = decodeURIComponent(pathname.slice(`${at}d/`.length))
     return documentIdProblem(documentId) === null ? { page: 'document', documentId } : { page: 'unknown' }
   } catch {
     return { page: 'unknown' }
@@ -16,14 +17,14 @@ export function parseRoute(pathname: string): Route {
 }
 
 /** The path of a document's page: `/d/team/notes`. */
-export function documentPath(documentId: string): string {
-  return `/d/${documentId.split('/').map(encodeURIComponent).join('/')}`
+export function documentPath(documentId: string, at = base): string {
+  return `${at}d/${documentId.split('/').map(encodeURIComponent).join('/')}`
 }
 
-/** Where the server speaks about a document: same host, the document's name as the path. */
-export function documentUrl(documentId: string, location: { protocol: string; host: string }): string {
+/** Where the server of a page is reached by WebSocket: `wss://example.org/weft/`. */
+export function serverUrl(location: { protocol: string; host: string }, at = base): string {
   const protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
-  return `${protocol}//${location.host}/${documentId.split('/').map(encodeURIComponent).join('/')}`
+  return `${protocol}//${location.host}${at}`
 }
 
 /** Why a name can't be a document's, in words; `null` if it can. */
@@ -38,11 +39,11 @@ export function documentIdProblem(name: string): string | null {
 }
 
 /** What a person typed or pasted as the name of a document: a link to it counts as its name. */
-export function documentIdFrom(input: string): string {
+export function documentIdFrom(input: string, at = base): string {
   const text = input.trim().normalize('NFC')
   const path = /^[a-z]+:\/\/[^/]+(\/[^?#]*)/i.exec(text)?.[1]
   if (path === undefined) return text
-  const route = parseRoute(path)
+  const route = parseRoute(path, at)
   return route.page === 'document' ? route.documentId : text
 }
 

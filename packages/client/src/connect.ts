@@ -6,6 +6,8 @@ import type { WebSocketClass } from './WebSocketLike.ts'
 import { type User, WeftDocument } from './WeftDocument.ts'
 
 export interface ConnectOptions {
+  /** The document's name, where the server is not at the root of its host: `url` is the server's then, `wss://example.org/weft`. */
+  documentId?: string
   /** Says who this is, where the server wants to know. */
   token?: string
   /** How the others see this client: short for `awareness: { user }`. */
@@ -30,14 +32,14 @@ export interface ConnectOptions {
  * @returns resolves when the content is here: from the server, or from a store that isn't empty. Without a server it
  * waits and tries again; `signal` ends that.
  * @throws {RefusedError} the server refuses the document for good. {TypeError} `url` is not an address.
- * {BadDocumentIdError} its path names no document.
+ * {BadDocumentIdError} its path (or `documentId`) names no document.
  */
 export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<WeftDocument> {
   const { signal, user } = options
   signal?.throwIfAborted()
   const state = options.awareness === false ? null : { ...options.awareness, ...(user && { user }) }
   const document = new WeftDocument({
-    address: documentAddress(url, options.token),
+    address: documentAddress(url, options.token, options.documentId),
     ydoc: options.ydoc,
     awareness: state,
     store: options.store,

@@ -22,6 +22,20 @@ describe('documentAddress', () => {
     expect(documentAddress('ws://h/caf\u00e9').path).toBe('caf%C3%A9')
   })
 
+  it.each([
+    ['wss://example.org/weft', 'wss://example.org/weft'],
+    ['https://example.org/weft//?x=1', 'wss://example.org/weft'],
+    ['ws://127.0.0.1:9091', 'ws://127.0.0.1:9091'],
+    ['ws://127.0.0.1:9091/', 'ws://127.0.0.1:9091'],
+  ])('takes %s for the server where the name stands apart', (url, serverUrl) => {
+    expect(documentAddress(url, undefined, 'team/a b%')).toMatchObject({
+      documentId: 'team/a b%',
+      serverUrl,
+      path: 'team/a%20b%25',
+    })
+    expect(() => documentAddress(url, undefined, '../b')).toThrow(BadDocumentIdError)
+  })
+
   it('keeps the query and adds the token', () => {
     expect(documentAddress('ws://h/a?part=comments', 't').params).toEqual({ part: 'comments', token: 't' })
   })

@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals'
+import { base } from '../base.ts'
 import { readStored, writeStored } from './storage.ts'
 
 /** A document that was opened on this device. */
@@ -10,7 +11,8 @@ export interface RecentDocument {
   openedAt: number
 }
 
-const KEY = 'weft.documents'
+/** Servers under several paths of one host share what is stored. */
+const KEY = base === '/' ? 'weft.documents' : `weft.documents:${base}`
 
 /** More than anybody scrolls through; about 40 kB. */
 export const maxRecentDocuments = 300

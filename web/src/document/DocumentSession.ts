@@ -3,7 +3,8 @@ import { connect, RefusedError, type WeftDocument } from '@weft/client'
 import { indexedDbStore } from '@weft/client/indexeddb'
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import { documentUrl } from '../route.ts'
+import { base } from '../base.ts'
+import { serverUrl } from '../route.ts'
 import { type RefusalText, refusalText } from './refusalText.ts'
 import { nextWaitingSince, type SaveFacts, type ShownSaveState, saveState } from './saveState.ts'
 
@@ -21,6 +22,14 @@ export type Phase =
 
 /** Time after which a page that still waits for its first content says so, in ms. */
 const slowAfterMs = 4_000
+
+/**
+ * The database of a document on this device. Servers under several paths of one host share their databases: `//`, which no
+ * document's name has, ends the path.
+ */
+function storeName(documentId: string): string {
+  return base === '/' ? `weft/${documentId}` : `weft:${base}/${documentId}`
+}
 
 /** What a person is to the others: awareness `user`. */
 export interface AwarenessUser {
@@ -131,10 +140,11 @@ export class DocumentSession {
     this.#slow = setTimeout(() => {
       if (this.#phase.value.phase === 'opening') this.#phase.value = { phase: 'opening', isSlow: true }
     }, slowAfterMs)
-    connect(documentUrl(this.documentId, location), {
+    connect(serverUrl(location), {
+      documentId: this.documentId,
       ydoc: this.ydoc,
       awareness: { user: this.#user },
-      store: indexedDbStore(`weft/${this.documentId}`),
+      store: indexedDbStore(storeName(this.documentId)),
       signal: abort.signal,
     }).then(
       document => {

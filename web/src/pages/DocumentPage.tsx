@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals'
 import type { Editor } from '@tiptap/core'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { base } from '../base.ts'
 import { recentDocuments, rememberDocument, rememberTitle } from '../device/recentDocuments.ts'
 import { DocumentMenu } from '../document/DocumentMenu.tsx'
 import { DocumentSession, type Phase } from '../document/DocumentSession.ts'
@@ -109,7 +110,14 @@ function OpenDocument({ session }: { session: DocumentSession }) {
   return (
     <div class="document-page">
       <TopLine>
-        <a class="icon-button" href="/" data-route aria-label="Documents" data-tip="Documents" data-tip-align="start">
+        <a
+          class="icon-button"
+          href={base}
+          data-route
+          aria-label="Documents"
+          data-tip="Documents"
+          data-tip-align="start"
+        >
           <Icon name="arrow-left" />
         </a>
         {hasFailed ? (
@@ -243,7 +251,7 @@ function Problem({ title, advice, onRetry }: { title: string; advice: string; on
       <h1>{title}</h1>
       <p>{advice}</p>
       <div class="actions">
-        <a class="button primary" href="/" data-route>
+        <a class="button primary" href={base} data-route>
           Back to documents
         </a>
         <button type="button" class="button" onClick={onRetry}>
