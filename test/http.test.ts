@@ -79,6 +79,32 @@ describe('over HTTP the server', () => {
     expect((await fetch(`${server.url}/assets/nothing-here.js`)).status).toBe(404)
   })
 
+  it('names the files of a page relative to it, so that a proxy can put a path before it', async () => {
+    const server = await testServer()
+    const filesOf = async (path: string) => {
+      const html = await (await fetch(server.url + path)).text()
+      return [...html.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, file = '']) => file)
+    }
+    const names = await filesOf('/')
+    expect(names.length).toBeGreaterThan(3)
+    for (const path of ['/', '/d/a', '/d/team/notes', '/d/a%2Fb/c/', '/d/a//b']) {
+      const files = await filesOf(path)
+      expect(files).not.toContainEqual(expect.stringMatching(/^[/h]/))
+      // Found under a prefix as without one.
+      for (const base of [`${server.url}`, 'https://example.org/x/weft'])
+        expect(files.map(file => new URL(file, base + path).href)).toEqual(
+          names.map(file => `${base}/${file.slice(2)}`),
+        )
+    }
+    for (const file of names) expect((await fetch(`${server.url}/${file}`)).status).toBe(200)
+    const { headers } = await fetch(`${server.url}/d/team/notes`)
+    expect(headers.get('cache-control')).toBe('no-cache')
+    const again = [`Host: 127.0.0.1:${server.port}`, `If-None-Match: ${headers.get('etag')}`]
+    expect(status(await exchange(server, get('/d/team/notes', again)))).toBe(304)
+    // A redirect would lead out of the path that a proxy puts before it.
+    expect((await fetch(`${server.url}/assets`, { redirect: 'manual' })).status).toBe(404)
+  })
+
   it('answers broken requests with an error of theirs, and goes on', async () => {
     const server = await testServer()
     const host = `Host: 127.0.0.1:${server.port}`
@@ -166,6 +192,18 @@ describe('a page of another host', () => {
     expect(
       status(await exchange(server, upgrade('/a', ['Host: notes.example', 'Origin: https://notes.example']))),
     ).toBe(101)
+  })
+
+  it('is welcome where it is the public address, as host and as origin', async () => {
+    const server = await testServer({ WEFT_PUBLIC_URL: 'https://Notes.example/weft/, http://other.example:8080' })
+    const ask = async (host: string, origin: string) =>
+      status(await exchange(server, upgrade('/a', [`Host: ${host}`, `Origin: ${origin}`])))
+    expect(await ask('notes.example', 'https://notes.example')).toBe(101)
+    expect(await ask('other.example:8080', 'http://other.example:8080')).toBe(101)
+    expect(await ask(`127.0.0.1:${server.port}`, 'https://notes.example')).toBe(101)
+    expect(await ask('notes.example', 'https://elsewhere.example')).toBe(403)
+    expect(await ask('other.example', 'https://notes.example')).toBe(421)
+    expect(server.output).toContain('https://Notes.example/weft/')
   })
 
   it('is no page of this machine: any port of it may', async () => {

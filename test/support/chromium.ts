@@ -16,6 +16,8 @@ const args = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // The host of the tests behind a proxy.
+  '--host-resolver-rules=MAP example.org 127.0.0.1',
 ]
 
 export interface WindowOptions extends BrowserContextOptions {

@@ -1,7 +1,7 @@
 import { HocuspocusProvider as Provider2, HocuspocusProviderWebsocket as Socket2 } from '@hocuspocus/provider-2'
 import { HocuspocusProvider as Provider3, HocuspocusProviderWebsocket as Socket3 } from '@hocuspocus/provider-3'
 import { HocuspocusProvider as Provider4, HocuspocusProviderWebsocket as Socket4 } from '@hocuspocus/provider-4'
-import { WebSocket } from 'ws'
+import { type ClientOptions, WebSocket } from 'ws'
 import * as Y from 'yjs'
 import { eventually } from './eventually.ts'
 
@@ -32,11 +32,16 @@ export interface HocuspocusSocket {
   destroy(): void
 }
 
-export function hocuspocusSocket(version: ProviderVersion, url: string): HocuspocusSocket {
+/** @param socketOptions of its WebSockets */
+export function hocuspocusSocket(
+  version: ProviderVersion,
+  url: string,
+  socketOptions: ClientOptions = {},
+): HocuspocusSocket {
   const sockets: WebSocket[] = []
   class CountedWebSocket extends WebSocket {
     constructor(address: string, protocols?: string | string[]) {
-      super(address, protocols)
+      super(address, protocols, socketOptions)
       sockets.push(this)
     }
   }

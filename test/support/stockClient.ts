@@ -1,4 +1,4 @@
-import { WebSocket } from 'ws'
+import { type ClientOptions, WebSocket } from 'ws'
 import { WebsocketProvider as Provider3 } from 'y-websocket'
 import { WebsocketProvider as Provider1 } from 'y-websocket-1'
 import { WebsocketProvider as Provider2 } from 'y-websocket-2'
@@ -21,18 +21,22 @@ export interface StockClient {
   destroy(): void
 }
 
-/** @param maxBackoffTime longest pause between two attempts to connect, in ms; the default is y-websocket's */
+/**
+ * @param maxBackoffTime longest pause between two attempts to connect, in ms; the default is y-websocket's
+ * @param socketOptions of its WebSockets
+ */
 export function stockClient(
   version: StockVersion,
   serverUrl: string,
   room: string,
   maxBackoffTime = 2500,
+  socketOptions: ClientOptions = {},
 ): StockClient {
   const doc = new Y.Doc()
   const sockets: WebSocket[] = []
   class CountedWebSocket extends WebSocket {
     constructor(url: string, protocols?: string | string[]) {
-      super(url, protocols)
+      super(url, protocols, socketOptions)
       sockets.push(this)
     }
   }

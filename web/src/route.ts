@@ -61,6 +61,9 @@ function follow(): void {
 
 /** Follows the address bar and the links of this app. Called once. */
 export function startRoute(): void {
+  // Named relatively, the page's icon would be looked for anew beside every address that the page takes.
+  const icon = document.querySelector<HTMLLinkElement>('link[rel="icon"]')
+  icon?.setAttribute('href', icon.href)
   follow()
   window.addEventListener('popstate', follow)
   document.addEventListener('click', event => {
