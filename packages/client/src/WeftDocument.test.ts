@@ -102,6 +102,13 @@ describe('connect', () => {
     expect((await server.connection(0)).url).toBe('/team/caf%C3%A9%201?token=a%2Bb')
   })
 
+  it('reaches a server behind a path, told apart from the name', async () => {
+    const document = await connect(`${server.url('weft')}/`, { documentId: 'team/café 1' })
+    open.push(document)
+    expect(document.documentId).toBe('team/café 1')
+    expect((await server.connection(0)).url).toBe('/weft/team/caf%C3%A9%201')
+  })
+
   it('waits for a server that is not there yet', async () => {
     const { port } = server
     await server.stop()
