@@ -18,6 +18,7 @@ import type { RoomServices } from './room/Room.ts'
 import { Rooms } from './room/Rooms.ts'
 import { HostCheck } from './socket/HostCheck.ts'
 import { Offences } from './socket/Offences.ts'
+import { TrustedProxies } from './socket/TrustedProxies.ts'
 import { WebSocketEndpoint } from './socket/WebSocketEndpoint.ts'
 import type { Workshop } from './worker/Workshop.ts'
 
@@ -38,6 +39,7 @@ export async function rehearse(log: UpdateLog, workshop: Workshop, settings: Con
   const clock = systemClock
   const meters = noMeters
   const logger = pino({ level: 'silent' })
+  const proxies = new TrustedProxies([], logger)
   const { stored, edit } = sample()
   const committer = new Committer({ state: 'open', append: async () => {}, reopen: async () => {} }, clock, logger)
   const sampleLog: RoomServices['log'] = {
@@ -52,7 +54,8 @@ export async function rehearse(log: UpdateLog, workshop: Workshop, settings: Con
   const endpoint = new WebSocketEndpoint(
     { rooms, clock, meters, logger, offences: new Offences(), settings, isBacklogged: () => false },
     settings,
-    new HostCheck([], LOOPBACK, logger),
+    new HostCheck([], LOOPBACK, logger, proxies),
+    proxies,
   )
   const server = createServer()
   server.on('upgrade', (request, socket, head) => endpoint.upgrade(request, socket, head))
