@@ -24,6 +24,7 @@ const reach = { lookup, ca: certificate }
 
 interface Behind {
   readonly server: ServerProcess
+  readonly proxy: ProxyProcess
   /** `example.org:port` */
   readonly host: string
   /** `wss://example.org:port/weft` */
@@ -52,6 +53,7 @@ async function behind(kind: ProxyKind, env: Record<string, string> = {}): Promis
   })
   return {
     server,
+    proxy,
     host,
     socketUrl,
     url,
@@ -240,6 +242,13 @@ describe.each(proxyKinds)('behind %s under a path', kind => {
         return [ann, bo].every(({ doc }) => textOf({ ydoc: doc }).includes(text)) && lines.includes(text)
       })
     }
+  })
+
+  it('keeps a token in a query out of its log', async () => {
+    const { get, proxy } = await behind(kind)
+    await get('/weft/d/notes?token=a.secret.token')
+    await eventually('a line in the log', async () => proxy.output.includes('/weft/d/notes'))
+    expect(proxy.output).not.toContain('secret')
   })
 
   it('serves what is under its path, and nothing beside it', async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,7 +30,8 @@ const kinds: Record<ProxyKind, Kind> = {
   nginx: {
     file: 'nginx.conf',
     program: process.env.NGINX_PATH || '/usr/sbin/nginx',
-    replacements: port => ({
+    replacements: (port, folder) => ({
+      '/var/log/nginx/access.log': join(folder, 'log'),
       'listen 443 ssl': `listen 127.0.0.1:${port} ssl`,
       '/etc/ssl/certs/example.org.pem': CERTIFICATE,
       '/etc/ssl/private/example.org.key': KEY,
@@ -39,7 +40,7 @@ const kinds: Record<ProxyKind, Kind> = {
       daemon off; master_process off; pid ${folder}/pid; error_log stderr;
       events {}
       http {
-        access_log off; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
+        client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
         fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
         include ${file};
       }`,
@@ -64,7 +65,9 @@ const kinds: Record<ProxyKind, Kind> = {
       'bind :443': `bind 127.0.0.1:${port}`,
       '/etc/haproxy/example.org.pem': join(folder, 'both.pem'),
     }),
-    around: () => 'global\n  maxconn 200\n',
+    // What Debian's own /etc/haproxy/haproxy.cfg says before.
+    around: () =>
+      'global\n  maxconn 200\n  log stdout format raw local0\ndefaults\n  log global\n  mode http\n  option httplog\n',
     args: (folder, main) => ['-db', '-f', main, '-f', join(folder, 'haproxy.cfg')],
   },
 }
@@ -73,10 +76,12 @@ const kinds: Record<ProxyKind, Kind> = {
 export class ProxyProcess {
   readonly port: number
   readonly #child: ChildProcess
+  readonly #folder: string
   #output = ''
 
   private constructor(kind: Kind, folder: string, port: number, serverPort: number) {
     this.port = port
+    this.#folder = folder
     let text = readFileSync(new URL(`../../server/proxies/${kind.file}`, import.meta.url), 'utf8')
     const replacements = { '127.0.0.1:9091': `127.0.0.1:${serverPort}`, ...kind.replacements(port, folder) }
     for (const [there, here] of Object.entries(replacements)) {
@@ -117,9 +122,10 @@ export class ProxyProcess {
     return proxy
   }
 
-  /** All it printed. */
+  /** All it printed, and what it wrote to a log file. */
   get output(): string {
-    return this.#output
+    const file = join(this.#folder, 'log')
+    return existsSync(file) ? this.#output + readFileSync(file, 'utf8') : this.#output
   }
 
   async stop(): Promise<void> {
