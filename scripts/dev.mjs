@@ -6,7 +6,7 @@ install()
 build()
 const start = (program, args) => spawn(program, args, { cwd: root, stdio: 'inherit' })
 const children = [
-  start(bin('tsc'), ['-b', '--watch', '--preserveWatchOutput', 'server', 'packages/client']),
+  start(bin('tsc'), ['-b', '--watch', '--preserveWatchOutput', 'server', 'packages/client', 'packages/cli']),
   start(process.execPath, [
     '--watch-path=server/dist',
     '--watch-path=packages/protocol/dist',

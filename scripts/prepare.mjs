@@ -91,7 +91,7 @@ const steps = [
     name: 'server',
     sources: [...common, 'server'],
     output: 'server/dist/main.js',
-    command: [bin('tsc'), ['-b', 'server', 'packages/client']],
+    command: [bin('tsc'), ['-b', 'server', 'packages/client', 'packages/cli']],
   },
   {
     what: 'Building the web app',

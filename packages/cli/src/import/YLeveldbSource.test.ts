@@ -1,0 +1,110 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LevelStore } from '@weft/server/LevelStore'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { YLeveldbSource } from './YLeveldbSource.ts'
+import { updatesRange } from './yLeveldbKey.ts'
+
+let folder = ''
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weft-test-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+/** The key of an update with this clock. */
+function updateKey(name: string, clock: number): Buffer {
+  const number = Buffer.of(1, 0, 0, 0, 0)
+  number.writeUInt32BE(clock, 1)
+  return Buffer.concat([updatesRange(name).gte, number])
+}
+
+async function write(records: readonly [key: Buffer, value: Buffer][]): Promise<void> {
+  const store = new LevelStore(folder)
+  await store.open(true)
+  if (records.length > 0) await store.write(records.map(([key, value]) => ({ type: 'put', key, value })))
+  await store.close()
+}
+
+async function readAll(path = folder): Promise<[string, number[]][]> {
+  const source = await YLeveldbSource.open(path)
+  const documents: [string, number[]][] = []
+  for await (const { name, read } of source.documents()) {
+    documents.push([name, (await read()).map(update => update[0] ?? -1)])
+  }
+  await source.close()
+  return documents
+}
+
+describe('YLeveldbSource', () => {
+  it('gives every document once, with its updates in their order', async () => {
+    const long = 'x'.repeat(200)
+    await write([
+      [updateKey('a', 256), Buffer.of(3)],
+      [updateKey('a', 1), Buffer.of(1)],
+      [updateKey('a', 255), Buffer.of(2)],
+      [updateKey('a/b', 0), Buffer.of(4)],
+      [updateKey('', 0), Buffer.of(5)],
+      [updateKey('数', 0), Buffer.of(6)],
+      [updateKey(long, 2 ** 32 - 1), Buffer.of(7)],
+    ])
+    const documents = new Map(await readAll())
+    expect(documents).toEqual(
+      new Map([
+        ['a', [1, 2, 3]],
+        ['a/b', [4]],
+        ['', [5]],
+        ['数', [6]],
+        [long, [7]],
+      ]),
+    )
+  })
+
+  it('changes no file of the folder, also where LevelDB would: at its first opening after a crash', async () => {
+    await write([[updateKey('a', 0), Buffer.of(1)]])
+    const state = async () => {
+      const names = (await readdir(folder)).sort()
+      return Promise.all(names.map(async name => [name, (await readFile(join(folder, name))).toString('hex')]))
+    }
+    const before = await state()
+    expect(before.map(([name]) => name).join()).toContain('.log')
+    await readAll()
+    expect(await state()).toEqual(before)
+  })
+
+  it('follows a link to the folder', async () => {
+    await write([[updateKey('a', 0), Buffer.of(1)]])
+    const link = join(await mkdtemp(join(tmpdir(), 'weft-test-')), 'link')
+    await symlink(folder, link)
+    expect(await readAll(link)).toEqual([['a', [1]]])
+    await rm(join(link, '..'), { recursive: true })
+  })
+
+  it('reads a copy without its LOCK, and makes none', async () => {
+    await write([[updateKey('a', 0), Buffer.of(1)]])
+    await rm(join(folder, 'LOCK'))
+    expect(await readAll()).toEqual([['a', [1]]])
+    expect(await readdir(folder)).not.toContain('LOCK')
+  })
+
+  it('has no documents in an empty store', async () => {
+    await write([])
+    expect(await readAll()).toEqual([])
+  })
+
+  it.each([
+    ['that is not there', () => rm(folder, { recursive: true }), "can't be read"],
+    ['that is a file', () => rm(folder, { recursive: true }).then(() => writeFile(folder, '')), "can't be read"],
+    ['that is empty', async () => {}, 'holds no LevelDB store'],
+    ['of another program', () => write([[Buffer.from('key'), Buffer.of(1)]]), 'not one of y-leveldb'],
+    ['without its manifest', () => writeFile(join(folder, 'CURRENT'), 'MANIFEST-000001\n'), "can't be opened"],
+  ])('refuses a folder %s', async (_, make, message) => {
+    await make()
+    const refused = YLeveldbSource.open(folder)
+    await expect(refused).rejects.toThrow(message)
+    await expect(refused).rejects.toThrow(folder)
+    await rm(folder, { recursive: true, force: true })
+    await mkdir(folder)
+  })
+})

@@ -1,0 +1,58 @@
+import { CommandError, UsageError } from './errors.ts'
+import type { Surroundings } from './Verb.ts'
+import { importVerb } from './verbs/import.ts'
+
+/** Exit codes: 0 all done, 1 not (all) done, 2 called in a wrong way, 130 and 143 interrupted (128 + the signal's number). */
+const EXIT_FAILURE = 1
+const EXIT_USAGE = 2
+const signals = { SIGINT: 130, SIGTERM: 143 } as const
+
+const verbs = [importVerb]
+
+const help = [
+  'weft VERB …: a Weft server from the command line.',
+  '',
+  ...verbs.map(verb => `  ${verb.name.padEnd(8)}  ${verb.summary}`),
+  '',
+  'weft VERB --help says more. WEFT_URL or --url names the server, WEFT_TOKEN holds a token where it asks for one.',
+].join('\n')
+
+async function main(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const [name, ...rest] = args
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    surroundings.print(help)
+    return name === undefined ? EXIT_USAGE : 0
+  }
+  const verb = verbs.find(candidate => candidate.name === name)
+  if (verb === undefined) throw new UsageError(`${name} is no verb (weft --help lists them)`)
+  return verb.run(rest, surroundings)
+}
+
+const interruption = new AbortController()
+const interrupted = interruption.signal
+for (const [signal, exitCode] of Object.entries(signals)) {
+  process.on(signal, () => {
+    // The second time: now.
+    if (interrupted.aborted) process.exit(exitCode)
+    process.exitCode = exitCode
+    interruption.abort(new CommandError(`interrupted by ${signal}`))
+  })
+}
+// Nobody reads the result any more (`weft … | head`).
+process.stdout.on('error', () => interruption.abort(new CommandError('the output could not be written')))
+
+main(process.argv.slice(2), {
+  env: process.env,
+  signal: interrupted,
+  print: line => process.stdout.write(`${line}\n`),
+  note: line => process.stderr.write(`${line}\n`),
+}).then(
+  exitCode => {
+    process.exitCode ??= exitCode
+  },
+  error => {
+    const isOurs = error instanceof CommandError || error instanceof UsageError
+    process.stderr.write(`weft: ${isOurs ? error.message : error instanceof Error ? error.stack : error}\n`)
+    process.exitCode ??= error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE
+  },
+)

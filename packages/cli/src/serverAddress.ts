@@ -1,0 +1,33 @@
+import { type DocumentId, documentPath } from '@weft/protocol'
+import { UsageError } from './errors.ts'
+
+const DEFAULT_URL = 'http://127.0.0.1:9091'
+
+/** The server that a verb speaks to, and how it says who it is. */
+export interface ServerAddress {
+  /** Without a slash at its end. */
+  readonly url: string
+  readonly token: string | undefined
+}
+
+/**
+ * `--url`, else `WEFT_URL`, else this machine; the token from `WEFT_TOKEN` alone, for others see what is on a command line.
+ * @throws {UsageError} no address of a server
+ */
+export function serverAddress(
+  option: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): ServerAddress {
+  const text = option ?? (env.WEFT_URL || DEFAULT_URL)
+  const isAddress = /^(wss?|https?):\/\/[^/?#\\@]+(\/[^?#]*)?$/i.test(text) && URL.canParse(text)
+  if (!isAddress) {
+    const source = option === undefined ? 'WEFT_URL' : '--url'
+    throw new UsageError(`${source} is '${text}': not the address of a server, like ${DEFAULT_URL}`)
+  }
+  return { url: text.replace(/\/+$/, ''), token: env.WEFT_TOKEN || undefined }
+}
+
+/** Where a document is on that server, for `connect`. */
+export function documentUrl(server: ServerAddress, documentId: DocumentId): string {
+  return `${server.url}/${documentPath(documentId)}`
+}

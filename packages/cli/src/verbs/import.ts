@@ -1,0 +1,151 @@
+import { readFile } from 'node:fs/promises'
+import { UsageError } from '../errors.ts'
+import type { DocumentSource } from '../import/DocumentSource.ts'
+import { HocuspocusSource } from '../import/HocuspocusSource.ts'
+import { type ImportedDocument, importDocuments } from '../import/importDocuments.ts'
+import { Names, readRename } from '../import/Names.ts'
+import { quoteName, unquoteName } from '../import/quoteName.ts'
+import { Uploader } from '../import/Uploader.ts'
+import { YLeveldbSource } from '../import/YLeveldbSource.ts'
+import { serverAddress } from '../serverAddress.ts'
+import { defineVerb, type Surroundings, serverOptions } from '../Verb.ts'
+
+/** Stores that can be imported from, by the word that names their kind. */
+const stores: Readonly<Record<string, (path: string) => Promise<DocumentSource>>> = {
+  'y-leveldb': YLeveldbSource.open,
+  hocuspocus: HocuspocusSource.open,
+}
+
+export const importVerb = defineVerb({
+  name: 'import',
+  summary: 'copy the documents of another server into this one',
+  usage: ['import y-leveldb FOLDER', 'import hocuspocus FILE.sqlite'],
+  details: `Copies every document of another server's store into a running Weft server: the y-leveldb folder of
+y-websocket's server (YPERSISTENCE), or the SQLite file of Hocuspocus' extension-sqlite. The store is
+only read. What Weft has already stays, and is merged with what comes: run it as often as you like.
+
+Names: of y-leveldb they are the paths of the clients' URLs, percent-decoded once, as Weft reads those paths.
+A name that Weft refuses is reported, and --rename gives it another.
+
+Exit code: 0 all is on the server's disk, 1 something isn't, 2 called in a wrong way.`,
+  options: {
+    ...serverOptions,
+    'dry-run': { type: 'boolean', help: 'list names, sizes and problems; ask no server' },
+    only: { type: 'string', value: 'NAME', multiple: true, help: 'only this document of the store; may be repeated' },
+    rename: { type: 'string', value: 'OLD=NEW', multiple: true, help: 'another name for a document; may be repeated' },
+    renames: { type: 'string', value: 'FILE', help: 'other names, as a JSON object: {"old": "new"}' },
+    json: { type: 'boolean', help: 'a JSON object per line: one for each document, one for the whole' },
+  },
+  examples: [
+    'weft import y-leveldb ./yjs-documents --dry-run',
+    'weft import y-leveldb ./yjs-documents --url http://127.0.0.1:9091',
+    "weft import hocuspocus db.sqlite --rename 'team//notes=team/notes'",
+  ],
+  async run(positionals, values, surroundings) {
+    const { signal } = surroundings
+    const [kind, path, ...rest] = positionals
+    const openStore = kind !== undefined && Object.hasOwn(stores, kind) ? stores[kind] : undefined
+    if (openStore === undefined || path === undefined || rest.length > 0) {
+      throw new UsageError(
+        `expected weft import ${Object.keys(stores).join(' or ')}, and one path (weft import --help)`,
+      )
+    }
+    const server = serverAddress(values.url, surroundings.env)
+    const only = values.only.map(name => unquoteName(name, '--only'))
+    const renames = new Map([
+      ...(values.renames === undefined ? [] : await readRenames(values.renames)),
+      ...values.rename.map(readRename),
+    ])
+    const source = await openStore(path)
+    try {
+      const names = new Names({ only, renames }, name => source.documentId(name))
+      const report = new Report(values.json, surroundings)
+      for (const warning of source.warnings) surroundings.note(`weft: ${warning}`)
+      if (source.damage !== null) report.fault(`${source.damage}; what can be read of it is imported`)
+      const uploader = values['dry-run'] ? null : new Uploader(server, signal)
+      try {
+        for await (const document of importDocuments(source, names, uploader)) {
+          report.document(document)
+          signal.throwIfAborted()
+        }
+        for (const name of names.unused) report.fault(`${path} has no document ${quoteName(name)}`)
+      } catch (error) {
+        report.isWhole = false
+        throw error
+      } finally {
+        report.end()
+      }
+      return report.exitCode
+    } finally {
+      await source.close()
+    }
+  },
+})
+
+/** @throws {UsageError} */
+async function readRenames(file: string): Promise<[from: string, to: string][]> {
+  const text = await readFile(file, 'utf8').catch(error => {
+    throw new UsageError(`--renames: ${error.message}`)
+  })
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(`--renames: ${file} is no JSON: ${error instanceof Error ? error.message : error}`)
+  }
+  const entries = value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : null
+  if (entries?.every((entry): entry is [string, string] => typeof entry[1] === 'string') !== true) {
+    throw new UsageError(`--renames: ${file} is no JSON object of strings`)
+  }
+  return entries
+}
+
+/** Prints what becomes of each document, and counts. */
+class Report {
+  /** False: the import ended before the last document. */
+  isWhole = true
+  readonly #isJson: boolean
+  readonly #surroundings: Surroundings
+  readonly #counts = { imported: 0, found: 0, empty: 0, incomplete: 0, failed: 0 }
+  #faults: string[] = []
+
+  constructor(isJson: boolean, surroundings: Surroundings) {
+    this.#isJson = isJson
+    this.#surroundings = surroundings
+  }
+
+  get exitCode(): number {
+    return this.#counts.incomplete + this.#counts.failed + this.#faults.length > 0 ? 1 : 0
+  }
+
+  document(document: ImportedDocument): void {
+    this.#counts[document.state]++
+    const { print } = this.#surroundings
+    if (this.#isJson) {
+      print(JSON.stringify(document))
+      return
+    }
+    const { source, bytes, updates } = document
+    const isRenamed = document.document !== null && document.document !== source
+    const target = isRenamed ? ` as ${quoteName(document.document ?? '')}` : ''
+    print(`${document.state.padEnd(10)}  ${quoteName(source)}${target}  (${bytes} bytes, ${updates} updates)`)
+    for (const problem of document.problems) print(`            ${problem}`)
+  }
+
+  /** Something that is wrong with the whole. */
+  fault(text: string): void {
+    this.#faults.push(text)
+    this.#surroundings.note(`weft: ${text}`)
+  }
+
+  end(): void {
+    const { print } = this.#surroundings
+    if (this.#isJson) {
+      print(JSON.stringify({ ...this.#counts, complete: this.isWhole, problems: this.#faults }))
+      return
+    }
+    const counts = Object.entries(this.#counts).filter(([, count]) => count > 0)
+    const text = counts.map(([state, count]) => `${count} ${state}`).join(', ')
+    print(`${text === '' ? 'no documents' : text}${this.isWhole ? '' : '; not finished: run it again'}`)
+  }
+}
