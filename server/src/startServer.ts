@@ -17,6 +17,7 @@ import { Rooms } from './room/Rooms.ts'
 import { HostCheck } from './socket/HostCheck.ts'
 import { Offences } from './socket/Offences.ts'
 import { TrustedProxies } from './socket/TrustedProxies.ts'
+import { MAX_HEADERS } from './socket/requestFault.ts'
 import { WebSocketEndpoint } from './socket/WebSocketEndpoint.ts'
 import { Workshop } from './worker/Workshop.ts'
 
@@ -177,7 +178,7 @@ async function serveMetrics(metrics: Metrics, config: Config, logger: Logger): P
 
 // A socket that breaks before a request is complete must not end the process, and gets an answer where it can.
 function guard(server: Server, logger: Logger): void {
-  server.maxHeadersCount = 100
+  server.maxHeadersCount = MAX_HEADERS
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     logger.debug({ err: error }, 'a broken request')
     if (!socket.writable) {

@@ -1,4 +1,4 @@
-import { onTestFinished } from 'vitest'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import { ServerProcess } from './ServerProcess.ts'
 import { makeTemporaryFolder, removeFolder } from './temporaryFolder.ts'
 
@@ -17,6 +17,26 @@ export async function testServer(env: Record<string, string> = {}, folder?: stri
     if (task.result?.state === 'fail') process.stderr.write(`the server said:\n${server.output}\n`)
   })
   return server
+}
+
+/** One running server for all tests of a file, which must not get in each other's way. @returns asks for it, in a test */
+export function sharedServer(
+  env: Record<string, string> | (() => Promise<Record<string, string>>) = {},
+): () => ServerProcess {
+  let folder: string | null = null
+  let server: ServerProcess | null = null
+  beforeAll(async () => {
+    folder = await makeTemporaryFolder()
+    server = await ServerProcess.start({ folder, env: typeof env === 'function' ? await env() : env })
+  })
+  afterAll(async () => {
+    await server?.kill()
+    if (folder !== null) await removeFolder(folder)
+  })
+  return () => {
+    if (server === null) throw new Error('the server does not run outside of tests')
+    return server
+  }
 }
 
 /** Settings with which a few edits are enough for a compaction. */

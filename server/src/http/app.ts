@@ -4,6 +4,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import type { Logger } from 'pino'
 import type { HostCheck } from '../socket/HostCheck.ts'
 import type { TrustedProxies } from '../socket/TrustedProxies.ts'
+import { requestFault } from '../socket/requestFault.ts'
 
 export interface AppServices {
   /** The built web app: a folder with `index.html`. */
@@ -44,7 +45,7 @@ export function createApp({ webFolder, logger, hosts, proxies, isReady }: AppSer
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.use((request, response, next) => {
-    const refusal = hosts.refusal(request)
+    const refusal = requestFault(request) ?? hosts.refusal(request)
     if (refusal !== null) {
       response.status(refusal[0]).type('text/plain').send(`${refusal[1]}\n`)
       return

@@ -13,8 +13,9 @@ import type { Peer } from './Peer.ts'
 import { YWebsocketPeer } from './YWebsocketPeer.ts'
 
 const ALIVE_TIMEOUT_MS = 2000
-/** An unanswered close handshake is cut off after so long. */
-const CLOSE_TIMEOUT_MS = 5000
+/** Pings and pongs that a client may send: so many at once, so many more each second. Providers send none, browsers answer ours. */
+const CONTROLS_PER_SECOND = 10
+const CONTROL_BURST = 50
 
 export interface ConnectionSettings {
   readonly messagesPerSecond: number
@@ -57,6 +58,7 @@ export class Connection implements Outlet {
   readonly #log: Logger
   readonly #messages: TokenBucket
   readonly #bytes: TokenBucket
+  #controls: TokenBucket | null = null
   #peer: Peer | null = null
   /** Frames that wait: for the room, for a worker that checks the one before. */
   readonly #inbox: Uint8Array[] = []
@@ -111,7 +113,11 @@ export class Connection implements Outlet {
     webSocket.binaryType = 'nodebuffer'
     webSocket.on('error', error => this.#log.debug({ err: error, address }, 'a connection broke'))
     webSocket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
-    webSocket.on('pong', () => this.#heard())
+    webSocket.on('ping', () => this.#countControl())
+    webSocket.on('pong', () => {
+      this.#heard()
+      this.#countControl()
+    })
     webSocket.on('close', code => this.#closed(code))
     socket.on('drain', () => this.#peer?.drained())
     this.#log.debug({ address, path }, 'connection opened')
@@ -189,9 +195,8 @@ export class Connection implements Outlet {
       // Stock clients before 3.1 don't know final codes, but log this message.
       const denial = code >= 4400 && code < 4500 ? this.#peer?.denial(reason) : null
       if (denial != null) this.write(denial)
+      // Cut off after 5 s: the other side may never read or answer.
       this.#webSocket.close(code, reason)
-      // The other side may never read or answer.
-      this.#services.clock.setTimer(() => this.#webSocket.terminate(), CLOSE_TIMEOUT_MS)
     }
     this.#resume()
     if (!this.#hasWork) this.#finish()
@@ -207,6 +212,12 @@ export class Connection implements Outlet {
   #heard(): void {
     this.#unansweredPings = 0
     if (this.#aliveWaiters.length > 0) for (const answer of this.#aliveWaiters.splice(0)) answer(true)
+  }
+
+  #countControl(): void {
+    const now = this.#services.clock.now()
+    this.#controls ??= new TokenBucket(CONTROLS_PER_SECOND, CONTROL_BURST, now)
+    if (this.#controls.take(1, now) > 0) this.close('policy', `over ${CONTROLS_PER_SECOND} pings and pongs a second`)
   }
 
   #receive(data: Buffer, isBinary: boolean): void {

@@ -5,10 +5,14 @@ import type { Timer } from '../clock.ts'
 import { Connection, type ConnectionServices } from './Connection.ts'
 import type { HostCheck } from './HostCheck.ts'
 import type { TrustedProxies } from './TrustedProxies.ts'
+import { requestFault } from './requestFault.ts'
 
 const SWEEP_MS = 5000
-/** Pongs that a flood of pings can make us queue; an option of `ws` 8.23 that its types don't know yet. */
-const PONG_BOUND = { maxPendingAutoPongs: 16 }
+/**
+ * Options of `ws` 8.23 that its types don't know yet: pongs that a flood of pings can make us queue, and how long an unanswered
+ * closing handshake lasts, whoever began it.
+ */
+const NEW_OPTIONS = { maxPendingAutoPongs: 16, closeTimeout: 5000 }
 /** Longest request target of an upgrade. */
 const MAX_URL_BYTES = 4096
 
@@ -45,7 +49,7 @@ export class WebSocketEndpoint {
       maxPayload: settings.maxMessageBytes,
       maxFragments: 1024,
       maxBufferedChunks: 4096,
-      ...PONG_BOUND,
+      ...NEW_OPTIONS,
     })
   }
 
@@ -85,10 +89,13 @@ export class WebSocketEndpoint {
 
   #refusal(request: IncomingMessage, address: string): [status: number, text: string, retryAfterS?: number] | null {
     const url = request.url ?? ''
+    // RFC 6455, section 4.2.1; `ws` accepts the draft with number 8, too, whose pages say their origin elsewhere.
+    if (request.httpVersion !== '1.1') return [400, 'a WebSocket needs HTTP/1.1']
+    if (request.headers['sec-websocket-version'] !== '13') return [426, 'the WebSocket version must be 13']
     if (!url.startsWith('/')) return [400, 'the request target must be a path']
     if (url.length > MAX_URL_BYTES) return [414, `the request target is over ${MAX_URL_BYTES} bytes`]
-    const hostRefusal = this.#hosts.refusal(request)
-    if (hostRefusal !== null) return hostRefusal
+    const unwelcome = requestFault(request) ?? this.#hosts.refusal(request)
+    if (unwelcome !== null) return unwelcome
     if (this.#isStopping) return [503, 'the server stops', 5]
     if (this.#connections.size >= this.#settings.maxConnections) return [503, 'too many connections', 30]
     const ofAddress = this.#perAddress.get(address) ?? 0
@@ -148,6 +155,7 @@ function refuse(socket: Duplex, status: number, text: string, retryAfterS?: numb
     `Content-Length: ${Buffer.byteLength(body)}`,
   ]
   if (retryAfterS !== undefined) head.push(`Retry-After: ${retryAfterS}`)
+  if (status === 426) head.push('Sec-WebSocket-Version: 13')
   // Whoever was refused and doesn't leave must not keep the descriptor.
   socket.once('finish', () => socket.destroy())
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
