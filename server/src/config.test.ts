@@ -37,6 +37,7 @@ it.each([
     [],
     "WEFT_ORIGINS has 'example.org': allowed are origins such as https://example.org, separated by commas",
   ],
+  [{ WEFT_COMPRESSION: 'yes' }, [], "WEFT_COMPRESSION is 'yes': allowed is one of off, on"],
   [
     { WEFT_PUBLIC_URL: 'https://example.org/weft,https://:80' },
     [],

@@ -102,6 +102,13 @@ export const settings = {
     allowed: 'addresses, CIDR ranges such as 10.0.0.0/8, loopback, linklocal and uniquelocal, separated by commas',
     help: 'proxies that are believed who asks (`X-Forwarded-For`, `-Host`, `-Proto`): addresses, CIDR ranges, `loopback`',
   },
+  compression: {
+    type: 'choice',
+    env: 'WEFT_COMPRESSION',
+    choices: ['off', 'on'],
+    default: 'off',
+    help: 'on: messages are compressed (permessage-deflate) for clients that offer it',
+  },
   maxMessageBytes: {
     type: 'integer',
     env: 'WEFT_MAX_MESSAGE_BYTES',

@@ -14,6 +14,7 @@ import { rehearse } from './rehearse.ts'
 import { MAX_HELD_BYTES } from './room/BytesCache.ts'
 import { Committer } from './room/Committer.ts'
 import { Rooms } from './room/Rooms.ts'
+import { FrameCompressor } from './socket/FrameCompressor.ts'
 import { HostCheck } from './socket/HostCheck.ts'
 import { Offences } from './socket/Offences.ts'
 import { TrustedProxies } from './socket/TrustedProxies.ts'
@@ -69,6 +70,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       logger,
       offences: new Offences(),
       settings: config,
+      compressor: new FrameCompressor(),
       isBacklogged: () => committer.pendingBytes > config.maxPendingBytes,
     },
     config,

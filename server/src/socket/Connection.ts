@@ -4,9 +4,12 @@ import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
 import type { Clock, Timer } from '../clock.ts'
 import type { Meters } from '../Meters.ts'
+import { addressFrames } from '../room/encodeFrame.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
 import { TokenBucket } from '../TokenBucket.ts'
+import { CompressedWriter } from './CompressedWriter.ts'
+import type { FrameCompressor } from './FrameCompressor.ts'
 import { HocuspocusPeer } from './HocuspocusPeer.ts'
 import type { Offences } from './Offences.ts'
 import type { Peer } from './Peer.ts'
@@ -33,6 +36,7 @@ export interface ConnectionServices {
   readonly logger: Logger
   readonly offences: Offences
   readonly settings: ConnectionSettings
+  readonly compressor: FrameCompressor
   /** Whether edits wait for the disk beyond the bound: nothing more is read then. */
   readonly isBacklogged: () => boolean
 }
@@ -59,6 +63,8 @@ export class Connection implements Outlet {
   readonly #messages: TokenBucket
   readonly #bytes: TokenBucket
   #controls: TokenBucket | null = null
+  /** Where the client agreed to `permessage-deflate`. */
+  readonly #compressed: CompressedWriter | null
   #peer: Peer | null = null
   /** Frames that wait: for the room, for a worker that checks the one before. */
   readonly #inbox: Uint8Array[] = []
@@ -120,6 +126,14 @@ export class Connection implements Outlet {
     })
     webSocket.on('close', code => this.#closed(code))
     socket.on('drain', () => this.#peer?.drained())
+    this.#compressed =
+      webSocket.extensions === ''
+        ? null
+        : new CompressedWriter(
+            services.compressor,
+            (frames, sharedBy, address) => this.isOpen && this.#send(frames, sharedBy, address),
+            () => this.#peer?.drained(),
+          )
     this.#log.debug({ address, path }, 'connection opened')
   }
 
@@ -135,14 +149,31 @@ export class Connection implements Outlet {
   }
 
   get unsentBytes(): number {
-    return this.#socket.writableLength - this.#sharedUnsent
+    return this.#socket.writableLength - this.#sharedUnsent + (this.#compressed?.heldBytes ?? 0)
   }
 
-  // Straight to the socket: the frames are encoded already, once for all who get them, and `ws` holds back none of its
-  // own (no compression), so the order stays.
-  write(frames: Buffer, sharedBy: object | null = null): void {
+  /** @param address of the session in Hocuspocus' dialect: goes before each message */
+  write(frames: Buffer, sharedBy: object | null = null, address: string | null = null): void {
     if (!this.isOpen) return
     this.#quietSweeps = 0
+    if (this.#compressed === null) this.#send(frames, sharedBy, address)
+    else this.#compressed.write(frames, sharedBy, address)
+  }
+
+  #send(frames: Buffer, sharedBy: object | null, address: string | null): void {
+    if (address === null) {
+      this.#sendBytes(frames, sharedBy)
+      return
+    }
+    const parts = addressFrames(frames, address)
+    // A copy is nobody's but this connection's; a view of shared bytes is as shared as they are.
+    const holder = parts.length > 1 ? sharedBy : null
+    for (const part of parts) this.#sendBytes(part, holder)
+  }
+
+  // Straight to the socket: the frames are encoded already, once for all who get them, and `ws` compresses and holds back
+  // none of its own (pings, pongs and closes), so the order stays.
+  #sendBytes(frames: Buffer, sharedBy: object | null): void {
     this.#services.meters.sent(frames.length)
     // Of one version only: a reader that asks again after each compaction and never reads would keep them all alive.
     if (sharedBy === null || (this.#sharedUnsent > 0 && this.#sharedBy !== sharedBy)) {
@@ -195,6 +226,7 @@ export class Connection implements Outlet {
       // Stock clients before 3.1 don't know final codes, but log this message.
       const denial = code >= 4400 && code < 4500 ? this.#peer?.denial(reason) : null
       if (denial != null) this.write(denial)
+      this.#compressed?.flush()
       // Cut off after 5 s: the other side may never read or answer.
       this.#webSocket.close(code, reason)
     }

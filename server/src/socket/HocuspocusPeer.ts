@@ -190,10 +190,7 @@ class Seat implements Outlet {
   }
 
   write(frames: Buffer, sharedBy: object | null = null): void {
-    const parts = addressFrames(frames, this.key)
-    // A copy is nobody's but this connection's; a view of shared bytes is as shared as they are.
-    const holder = parts.length > 1 ? sharedBy : null
-    for (const part of parts) if (this.isOpen) this.#connection.write(part, holder)
+    if (!this.#hasEnded) this.#connection.write(frames, sharedBy, this.key)
   }
 
   isAlive(): Promise<boolean> {

@@ -3,10 +3,13 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Timer } from '../clock.ts'
 import { Connection, type ConnectionServices } from './Connection.ts'
+import { acceptableOffer } from './deflateOffer.ts'
 import type { HostCheck } from './HostCheck.ts'
 import type { TrustedProxies } from './TrustedProxies.ts'
 import { requestFault } from './requestFault.ts'
 
+/** Inflations at the same time, over all connections: each may grow to the largest message. */
+const MAX_INFLATIONS = 4
 const SWEEP_MS = 5000
 /**
  * Options of `ws` 8.23 that its types don't know yet: pongs that a flood of pings can make us queue, and how long an unanswered
@@ -20,6 +23,8 @@ export interface EndpointSettings {
   readonly maxMessageBytes: number
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
+  /** `on`: `permessage-deflate` is agreed to where a client offers it. */
+  readonly compression: string
 }
 
 /**
@@ -45,7 +50,12 @@ export class WebSocketEndpoint {
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
-      perMessageDeflate: false,
+      // No memory of earlier messages, neither way: ours would cost each reader a compression, theirs each connection 32 kB.
+      perMessageDeflate: settings.compression === 'on' && {
+        serverNoContextTakeover: true,
+        clientNoContextTakeover: true,
+        concurrencyLimit: MAX_INFLATIONS,
+      },
       maxPayload: settings.maxMessageBytes,
       maxFragments: 1024,
       maxBufferedChunks: 4096,
@@ -73,7 +83,7 @@ export class WebSocketEndpoint {
     // Before anything else: a socket that breaks now must not end the process.
     this.#survive(socket)
     const address = this.#proxies.addressOf(request)
-    const refusal = this.#refusal(request, address)
+    const refusal = this.#refusal(request, address) ?? this.#chooseExtensions(request)
     if (refusal !== null) {
       this.#services.meters.refused(refusal[0])
       refuse(socket, ...refusal)
@@ -103,6 +113,20 @@ export class WebSocketEndpoint {
       return [429, 'too many connections from this address', 30]
     }
     return null
+  }
+
+  #chooseExtensions({ headers }: IncomingMessage): [status: number, text: string] | null {
+    const offered = headers['sec-websocket-extensions']
+    if (offered === undefined || this.#settings.compression !== 'on') return null
+    try {
+      const offer = acceptableOffer(offered)
+      if (offer === null) delete headers['sec-websocket-extensions']
+      else headers['sec-websocket-extensions'] = offer
+      return null
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+      return [400, 'the Sec-WebSocket-Extensions header is malformed']
+    }
   }
 
   #accept(webSocket: WebSocket, socket: Duplex, request: IncomingMessage, address: string): void {
