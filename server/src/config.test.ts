@@ -37,6 +37,8 @@ it.each([
     [],
     "WEFT_ORIGINS has 'example.org': allowed are origins such as https://example.org, separated by commas",
   ],
+  [{ WEFT_TLS_CERT: 'a.pem' }, [], 'WEFT_TLS_CERT is set without WEFT_TLS_KEY: TLS needs both'],
+  [{}, ['--tls-key', 'a.pem'], 'WEFT_TLS_KEY is set without WEFT_TLS_CERT: TLS needs both'],
   [{ WEFT_COMPRESSION: 'yes' }, [], "WEFT_COMPRESSION is 'yes': allowed is one of off, on"],
   [
     { WEFT_PUBLIC_URL: 'https://example.org/weft,https://:80' },

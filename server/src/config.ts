@@ -21,6 +21,7 @@ interface IntegerSetting extends SettingBase {
 
 interface TextSetting extends SettingBase {
   readonly type: 'text'
+  /** '': none. */
   readonly default: string
 }
 
@@ -78,6 +79,13 @@ export const settings = {
     default: 'info',
     help: 'what is logged (to standard error)',
   },
+  tlsCert: {
+    type: 'text',
+    env: 'WEFT_TLS_CERT',
+    default: '',
+    help: 'PEM file of a certificate and its chain: serves https and wss; read anew on SIGHUP',
+  },
+  tlsKey: { type: 'text', env: 'WEFT_TLS_KEY', default: '', help: 'PEM file of the certificate’s private key' },
   origins: {
     type: 'list',
     env: 'WEFT_ORIGINS',
@@ -373,6 +381,10 @@ function check(config: Config): Config {
       `WEFT_BYTE_BURST is ${config.byteBurst}: allowed is at least WEFT_MAX_MESSAGE_BYTES, ${config.maxMessageBytes}`,
     )
   }
+  if ((config.tlsCert === '') !== (config.tlsKey === '')) {
+    const [set, missing] = config.tlsKey === '' ? ['WEFT_TLS_CERT', 'WEFT_TLS_KEY'] : ['WEFT_TLS_KEY', 'WEFT_TLS_CERT']
+    throw new ConfigError(`${set} is set without ${missing}: TLS needs both`)
+  }
   return config
 }
 
@@ -393,7 +405,7 @@ function describeDefault(setting: Setting): string {
     case 'list':
       return setting.default.length === 0 ? 'none' : setting.default.join(',')
     default:
-      return setting.default
+      return setting.default === '' ? 'none' : setting.default
   }
 }
 

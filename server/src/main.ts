@@ -58,6 +58,7 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  if (server.reloadCertificate !== null) process.on('SIGHUP', server.reloadCertificate)
 }
 
 main().catch(explain)

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http'
+import type { Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
@@ -8,6 +9,8 @@ import { WeftError } from './errors.ts'
 import { createApp } from './http/app.ts'
 import { Metrics } from './http/Metrics.ts'
 import { createMetricsApp } from './http/metricsApp.ts'
+import { readCertificate } from './http/readCertificate.ts'
+import { createTlsServer, reloadCertificate } from './http/tlsServer.ts'
 import { LevelUpdateLog } from './log/LevelUpdateLog.ts'
 import { noMeters } from './Meters.ts'
 import { rehearse } from './rehearse.ts'
@@ -34,6 +37,8 @@ export const UNSTORED = 'some edits could not be stored before the stop; their a
 export interface RunningServer {
   /** Where people open it: `http://127.0.0.1:9091`. */
   readonly url: string
+  /** Reads the certificate anew, for connections from now on. Where it can't be used, the one before stays. Null: no TLS. */
+  readonly reloadCertificate: (() => void) | null
   /**
    * No new connections; what is pending is committed; everybody is told to come back; the store is closed. Takes 3 s at most,
    * and what closing the store takes.
@@ -44,11 +49,14 @@ export interface RunningServer {
 
 /**
  * Starts a server: opens the store, then listens.
+ * @throws {ConfigError} the certificate can't be used
  * @throws {WeftError} what `LevelUpdateLog.open` throws
  * @throws what `listen` throws (`EADDRINUSE`, `EACCES`)
  */
 export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
   const clock = systemClock
+  const certificate = readCertificate(config)
+  if (certificate !== null && certificate.warning !== null) logger.warn(certificate.warning)
   const log = await LevelUpdateLog.open({ folder: config.data, create: true })
   for (const warning of log.warnings) logger.warn(warning)
   const metrics = config.metricsPort === 0 ? null : new Metrics()
@@ -84,10 +92,14 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     proxies,
     isReady: async () => !committer.isFailing && log.state === 'open' && (await log.isWritable()),
   })
-  const server = createServer(
-    { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 5000 },
-    app,
-  )
+  const options = {
+    maxHeaderSize: 16 * 1024,
+    headersTimeout: 10_000,
+    requestTimeout: 15_000,
+    connectionsCheckingInterval: 5000,
+  }
+  const tlsServer = certificate && createTlsServer(options, certificate, app)
+  const server = tlsServer ?? createServer(options, app)
   guard(server, logger)
   server.on('upgrade', (request, socket, head) => endpoint.upgrade(request, socket, head))
 
@@ -158,7 +170,11 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     server.closeAllConnections()
     if (!isStored) throw new WeftError('STORAGE_WRITE_FAILED', UNSTORED)
   }
-  return { url: urlOf(server, config), stop }
+  return {
+    url: urlOf(server, config),
+    reloadCertificate: tlsServer && (() => reloadCertificate(tlsServer, config, logger)),
+    stop,
+  }
 }
 
 /** @returns null where it can't listen: documents matter more than their numbers */
@@ -179,7 +195,7 @@ async function serveMetrics(metrics: Metrics, config: Config, logger: Logger): P
 }
 
 // A socket that breaks before a request is complete must not end the process, and gets an answer where it can.
-function guard(server: Server, logger: Logger): void {
+function guard(server: Server | TlsServer, logger: Logger): void {
   server.maxHeadersCount = MAX_HEADERS
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     logger.debug({ err: error }, 'a broken request')
@@ -198,7 +214,11 @@ function guard(server: Server, logger: Logger): void {
   })
 }
 
-function listen(server: Server, { host, port }: Pick<Config, 'host' | 'port'>, logger: Logger): Promise<void> {
+function listen(
+  server: Server | TlsServer,
+  { host, port }: Pick<Config, 'host' | 'port'>,
+  logger: Logger,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port, backlog: 4096 }, () => {
@@ -210,8 +230,8 @@ function listen(server: Server, { host, port }: Pick<Config, 'host' | 'port'>, l
   })
 }
 
-function urlOf(server: Server, config: Config): string {
+function urlOf(server: Server | TlsServer, config: Config): string {
   const { port } = server.address() as AddressInfo
   const host = config.host === '0.0.0.0' || config.host === '::' ? 'localhost' : config.host
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return `${config.tlsCert === '' ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }

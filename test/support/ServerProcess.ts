@@ -67,14 +67,18 @@ export class ServerProcess {
     return pid
   }
 
-  /** `http://127.0.0.1:port` */
+  /** `http://127.0.0.1:port`, or `https:` where it has a certificate. */
   get url(): string {
-    return `http://127.0.0.1:${this.port}`
+    return `http${this.#isEncrypted ? 's' : ''}://127.0.0.1:${this.port}`
   }
 
-  /** `ws://127.0.0.1:port` */
+  /** `ws://127.0.0.1:port`, or `wss:` where it has a certificate. */
   get socketUrl(): string {
-    return `ws://127.0.0.1:${this.port}`
+    return `ws${this.#isEncrypted ? 's' : ''}://127.0.0.1:${this.port}`
+  }
+
+  get #isEncrypted(): boolean {
+    return this.#env.WEFT_TLS_CERT !== undefined
   }
 
   /** Resolves when the process has ended. */

@@ -58,6 +58,9 @@ export function createApp({ webFolder, logger, hosts, proxies, isReady }: AppSer
       'Cross-Origin-Resource-Policy': 'same-origin',
       'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
     })
+    // For the name without a port only: browsers hold all ports of a name to it, and other services may stand there.
+    const { host = '' } = request.headers
+    if (request.secure && !/:\d+$/u.test(host)) response.set('Strict-Transport-Security', 'max-age=31536000')
     next()
   })
 

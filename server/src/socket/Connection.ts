@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { type CloseName, closeCode, closeReason, decodeAwareness, decodeMessage, messageType } from '@weft/protocol'
 import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
@@ -19,6 +20,8 @@ const ALIVE_TIMEOUT_MS = 2000
 /** Pings and pongs that a client may send: so many at once, so many more each second. Providers send none, browsers answer ours. */
 const CONTROLS_PER_SECOND = 10
 const CONTROL_BURST = 50
+/** Encryption copies what is written: a large frame is handed to it in slices of so many bytes, as fast as they leave. */
+const ENCRYPTED_SLICE_BYTES = 64 << 10
 
 export interface ConnectionSettings {
   readonly messagesPerSecond: number
@@ -65,6 +68,7 @@ export class Connection implements Outlet {
   #controls: TokenBucket | null = null
   /** Where the client agreed to `permessage-deflate`. */
   readonly #compressed: CompressedWriter | null
+  readonly #isEncrypted: boolean
   #peer: Peer | null = null
   /** Frames that wait: for the room, for a worker that checks the one before. */
   readonly #inbox: Uint8Array[] = []
@@ -134,6 +138,9 @@ export class Connection implements Outlet {
             (frames, sharedBy, address) => this.isOpen && this.#send(frames, sharedBy, address),
             () => this.#peer?.drained(),
           )
+    this.#isEncrypted = socket instanceof TLSSocket
+    // All that waits would be encrypted at once, and held a second time.
+    if (this.#isEncrypted) Reflect.set(socket, '_writev', undefined)
     this.#log.debug({ address, path }, 'connection opened')
   }
 
@@ -174,6 +181,12 @@ export class Connection implements Outlet {
   // Straight to the socket: the frames are encoded already, once for all who get them, and `ws` compresses and holds back
   // none of its own (pings, pongs and closes), so the order stays.
   #sendBytes(frames: Buffer, sharedBy: object | null): void {
+    if (this.#isEncrypted && frames.length > ENCRYPTED_SLICE_BYTES) {
+      for (let at = 0; at < frames.length; at += ENCRYPTED_SLICE_BYTES) {
+        this.#sendBytes(frames.subarray(at, at + ENCRYPTED_SLICE_BYTES), sharedBy)
+      }
+      return
+    }
     this.#services.meters.sent(frames.length)
     // Of one version only: a reader that asks again after each compaction and never reads would keep them all alive.
     if (sharedBy === null || (this.#sharedUnsent > 0 && this.#sharedBy !== sharedBy)) {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
 import { isLoopbackHost } from './address.ts'
 import { TrustedProxies } from './TrustedProxies.ts'
@@ -38,7 +39,7 @@ export class HostCheck {
     const hostName = nameOf(host)
     const isPublished = [...this.#origins].some(origin => origin.endsWith(`//${host}`))
     if (this.#isLoopbackOnly && !isLoopbackHost(hostName) && !isPublished) {
-      this.#report(`http://${host}`)
+      this.#report(`${request.socket instanceof TLSSocket ? 'https' : 'http'}://${host}`)
       return [421, 'this server listens on this machine only, under another name']
     }
     const origin = request.headers.origin?.toLowerCase()
@@ -46,7 +47,8 @@ export class HostCheck {
     if (origin === undefined || this.#origins.has(origin)) return null
     const [, originProtocol, originHost] = /^(https?):\/\/([^/]+)$/u.exec(origin) ?? []
     // Without TLS of our own and a proxy that tells, the page's scheme isn't known.
-    const protocol = this.#proxies.protocolOf(request) ?? originProtocol
+    const ownProtocol = request.socket instanceof TLSSocket ? 'https' : originProtocol
+    const protocol = this.#proxies.protocolOf(request) ?? ownProtocol
     if (originHost === host && originProtocol === protocol) return null
     // A development server beside this one: any port of this machine is the same host.
     if (originHost !== undefined && isLoopbackHost(nameOf(originHost)) && isLoopbackHost(hostName)) return null
