@@ -270,3 +270,22 @@ it.runIf(isLong)('a TLS handshake that is not done after 10 s is cut off', async
   const server = await testServer(tlsSettings(folder))
   expect(await exchangePlain(server, Uint8Array.of(0x16, 3, 1))).toBe('')
 })
+
+it.runIf(isLong)('a reader who takes nothing for long is hung up on, as without TLS', async () => {
+  const folder = await testFolder()
+  const certificate = await makeCertificate()
+  await storeCertificate(folder, certificate)
+  const server = await testServer({ ...tlsSettings(folder), WEFT_SLOW_READER_SECONDS: '5' })
+  const url = `${server.socketUrl}/a`
+  const writer = await RawClient.connect(url, { ca: certificate.cert })
+  writer.ask()
+  writer.answer()
+  await writer.commit(typist(1).type('x'.repeat(8 << 20)))
+  const reader = await RawClient.connect(url, { ca: certificate.cert })
+  reader.stopReading()
+  reader.ask()
+  // What is written to a socket that is gone is answered by a reset.
+  const timer = setInterval(() => reader.isOpen && reader.socket.ping(), 500)
+  expect((await reader.closed.finally(() => clearInterval(timer))).code).toBe(1006)
+  await writer.commit(typist(2).type('y'), 2)
+})

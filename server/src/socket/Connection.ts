@@ -94,7 +94,8 @@ export class Connection implements Outlet {
   #unansweredPings = 0
   #bytesRead = 0
   #stuckSince: number | null = null
-  #stuckBytes = 0
+  /** Bytes that the operating system had taken at the last sweep. */
+  #takenBytes = 0
   #aliveWaiters: ((isAlive: boolean) => void)[] = []
 
   /**
@@ -405,10 +406,11 @@ export class Connection implements Outlet {
   /** Whether nothing that was written has left for too long. */
   #isStuck(now: number): boolean {
     const unsent = systemQueueBytes(this.#socket)
-    if (unsent === 0 || unsent !== this.#stuckBytes) {
+    const taken = handleCount(this.#socket, 'bytesWritten', 0) - unsent
+    if (unsent === 0 || taken !== this.#takenBytes) {
       // Our pings wait behind a large frame that is being read: that it gets smaller is life enough.
-      if (unsent < this.#stuckBytes) this.#unansweredPings = 0
-      this.#stuckBytes = unsent
+      if (this.#stuckSince !== null) this.#unansweredPings = 0
+      this.#takenBytes = taken
       this.#stuckSince = unsent === 0 ? null : now
       return false
     }
@@ -438,12 +440,15 @@ function bytesRead(socket: Duplex): number {
  * is gone; libuv's own count (which Node's socket timeout uses for the same purpose) falls as it goes.
  */
 function systemQueueBytes(socket: Duplex): number {
+  return handleCount(socket, 'writeQueueSize', socket.writableLength)
+}
+
+/** What libuv counts of a socket; under TLS, too. */
+function handleCount(socket: Duplex, name: 'writeQueueSize' | 'bytesWritten', otherwise: number): number {
   const handle: unknown = Reflect.get(socket, '_handle')
-  if (typeof handle === 'object' && handle !== null) {
-    const size: unknown = Reflect.get(handle, 'writeQueueSize')
-    if (typeof size === 'number') return size
-  }
-  return socket.writableLength
+  if (typeof handle !== 'object' || handle === null) return otherwise
+  const count: unknown = Reflect.get(handle, name)
+  return typeof count === 'number' ? count : otherwise
 }
 
 /** Whether a frame is a whole awareness message of y-websocket's dialect. */
