@@ -293,15 +293,17 @@ describe('messages to a client that agreed to compression', () => {
     const readers = await Promise.all([join(path), join(path)])
     const writer = await RawClient.join(running().socketUrl + path)
     const ann = typist(1)
-    for (const text of texts) writer.update(ann.type(text))
-    writer.askAck(1)
-    await writer.nextAck(1)
+    // Digits of noise: the slowest to compress. A commit for each, so that each is a frame of its own.
+    const noise = randomBytes(450_000).toString('hex')
+    for (const [i, text] of [word.repeat(100), noise, word.repeat(200), 'short'].entries()) {
+      await writer.commit(ann.type(text), i + 1)
+    }
     for (const reader of readers) {
       const doc = new Y.Doc()
       while (doc.getText('text').length < ann.text.length) {
         const { rsv, payload } = await reader.next(binary)
         const message = rsv === RSV1 ? inflate(payload) : payload
-        // type, step, length (3 bytes at most here), update
+        // type, step, length, update
         if (message[0] !== 0 || message[1] !== 2) continue
         const bytes = message.subarray(message.findIndex((byte, i) => i >= 2 && byte < 128) + 1)
         Y.applyUpdate(doc, bytes)

@@ -16,8 +16,8 @@ const deflateInPool = promisify<Uint8Array, ZlibOptions, Buffer>(deflateRaw)
 
 /**
  * Compresses frames for all connections that agreed to `permessage-deflate`: each frame once, whoever gets it. That is possible
- * because the server gave up its memory of earlier messages (`server_no_context_takeover`), which a client's memory of its own,
- * 260 kB for each connection, would be the price of.
+ * because the server keeps no memory of earlier messages (`server_no_context_takeover`). With one, each connection would need a
+ * compressor of its own: 260 kB, and a compression for each reader.
  */
 export class FrameCompressor {
   /** Lives as long as the frames: what is held of a document's snapshot is bounded with it. */
