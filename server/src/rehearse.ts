@@ -16,6 +16,7 @@ import { noMeters } from './Meters.ts'
 import { Committer } from './room/Committer.ts'
 import type { RoomServices } from './room/Room.ts'
 import { Rooms } from './room/Rooms.ts'
+import { FrameCompressor } from './socket/FrameCompressor.ts'
 import { HostCheck } from './socket/HostCheck.ts'
 import { Offences } from './socket/Offences.ts'
 import { TrustedProxies } from './socket/TrustedProxies.ts'
@@ -52,7 +53,16 @@ export async function rehearse(log: UpdateLog, workshop: Workshop, settings: Con
   }
   const rooms = new Rooms({ log: sampleLog, committer, workshop, clock, meters, logger, settings }, 0)
   const endpoint = new WebSocketEndpoint(
-    { rooms, clock, meters, logger, offences: new Offences(), settings, isBacklogged: () => false },
+    {
+      rooms,
+      clock,
+      meters,
+      logger,
+      offences: new Offences(),
+      settings,
+      compressor: new FrameCompressor(),
+      isBacklogged: () => false,
+    },
     settings,
     new HostCheck([], LOOPBACK, logger, proxies),
     proxies,

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import type { Logger } from 'pino'
 import type { HostCheck } from '../socket/HostCheck.ts'
-import type { TrustedProxies } from '../socket/TrustedProxies.ts'
 import { requestFault } from '../socket/requestFault.ts'
+import type { TrustedProxies } from '../socket/TrustedProxies.ts'
 
 export interface AppServices {
   /** The built web app: a folder with `index.html`. */

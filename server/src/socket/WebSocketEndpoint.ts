@@ -5,8 +5,8 @@ import type { Timer } from '../clock.ts'
 import { Connection, type ConnectionServices } from './Connection.ts'
 import { acceptableOffer } from './deflateOffer.ts'
 import type { HostCheck } from './HostCheck.ts'
-import type { TrustedProxies } from './TrustedProxies.ts'
 import { requestFault } from './requestFault.ts'
+import type { TrustedProxies } from './TrustedProxies.ts'
 
 /** Inflations at the same time, over all connections: each may grow to the largest message. */
 const MAX_INFLATIONS = 4
