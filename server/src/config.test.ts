@@ -1,5 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { expect, it } from 'vitest'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { expect, it, onTestFinished } from 'vitest'
 import { ConfigError, flagOf, helpText, readConfig, settings, settingsTable } from './config.ts'
 
 it('has a default for every setting', () => {
@@ -61,10 +64,60 @@ it.each([
   expect(() => readConfig(env, args)).toThrow(new ConfigError(message))
 })
 
+const SECRET = 'a secret of thirty-two bytes, yes'
+
+/** A file that is removed after the test. */
+function fileWith(content: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-config-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'secret'), content)
+  return join(folder, 'secret')
+}
+
+it('takes a secret from the environment or from a file, without the line feed at its end', () => {
+  const secretOf = (env: Record<string, string>) => readConfig(env, []).authSecret?.export().toString()
+  expect(secretOf({})).toBeUndefined()
+  expect(secretOf({ WEFT_AUTH_SECRET: SECRET })).toBe(SECRET)
+  for (const content of [SECRET, `${SECRET}\n`, `${SECRET}\r\n`]) {
+    expect(secretOf({ WEFT_AUTH_SECRET_FILE: fileWith(content) })).toBe(SECRET)
+  }
+  expect(secretOf({ WEFT_AUTH_SECRET_FILE: fileWith(`${SECRET}\n\n`) })).toBe(`${SECRET}\n`)
+})
+
+it('holds a secret where nobody sees it by accident', () => {
+  const config = readConfig({ WEFT_AUTH_SECRET: SECRET }, [])
+  expect(inspect(config, { depth: 9, showHidden: true }) + JSON.stringify(config) + helpText()).not.toContain(SECRET)
+})
+
+it.each([
+  [{ WEFT_AUTH_SECRET: 'short' }, 'WEFT_AUTH_SECRET has 5 bytes: a secret has at least 32'],
+  [{ WEFT_AUTH_SECRET: '' }, 'WEFT_AUTH_SECRET has 0 bytes: a secret has at least 32'],
+  [{ WEFT_AUTH_SECRET: SECRET, WEFT_AUTH_SECRET_FILE: 'x' }, 'WEFT_AUTH_SECRET and WEFT_AUTH_SECRET_FILE are both set'],
+  [{ WEFT_AUTH_SECRET_FILE: '/no/such/file' }, /^WEFT_AUTH_SECRET_FILE names a file that can't be read: ENOENT/],
+  [{ WEFT_AUTH_SECRET_FILE: '' }, /^WEFT_AUTH_SECRET_FILE names a file that can't be read: /],
+])('refuses the secret of %j', (env, message) => {
+  expect(() => readConfig(env, [])).toThrow(message)
+})
+
+it('refuses a file with a short secret, without a word of it', () => {
+  expect(() => readConfig({ WEFT_AUTH_SECRET_FILE: fileWith('hunter2\n') }, [])).toThrow(
+    new ConfigError('the file of WEFT_AUTH_SECRET_FILE has 7 bytes: a secret has at least 32'),
+  )
+})
+
+it('takes no secret from a flag', () => {
+  for (const args of [[`--auth-secret=${SECRET}`], ['--auth-secret', SECRET]]) {
+    expect(() => readConfig({}, args)).toThrow(
+      new ConfigError('--auth-secret is no flag of Weft; --help lists them all'),
+    )
+  }
+})
+
 it('names every setting in the help', () => {
   const help = helpText()
   for (const setting of Object.values(settings)) {
-    expect(help).toContain(`${flagOf(setting)}  (${setting.env})`)
+    const flag = flagOf(setting)
+    expect(help).toContain(flag === null ? setting.env : `${flag}  (${setting.env})`)
     expect(help).toContain(setting.help)
   }
 })

@@ -1,6 +1,8 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import proxyAddr from 'proxy-addr'
 
-/** A setting that ends the start; `message` names the setting, the value and what is allowed. */
+/** A setting that ends the start; `message` names the setting, the value (but never a secret's) and what is allowed. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
@@ -39,7 +41,16 @@ interface ListSetting extends SettingBase {
   readonly allowed: string
 }
 
-export type Setting = IntegerSetting | TextSetting | ChoiceSetting | ListSetting
+/**
+ * Comes from the environment, or from a file that `<env>_FILE` names (a line feed at its end doesn't count), never from a flag,
+ * which others on the machine can see. Set and empty is too short, not unset: it would open what should be closed.
+ */
+interface SecretSetting extends SettingBase {
+  readonly type: 'secret'
+  readonly minBytes: number
+}
+
+export type Setting = IntegerSetting | TextSetting | ChoiceSetting | ListSetting | SecretSetting
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -116,6 +127,12 @@ export const settings = {
     choices: ['off', 'on'],
     default: 'off',
     help: 'on: messages are compressed (permessage-deflate) for clients that offer it',
+  },
+  authSecret: {
+    type: 'secret',
+    env: 'WEFT_AUTH_SECRET',
+    minBytes: 32,
+    help: 'tokens signed with this secret (HS256; 32 bytes or more) say who may do what; without one, nobody is asked',
   },
   maxMessageBytes: {
     type: 'integer',
@@ -292,26 +309,38 @@ export const settings = {
 
 type Settings = typeof settings
 
-type Widen<T> = T extends { type: 'integer' } ? number : T extends { type: 'list' } ? readonly string[] : string
+/** A secret is held as what no log and no `JSON.stringify` shows. */
+type Widen<T> = T extends { type: 'integer' }
+  ? number
+  : T extends { type: 'list' }
+    ? readonly string[]
+    : T extends { type: 'secret' }
+      ? KeyObject | null
+      : string
 
 /** The values of all settings, checked. */
 export type Config = { readonly [Name in keyof Settings]: Widen<Settings[Name]> }
 
-/** The command-line flag of a setting: `WEFT_LOG_LEVEL` → `--log-level`. */
-export function flagOf(setting: Setting): string {
+/** The command-line flag of a setting: `WEFT_LOG_LEVEL` → `--log-level`; null: it has none. */
+export function flagOf(setting: Setting): string | null {
+  if (setting.type === 'secret') return null
   return `--${setting.env.slice('WEFT_'.length).toLowerCase().replaceAll('_', '-')}`
 }
 
 /**
  * Reads the settings: a flag (`--port 1` or `--port=1`) wins over the environment, the environment over the default.
- * An empty environment variable counts as not set.
+ * An empty environment variable counts as not set, but for a secret's.
  * @throws {ConfigError} for an unknown flag, a flag without a value, or a value that is not allowed
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>, args: readonly string[]): Config {
   const flags = readFlags(args)
-  const config: Record<string, number | string | readonly string[]> = {}
+  const config: Record<string, number | string | readonly string[] | KeyObject | null> = {}
   for (const [name, setting] of Object.entries<Setting>(settings)) {
-    const flag = flagOf(setting)
+    if (setting.type === 'secret') {
+      config[name] = readSecret(setting, env)
+      continue
+    }
+    const flag = flagOf(setting) ?? ''
     const fromFlag = flags.get(flag)
     const fromEnv = env[setting.env]
     if (fromFlag !== undefined) config[name] = readValue(setting, fromFlag, flag)
@@ -322,7 +351,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ar
 }
 
 function readFlags(args: readonly string[]): Map<string, string> {
-  const known = new Set(Object.values<Setting>(settings).map(flagOf))
+  const known = new Set<string | null>(Object.values<Setting>(settings).map(flagOf))
   const flags = new Map<string, string>()
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? ''
@@ -336,7 +365,40 @@ function readFlags(args: readonly string[]): Map<string, string> {
   return flags
 }
 
-function readValue(setting: Setting, text: string, source: string): number | string | readonly string[] {
+function readSecret(
+  { env: name, minBytes }: SecretSetting,
+  env: Readonly<Record<string, string | undefined>>,
+): KeyObject | null {
+  const fromEnv = env[name]
+  const file = env[`${name}_FILE`]
+  if (fromEnv === undefined && file === undefined) return null
+  if (fromEnv !== undefined && file !== undefined) throw new ConfigError(`${name} and ${name}_FILE are both set`)
+  const bytes = file === undefined ? Buffer.from(fromEnv ?? '') : readSecretFile(file, `${name}_FILE`)
+  if (bytes.length < minBytes) {
+    const source = file === undefined ? name : `the file of ${name}_FILE`
+    throw new ConfigError(`${source} has ${bytes.length} bytes: a secret has at least ${minBytes}`)
+  }
+  return createSecretKey(bytes)
+}
+
+function readSecretFile(file: string, source: string): Buffer {
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(file)
+  } catch (error) {
+    throw new ConfigError(
+      `${source} names a file that can't be read: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+  const end = bytes.at(-1) !== 0x0a ? bytes.length : bytes.at(-2) === 0x0d ? bytes.length - 2 : bytes.length - 1
+  return bytes.subarray(0, end)
+}
+
+function readValue(
+  setting: Exclude<Setting, SecretSetting>,
+  text: string,
+  source: string,
+): number | string | readonly string[] {
   switch (setting.type) {
     case 'integer': {
       const value = /^\d{1,15}$/u.test(text) ? Number(text) : Number.NaN
@@ -389,19 +451,20 @@ function check(config: Config): Config {
 }
 
 /** A row per setting for `--help` and the README: flag, environment name, unit, default, meaning. */
-export function describeSettings(): { flag: string; env: string; default: string; help: string }[] {
-  return Object.values<Setting>(settings).map(setting => ({
-    flag: flagOf(setting),
-    env: setting.env,
-    default: describeDefault(setting),
-    help: setting.help,
-  }))
+export function describeSettings(): { flag: string | null; env: string; default: string; help: string }[] {
+  return Object.values<Setting>(settings).flatMap(setting => {
+    const row = { flag: flagOf(setting), env: setting.env, default: describeDefault(setting), help: setting.help }
+    if (setting.type !== 'secret') return [row]
+    return [row, { ...row, env: `${setting.env}_FILE`, help: `file that holds \`${setting.env}\`` }]
+  })
 }
 
 function describeDefault(setting: Setting): string {
   switch (setting.type) {
     case 'integer':
       return setting.unit === 'port' ? String(setting.default) : `${groupDigits(setting.default)} ${setting.unit}`
+    case 'secret':
+      return 'none'
     case 'list':
       return setting.default.length === 0 ? 'none' : setting.default.join(',')
     default:
@@ -416,8 +479,9 @@ function groupDigits(value: number): string {
 /** The text of `--help`. */
 export function helpText(): string {
   const rows = describeSettings()
-  const width = Math.max(...rows.map(row => row.flag.length + row.env.length)) + 5
-  const lines = rows.map(row => `  ${`${row.flag}  (${row.env})`.padEnd(width)}  ${row.help} [${row.default}]`)
+  const names = rows.map(({ flag, env }) => (flag === null ? env : `${flag}  (${env})`))
+  const width = Math.max(...names.map(name => name.length)) + 1
+  const lines = rows.map((row, index) => `  ${names[index]?.padEnd(width)}  ${row.help} [${row.default}]`)
   return ['Weft: write documents together. Every setting is a flag or an environment variable:', '', ...lines, ''].join(
     '\n',
   )
@@ -425,6 +489,8 @@ export function helpText(): string {
 
 /** The README's table of settings, as Markdown. */
 export function settingsTable(): string {
-  const rows = describeSettings().map(row => `| \`${row.env}\` | \`${row.flag}\` | ${row.default} | ${row.help} |`)
+  const rows = describeSettings().map(
+    row => `| \`${row.env}\` | ${row.flag === null ? '' : `\`${row.flag}\``} | ${row.default} | ${row.help} |`,
+  )
   return ['| environment | flag | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }

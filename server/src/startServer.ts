@@ -3,6 +3,7 @@ import type { Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
+import { Access } from './access/Access.ts'
 import { systemClock, type Timer } from './clock.ts'
 import type { Config } from './config.ts'
 import { WeftError } from './errors.ts'
@@ -72,6 +73,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const hosts = new HostCheck([...config.origins, ...publicOrigins], config.host, logger, proxies)
   const endpoint = new WebSocketEndpoint(
     {
+      access: new Access(config.authSecret, clock),
       rooms,
       clock,
       meters,
@@ -198,7 +200,8 @@ async function serveMetrics(metrics: Metrics, config: Config, logger: Logger): P
 function guard(server: Server | TlsServer, logger: Logger): void {
   server.maxHeadersCount = MAX_HEADERS
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    logger.debug({ err: error }, 'a broken request')
+    // Not the error itself: it holds the whole request, with a token perhaps.
+    logger.debug({ code: error.code }, 'a broken request')
     if (!socket.writable) {
       socket.destroy()
       return

@@ -1,5 +1,6 @@
 import type { DocumentId } from '@weft/protocol'
 import { pino } from 'pino'
+import { type Grant, UNASKED } from '../../server/src/access/Grant.ts'
 import { noMeters } from '../../server/src/Meters.ts'
 import { Committer } from '../../server/src/room/Committer.ts'
 import type { Outlet } from '../../server/src/room/Outlet.ts'
@@ -55,10 +56,10 @@ export class SimulatedServer {
   }
 
   /** What a connection does with its first message. */
-  async begin(link: Outlet, documentId: DocumentId): Promise<Session | null> {
+  async begin(link: Outlet, documentId: DocumentId, grant: Grant = UNASKED): Promise<Session | null> {
     const room = await this.#rooms.open(documentId)
     if (!link.isOpen) return null
-    const session = new Session(room, link)
+    const session = new Session(room, link, 'y-websocket', { grant })
     room.join(session)
     return session
   }

@@ -47,6 +47,10 @@ export class SimulatedWorkshop {
     return this.#run(() => tasks.closedPart({ snapshot: request.snapshot, updates, update: request.update }))
   }
 
+  erases({ snapshot, updates, deletes }: StoredLog & Pick<tasks.ErasesTask, 'deletes'>): Promise<boolean> {
+    return this.#run(() => tasks.erases({ snapshot, updates: packUpdates(updates), deletes }))
+  }
+
   async #run<T>(task: () => unknown): Promise<T> {
     await new Promise<void>(resolve => {
       this.#clock.after(this.#random.below(100), () => {

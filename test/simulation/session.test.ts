@@ -3,6 +3,7 @@ import {
   type DocumentId,
   decodeMessage,
   encodeAck,
+  encodeAnnounce,
   encodeAwareness,
   encodeAwarenessEntries,
   encodeQueryAwareness,
@@ -13,6 +14,7 @@ import {
 } from '@weft/protocol'
 import { expect, it } from 'vitest'
 import * as Y from 'yjs'
+import type { Grant } from '../../server/src/access/Grant.ts'
 import type { Outlet } from '../../server/src/room/Outlet.ts'
 import type { Session } from '../../server/src/room/Session.ts'
 import { Random } from '../crdt/Random.ts'
@@ -60,8 +62,8 @@ async function newServer() {
   const clock = new SimulatedClock()
   const store = new SimulatedStore(clock, random)
   const server = new SimulatedServer(clock, random, store, 60_000)
-  const join = async (documentId: string, listener = new Listener()) => {
-    const begun = server.begin(listener, documentId as DocumentId)
+  const join = async (documentId: string, listener = new Listener(), grant?: Grant) => {
+    const begun = server.begin(listener, documentId as DocumentId, grant)
     await clock.runUntil(clock.now() + 1000)
     const session = await begun
     if (session === null) throw new Error('no session')
@@ -70,7 +72,7 @@ async function newServer() {
     say(encodeSyncStep1(Uint8Array.of(0)))
     say(encodeSyncStep2(Uint8Array.of(0, 0)))
     await clock.runUntil(clock.now() + 1000)
-    return { listener, say }
+    return { listener, say, session }
   }
   return { clock, server, store, join }
 }
@@ -172,4 +174,73 @@ it('a document of which one entry names more roots than one update may is opened
   const roots = new Y.Doc()
   for (const message of next.listener.received) if (message.type === 'update') Y.applyUpdate(roots, message.update)
   expect(roots.share.size).toBe(40)
+})
+
+const viewer: Grant = { userId: 'vi', role: 'viewer', expiresAt: Number.POSITIVE_INFINITY }
+
+it('a reader who goes on typing is told so once, and again each 10 s; nothing of it is stored or acknowledged', async () => {
+  const { clock, store, join } = await newServer()
+  const { listener, say } = await join('a', new Listener(), viewer)
+  say(encodeAck(Uint8Array.of(1)))
+  await clock.runUntil(clock.now() + 1000)
+  const vi = typist(101)
+  for (let i = 0; i < 100; i++) say(encodeUpdate(vi.type('x')))
+  say(encodeAck(Uint8Array.of(2)))
+  await clock.runUntil(clock.now() + 9000)
+  expect(listener.count('permissionDenied')).toBe(1)
+  await clock.runUntil(clock.now() + 1000)
+  for (let i = 0; i < 100; i++) say(encodeUpdate(vi.type('x')))
+  expect(listener.count('permissionDenied')).toBe(2)
+  await clock.runUntil(clock.now() + 10_000)
+  expect(listener.received.filter(message => message.type === 'ack')).toEqual([
+    { type: 'ack', payload: Uint8Array.of(1) },
+  ])
+  expect(listener.closes).toEqual([])
+  expect(store.read('a' as DocumentId).head).toBe(0)
+})
+
+it('a token that ends closes its session then, and not before', async () => {
+  const { clock, server, join } = await newServer()
+  const { listener } = await join('a', new Listener(), { ...viewer, expiresAt: clock.now() + 60_000 })
+  await clock.runUntil(59_900)
+  expect(listener.closes).toEqual([])
+  await clock.runUntil(61_000)
+  expect(listener.closes).toEqual(['unauthorized'])
+  expect(server.errors).toEqual([])
+})
+
+it('a renewed token counts in place: its role, and its end', async () => {
+  const { clock, store, join } = await newServer()
+  const { listener, say, session } = await join('a', new Listener(), { ...viewer, expiresAt: clock.now() + 60_000 })
+  say(encodeAnnounce())
+  const vi = typist(101)
+  say(encodeUpdate(vi.type('before ')))
+  session.renew({ ...viewer, role: 'editor', expiresAt: clock.now() + 120_000 })
+  expect(listener.received.filter(message => message.type === 'access').map(({ access }) => access)).toEqual([
+    'read-only',
+    'read-write',
+  ])
+  // What was refused is asked for, and taken now.
+  expect(listener.received.at(-1)?.type).toBe('syncStep1')
+  say(encodeSyncStep2(Y.encodeStateAsUpdate(vi.doc)))
+  say(encodeUpdate(vi.type('after')))
+  say(encodeAck(Uint8Array.of(1)))
+  await clock.runUntil(clock.now() + 100_000)
+  expect(listener.count('ack')).toBe(1)
+  expect(
+    checkLog(store.read('a' as DocumentId))
+      .getText('text')
+      .toString(),
+  ).toBe('before after')
+  session.renew({ ...viewer, expiresAt: clock.now() + 60_000 })
+  say(encodeUpdate(vi.type('!')))
+  await clock.runUntil(clock.now() + 50_000)
+  expect(listener.closes).toEqual([])
+  await clock.runUntil(clock.now() + 11_000)
+  expect(listener.closes).toEqual(['unauthorized'])
+  expect(
+    checkLog(store.read('a' as DocumentId))
+      .getText('text')
+      .toString(),
+  ).toBe('before after')
 })

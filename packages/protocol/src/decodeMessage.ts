@@ -1,6 +1,7 @@
 import * as decoding from 'lib0/decoding'
 import { MAX_DOCUMENT_ID_BYTES } from './documentId.ts'
 import {
+  accessNames,
   type HocuspocusFrame,
   type HocuspocusMessage,
   hocuspocusAuth,
@@ -78,9 +79,18 @@ function readBody(decoder: decoding.Decoder, type: number): Message {
       return { type: 'ack', payload: readBytes(decoder) }
     case messageType.announce:
       return { type: 'announce', payload: readBytes(decoder) }
+    case messageType.access:
+      return readAccess(decoder)
     default:
       return { type: 'unknown', messageType: type }
   }
+}
+
+function readAccess(decoder: decoding.Decoder): Message {
+  const text = decoding.readVarString(decoder)
+  const access = accessNames.find(name => name === text)
+  // What a later version may say beside these two.
+  return access === undefined ? { type: 'unknown', messageType: messageType.access } : { type: 'access', access }
 }
 
 function readHocuspocusBody(decoder: decoding.Decoder, type: number): HocuspocusMessage {

@@ -1,5 +1,5 @@
 import * as encoding from 'lib0/encoding'
-import { hocuspocusAuth, hocuspocusType, messageType, syncStep } from './message.ts'
+import { type AccessName, hocuspocusAuth, hocuspocusType, messageType, syncStep } from './message.ts'
 
 /** "This is what I have": asks the other side for what is missing. */
 export function encodeSyncStep1(stateVector: Uint8Array): Uint8Array {
@@ -46,6 +46,11 @@ export function encodeAck(payload: Uint8Array): Uint8Array {
 /** A client's first message of our own: from here on the server may send types from 110. */
 export function encodeAnnounce(payload: Uint8Array = new Uint8Array()): Uint8Array {
   return encodeBuffer(messageType.announce, payload)
+}
+
+/** Tells a client that announced itself whether its edits are taken. */
+export function encodeAccess(access: AccessName): Uint8Array {
+  return encodeText([messageType.access], access)
 }
 
 // ── Hocuspocus: what its dialect has beside sync and awareness; `encodeAddress` stands before each ────────────────────

@@ -12,6 +12,7 @@ export {
   parseDocumentId,
 } from './documentId.ts'
 export {
+  encodeAccess,
   encodeAck,
   encodeAddress,
   encodeAnnounce,
@@ -28,5 +29,5 @@ export {
   encodeUpdate,
   encodeUpdateHead,
 } from './encodeMessage.ts'
-export type { HocuspocusFrame, HocuspocusMessage, Message } from './message.ts'
-export { hocuspocusType, messageType, syncStep } from './message.ts'
+export type { AccessName, HocuspocusFrame, HocuspocusMessage, Message } from './message.ts'
+export { accessNames, hocuspocusType, messageType, syncStep } from './message.ts'

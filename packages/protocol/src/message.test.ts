@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { decodeAwareness, encodeAwarenessEntries, isNullState, NULL_STATE } from './awareness.ts'
 import { decodeMessage, MalformedMessageError } from './decodeMessage.ts'
 import {
+  encodeAccess,
   encodeAck,
   encodeAnnounce,
   encodeAwareness,
@@ -23,6 +24,7 @@ it('speaks the bytes of the y-websocket dialect', () => {
   expect(encodeQueryAwareness()).toEqual(bytes('03'))
   expect(encodeAck(bytes('05'))).toEqual(bytes('66 01 05'))
   expect(encodeAnnounce()).toEqual(bytes('6e 00'))
+  expect(encodeAccess('read-only')).toEqual(bytes('6f 09 72 65 61 64 2d 6f 6e 6c 79'))
 })
 
 it('reads what it writes', () => {
@@ -34,11 +36,13 @@ it('reads what it writes', () => {
   expect(decodeMessage(encodeAck(long))).toEqual({ type: 'ack', payload: long })
   expect(decodeMessage(encodeAnnounce())).toEqual({ type: 'announce', payload: new Uint8Array() })
   expect(decodeMessage(encodeQueryAwareness())).toEqual({ type: 'queryAwareness' })
+  expect(decodeMessage(encodeAccess('read-write'))).toEqual({ type: 'access', access: 'read-write' })
   expect(decodeMessage(encodePermissionDenied('ü'))).toEqual({ type: 'permissionDenied', reason: 'ü' })
 })
 
 it('knows that it does not know a type', () => {
   expect(decodeMessage(bytes('2a 01 02 03'))).toEqual({ type: 'unknown', messageType: 42 })
+  expect(decodeMessage(bytes('6f 01 78'))).toEqual({ type: 'unknown', messageType: 111 })
 })
 
 it.each([

@@ -11,6 +11,8 @@ export const messageType = {
   ack: 102,
   /** First, from a client, empty: "send me messages of Weft's own". */
   announce: 110,
+  /** From the server, to those who announced themselves: varString, one of `accessNames`; again whenever it changes. */
+  access: 111,
 } as const
 
 /**
@@ -47,6 +49,11 @@ export const hocuspocusAuth = {
 /** `body of sync = varUint(step) • varByteArray` */
 export const syncStep = { step1: 0, step2: 1, update: 2 } as const
 
+/** Whether edits are taken from a client, as message 111 says it. */
+export const accessNames = ['read-write', 'read-only'] as const
+
+export type AccessName = (typeof accessNames)[number]
+
 /** A message as it came in, its type and shape known, its bytes not yet looked into. */
 export type Message =
   | { readonly type: 'syncStep1'; readonly stateVector: Uint8Array }
@@ -57,6 +64,7 @@ export type Message =
   | { readonly type: 'permissionDenied'; readonly reason: string }
   | { readonly type: 'ack'; readonly payload: Uint8Array }
   | { readonly type: 'announce'; readonly payload: Uint8Array }
+  | { readonly type: 'access'; readonly access: AccessName }
   /** A type that this version doesn't know; whoever reads it may ignore it. */
   | { readonly type: 'unknown'; readonly messageType: number }
 

@@ -192,6 +192,26 @@ export class Room implements BytesHolder {
     return { update: fresh, contents: await workshop.check(fresh, this.updateLimits) }
   }
 
+  /** What an update would bring to the log and the pending batch; `deletions`: and nothing else. */
+  newsIn(contents: UpdateContents): 'nothing' | 'deletions' | 'operations' {
+    const knowledge = this.#knowledge
+    if (knowledge.extendedClients(contents).length > 0 || knowledge.missing(contents) !== null) return 'operations'
+    return knowledge.brings(contents) ? 'deletions' : 'nothing'
+  }
+
+  /** Whether its deletions take anything from the document that its readers see: `Workshop.erases`. */
+  async erases({ deletes }: UpdateContents): Promise<boolean> {
+    await this.#settled()
+    const { snapshot, updates } = this.#documentBytes(await this.#loadBytes())
+    return this.#services.workshop.erases({ snapshot, updates, deletes })
+  }
+
+  /** The batch after whose commit everything is on disk that is known now. */
+  get latestBatch(): number {
+    if (!this.#gathering.isEmpty) return this.#gathering.number
+    return this.#inFlight?.batch.number ?? this.#committedBatch
+  }
+
   /**
    * Takes in a closed update. What brings nothing new is not stored.
    * @returns the batch after whose commit all of it is on disk
@@ -199,17 +219,12 @@ export class Room implements BytesHolder {
    */
   admit(session: Session, update: Uint8Array, contents: UpdateContents): number {
     const fresh = admitUpdate(this.#knowledge, update, contents, this.updateLimits)
-    if (fresh === null) return this.#latestBatch()
+    if (fresh === null) return this.latestBatch
     // Copied: what came in is a view of a larger buffer, which would be kept alive.
     this.#gathering.add(fresh === update ? new Uint8Array(update) : fresh, session)
     this.#services.committer.pendingBytes += fresh.length
     this.#services.committer.request(this, this.#nextCommitAt)
     return this.#gathering.number
-  }
-
-  #latestBatch(): number {
-    if (!this.#gathering.isEmpty) return this.#gathering.number
-    return this.#inFlight?.batch.number ?? this.#committedBatch
   }
 
   /** The part of an update that can be stored although some of it has no predecessor; null where there is none. */
@@ -221,7 +236,7 @@ export class Room implements BytesHolder {
 
   /** Resolves when nothing that was pending at the call is pending any more. */
   #settled(): Promise<void> {
-    const batch = this.#latestBatch()
+    const batch = this.latestBatch
     if (batch <= this.#committedBatch) return Promise.resolve()
     return new Promise((resolve, reject) => {
       const check = () => {

@@ -1,12 +1,18 @@
 import {
+  closeReason,
   decodeMessage,
+  encodeAccess,
   encodeAck,
+  encodeAuthenticated,
+  encodePermissionDenied,
   encodeStateless,
   encodeSyncStatus,
   encodeSyncStep1,
   MalformedMessageError,
   type Message,
 } from '@weft/protocol'
+import { type Grant, UNASKED } from '../access/Grant.ts'
+import { mayWrite } from '../access/Role.ts'
 import type { Timer } from '../clock.ts'
 import { MalformedUpdate, readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { readStateVector, type StateVector } from '../crdt/stateVector.ts'
@@ -44,6 +50,8 @@ export type Cursor =
 export type Dialect = 'y-websocket' | 'hocuspocus'
 
 export interface SessionOptions {
+  /** What its client may do, until when. Default: what everybody may where nobody is asked. */
+  readonly grant?: Grant
   /** The bucket of questions of a connection that carries many sessions. Default: one of its own. */
   readonly questions?: TokenBucket
   /** Hocuspocus' provider 2: it counts what it typed offline; later ones forget it when they begin to sync. */
@@ -52,12 +60,21 @@ export interface SessionOptions {
 
 const STATUS = encodeFrame(encodeSyncStatus(true))
 const REFUSED_STATUS = encodeFrame(encodeSyncStatus(false))
+const READ_ONLY = encodeFrame(
+  encodePermissionDenied(closeReason('forbidden', 'you may read this document, and not write in it')),
+)
+/** A reader whose edits are refused is told so at once, and once more after so long: stock clients log each time. */
+const DENIAL_INTERVAL_MS = 10_000
+/** Deletions of a reader that a worker has to look at: so many at once, so many more each second. What comes faster waits. */
+const READERS_CHECKS_PER_SECOND = 1
+const READERS_CHECK_BURST = 10
 /** Stateless messages of a session: so many at once, so many more each second. What comes faster is dropped. */
 const STATELESS_PER_SECOND = 20
 const STATELESS_BURST = 100
 /** Longest stateless message, in UTF-16 units. */
 const MAX_STATELESS_LENGTH = 16 * 1024
 
+/** Acknowledgements are messages 102 or SyncStatus. */
 interface OwedAck {
   readonly frame: Buffer
   /** When it was asked for, monotonic ms. */
@@ -66,7 +83,12 @@ interface OwedAck {
   batch: number | null
 }
 
-/** One client's part in one room: what it said, what it is owed, and where it stands in the log. */
+/**
+ * One client's part in one room: what it said, what it is owed, and where it stands in the log.
+ *
+ * [S1] Nothing of a reader's goes to the room's log, whatever message it comes in: `#admit` is the only way there.
+ * [S2] No acknowledgement covers an edit that was refused.
+ */
 export class Session {
   readonly room: Room
   readonly outlet: Outlet
@@ -100,6 +122,17 @@ export class Session {
   /** A provider that begins to sync is owed a question, together with its answer. */
   #mustAsk = false
   #stateless: TokenBucket | null = null
+  #grant: Grant
+  #mayWrite: boolean
+  #expiryTimer: Timer | null = null
+  /** It wants messages of Weft's own. */
+  #isAnnounced = false
+  /** An edit of it was refused: no message 102 is true any more. [S2] */
+  #hasRefused = false
+  /** Changes that a provider counts and that were refused: paid when it may write and has sent them again. */
+  #unpaid = 0
+  #deniedAt = Number.NEGATIVE_INFINITY
+  #readersChecks: TokenBucket | null = null
 
   constructor(room: Room, outlet: Outlet, dialect: Dialect = 'y-websocket', options: SessionOptions = {}) {
     this.room = room
@@ -107,6 +140,45 @@ export class Session {
     this.dialect = dialect
     this.#questions = options.questions ?? null
     this.#countsQueued = options.countsQueued ?? false
+    this.#grant = options.grant ?? UNASKED
+    this.#mayWrite = mayWrite(this.#grant.role)
+    this.#watchExpiry()
+  }
+
+  /** Whose it is; null where nobody is asked. */
+  get userId(): string | null {
+    return this.#grant.userId
+  }
+
+  /** Puts the same user's newer token in the place of the one that it began with. */
+  renew(grant: Grant): void {
+    if (this.#isEnded) return
+    const couldWrite = this.#mayWrite
+    this.#grant = grant
+    this.#mayWrite = mayWrite(grant.role)
+    this.#watchExpiry()
+    if (this.#isAnnounced && couldWrite !== this.#mayWrite) this.#tellAccess()
+    if (!couldWrite && this.#mayWrite) this.#takeRefused()
+  }
+
+  /** Tells a Hocuspocus provider that its token is taken, and what for. */
+  welcome(): void {
+    this.outlet.write(encodeFrame(encodeAuthenticated(!this.#mayWrite)))
+  }
+
+  #watchExpiry(): void {
+    const { clock } = this.room
+    if (this.#expiryTimer !== null) clock.clearTimer(this.#expiryTimer)
+    this.#expiryTimer = null
+    const { expiresAt } = this.#grant
+    if (expiresAt === Number.POSITIVE_INFINITY) return
+    // Timers may fire a little early.
+    const waitMs = Math.max(0, Math.ceil(expiresAt - clock.now()) + 1)
+    this.#expiryTimer = clock.setTimer(() => this.outlet.close('unauthorized', 'the token has expired'), waitMs)
+  }
+
+  #tellAccess(): void {
+    this.outlet.write(encodeFrame(encodeAccess(this.#mayWrite ? 'read-write' : 'read-only')))
   }
 
   /** Whether it can be written to. What it sent counts until it ends, which may be later. */
@@ -159,6 +231,11 @@ export class Session {
         this.#owe(message.payload)
         return
       case 'announce':
+        // Once: who doesn't read what it asks for must not make us hold more.
+        if (!this.#isAnnounced) this.#tellAccess()
+        this.#isAnnounced = true
+        return
+      case 'access':
       case 'permissionDenied':
       case 'unknown':
         // Like the reference server: a newer client may know more than we do.
@@ -195,9 +272,13 @@ export class Session {
     this.room.answer(this, stateVector)
   }
 
-  /** Brings somebody up to date who goes on without having asked: its session had ended here. */
-  answerUnasked(): void {
+  /**
+   * Brings somebody up to date who goes on without having asked: its session had ended here, or was denied.
+   * @param missed changes that a provider has counted meanwhile: paid with its answer to our question, which holds them
+   */
+  answerUnasked(missed = 0): void {
     this.#greet()
+    for (let left = Math.min(missed, MAX_OWED_ACKS); left > 0; left--) this.#oweStatus()
     if (this.cursor.state === 'unasked') this.room.answer(this, new Map())
   }
 
@@ -227,6 +308,7 @@ export class Session {
 
   #admit(update: Uint8Array, contents: UpdateContents, isStep2: boolean): void | Promise<void> {
     if (this.#isEnded) return
+    if (!this.#mayWrite) return this.#passOver(contents, isStep2)
     if (this.room.isMissing(contents)) {
       if (isStep2) return this.#admitClosedPart(update)
       // Without blame: a person types while the connection is being made after offline work. Messages keep their order,
@@ -238,6 +320,68 @@ export class Session {
     this.#lastBatch = this.room.admit(this, update, contents)
     if (isStep2) this.#step2Arrived()
     else if (this.#isCounted(contents)) this.#oweStatus()
+  }
+
+  /** A reader's update: never stored. Told as refused where it brings something; what Yjs tidies by itself isn't held against it. */
+  #passOver(contents: UpdateContents, isStep2: boolean): void | Promise<void> {
+    const news = this.room.newsIn(contents)
+    if (news === 'deletions') return this.#passOverDeletions(contents, isStep2)
+    if (news === 'operations') this.#refuseEdit(contents, isStep2)
+    else this.#passedOver(contents, isStep2)
+  }
+
+  async #passOverDeletions(contents: UpdateContents, isStep2: boolean): Promise<void> {
+    const { clock } = this.room
+    this.#readersChecks ??= new TokenBucket(READERS_CHECKS_PER_SECOND, READERS_CHECK_BURST, clock.now())
+    const waitMs = this.#readersChecks.take(1, clock.now())
+    if (waitMs > 0) await new Promise<void>(resolve => clock.setTimer(resolve, waitMs))
+    if (this.#isEnded) return
+    const isRefused = await this.room.erases(contents)
+    if (this.#isEnded) return
+    if (isRefused) this.#refuseEdit(contents, isStep2)
+    else this.#passedOver(contents, isStep2)
+  }
+
+  #passedOver(contents: UpdateContents, isStep2: boolean): void {
+    this.#lastBatch = this.room.latestBatch
+    if (isStep2) this.#step2Arrived()
+    else if (this.#isCounted(contents)) this.#oweStatus()
+  }
+
+  #refuseEdit(contents: UpdateContents, isStep2: boolean): void {
+    this.#hasRefused = true
+    if (isStep2) {
+      this.#awaitsStep2 = false
+      this.#askedVector = null
+      // What waited for it would call saved what it brought. [S2]
+      const settled = this.#owedAcks.findIndex(ack => ack.batch === null)
+      if (settled >= 0) this.#unpaid += this.#owedAcks.splice(settled).length
+    } else if (this.#isCounted(contents)) this.#unpaid++
+    this.#tellRefused()
+  }
+
+  /** It may write now: what was refused before is asked for, and paid when it has come. */
+  #takeRefused(): void {
+    if (!this.#hasRefused) return
+    this.#hasRefused = false
+    this.askForAll()
+    while (this.#unpaid > 0 && this.#owedAcks.length < MAX_OWED_ACKS) {
+      this.#unpaid--
+      this.#oweStatus()
+    }
+    this.#unpaid = 0
+  }
+
+  #tellRefused(): void {
+    if (this.outlet.unsentBytes > this.room.maxUnsentBytes) return
+    if (this.dialect === 'hocuspocus') {
+      this.outlet.write(REFUSED_STATUS)
+      return
+    }
+    const now = this.room.clock.now()
+    if (now - this.#deniedAt < DENIAL_INTERVAL_MS) return
+    this.#deniedAt = now
+    this.outlet.write(READ_ONLY)
   }
 
   /**
@@ -261,6 +405,7 @@ export class Session {
       this.outlet.close('policy', `the document lacks ${describeMissing(missing)}, which nobody sent`)
       return
     }
+    if (!this.#mayWrite) return this.#passOver(checked.contents, true)
     this.#lastBatch = this.room.admit(this, checked.update, checked.contents)
     this.room.log.warn(
       { missing: describeMissing(missing) },
@@ -280,7 +425,8 @@ export class Session {
     if (payload.length > MAX_ACK_BYTES) {
       throw new MalformedMessageError(`an acknowledgement payload of ${payload.length} bytes is over ${MAX_ACK_BYTES}`)
     }
-    this.#oweFrame(encodeFrame(encodeAck(payload)))
+    // [S2]
+    if (!this.#hasRefused) this.#oweFrame(encodeFrame(encodeAck(payload)))
   }
 
   /**
@@ -288,7 +434,10 @@ export class Session {
    * now is on disk, which holds all that it had sent before.
    */
   #countAnew(stateVector: StateVector): void {
-    if (!this.#countsQueued) this.#owedAcks.length = 0
+    if (!this.#countsQueued) {
+      this.#owedAcks.length = 0
+      this.#unpaid = 0
+    }
     this.#askedVector = stateVector
     this.#mustAsk = !this.#awaitsStep2
     this.#oweStatus()
@@ -339,12 +488,13 @@ export class Session {
     this.room.catchUp(this)
   }
 
-  /** Passes a string on to all others here who speak Hocuspocus' dialect. Never stored. */
+  /** Passes a string on to all others here who speak Hocuspocus' dialect; a reader's goes nowhere. Never stored. */
   relayStateless(payload: string): void {
     if (payload.length > MAX_STATELESS_LENGTH) {
       this.outlet.close('policy', `a stateless message of ${payload.length} characters is over ${MAX_STATELESS_LENGTH}`)
       return
     }
+    if (!this.#mayWrite) return
     const now = this.room.clock.now()
     this.#stateless ??= new TokenBucket(STATELESS_PER_SECOND, STATELESS_BURST, now)
     // Dropped, not queued: each costs a write to everybody, at once.
@@ -373,6 +523,7 @@ export class Session {
     if (this.#isEnded) return
     this.#isEnded = true
     if (this.#questionTimer !== null) this.room.clock.clearTimer(this.#questionTimer)
+    if (this.#expiryTimer !== null) this.room.clock.clearTimer(this.#expiryTimer)
     this.room.leave(this)
   }
 }

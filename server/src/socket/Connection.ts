@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls'
 import { type CloseName, closeCode, closeReason, decodeAwareness, decodeMessage, messageType } from '@weft/protocol'
 import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
+import type { Access } from '../access/Access.ts'
 import type { Clock, Timer } from '../clock.ts'
 import type { Meters } from '../Meters.ts'
 import { addressFrames } from '../room/encodeFrame.ts'
@@ -33,6 +34,7 @@ export interface ConnectionSettings {
 }
 
 export interface ConnectionServices {
+  readonly access: Access
   readonly rooms: Rooms
   readonly clock: Clock
   readonly meters: Meters
@@ -61,6 +63,7 @@ export class Connection implements Outlet {
   readonly #socket: Duplex
   readonly #webSocket: WebSocket
   readonly #path: string
+  readonly #token: string | null
   readonly #services: ConnectionServices
   readonly #log: Logger
   readonly #messages: TokenBucket
@@ -100,6 +103,7 @@ export class Connection implements Outlet {
 
   /**
    * @param path of the upgrade's URL, without its query
+   * @param token of the upgrade; null: none was given. Never to be logged.
    * @param onEnd called once: the socket is closed, and what came over it is worked off
    */
   constructor(
@@ -107,6 +111,7 @@ export class Connection implements Outlet {
     socket: Duplex,
     address: string,
     path: string,
+    token: string | null,
     services: ConnectionServices,
     onEnd: () => void,
   ) {
@@ -115,6 +120,7 @@ export class Connection implements Outlet {
     this.#socket = socket
     this.address = address
     this.#path = path
+    this.#token = token
     this.#services = services
     this.#log = services.logger
     const { clock, settings } = services
@@ -345,8 +351,8 @@ export class Connection implements Outlet {
   // may have a y-websocket client show its awareness first: no Hocuspocus frame reads like that.)
   #meet(frame: Uint8Array): Peer {
     if (frame.length === 0 || frame[0] === 0 || isAwareness(frame))
-      return new YWebsocketPeer(this, this.#path, this.#services)
-    return new HocuspocusPeer(this, this.#services)
+      return new YWebsocketPeer(this, this.#path, this.#token, this.#services)
+    return new HocuspocusPeer(this, this.#token, this.#services)
   }
 
   #pause(): void {

@@ -3,13 +3,13 @@ import {
   type CloseName,
   closeReason,
   decodeHocuspocusFrame,
-  encodeAuthenticated,
   encodeAuthenticationDenied,
   encodeSessionClosed,
   type HocuspocusFrame,
   MalformedMessageError,
   parseDocumentId,
 } from '@weft/protocol'
+import type { Denial } from '../access/Grant.ts'
 import type { Timer } from '../clock.ts'
 import { addressFrames, encodeFrame } from '../room/encodeFrame.ts'
 import type { Outlet } from '../room/Outlet.ts'
@@ -24,6 +24,8 @@ const MAX_SESSIONS = 100
 /** Sessions opened and questions asked over one socket: so many at once, so many more each second. */
 const OPEN_BURST = 200
 const OPENS_PER_SECOND = 10
+/** Addresses whose refusal is remembered. */
+const MAX_DENIED = 1000
 /** A provider comes back to a document only with a new socket: those whose session failed get one after so long. */
 const RENEWAL_MS = 5000
 /** What coming back doesn't cure: told for this document, the socket stays. */
@@ -32,16 +34,24 @@ const FINAL: ReadonlySet<CloseName> = new Set(['deleted', 'forbidden', 'unauthor
 /** Hocuspocus' dialect: many documents over one socket, each message behind the address of its session. */
 export class HocuspocusPeer implements Peer {
   readonly #connection: Connection
+  readonly #token: string | null
   readonly #services: SessionServices
   readonly #seats = new Map<string, Seat>()
   readonly #opens: TokenBucket
   readonly #questions: TokenBucket
   /** Where a session failed: nothing more is taken in there until the socket is renewed. */
   readonly #failed = new Set<string>()
+  /**
+   * Where a token was not taken, or was missing: a provider that hasn't heard so yet goes on talking, and only a token opens the
+   * door again. With the changes that the provider counts meanwhile.
+   */
+  readonly #denied = new Map<string, number>()
   #renewal: Timer | null = null
 
-  constructor(connection: Connection, services: SessionServices) {
+  /** @param token of the upgrade: counts where a provider brings none of its own */
+  constructor(connection: Connection, token: string | null, services: SessionServices) {
     this.#connection = connection
+    this.#token = token
     this.#services = services
     const now = services.clock.now()
     this.#opens = new TokenBucket(OPENS_PER_SECOND, OPEN_BURST, now)
@@ -64,9 +74,7 @@ export class HocuspocusPeer implements Peer {
     const seat = this.#seats.get(address)
     switch (message.type) {
       case 'token':
-        // Again where a token is renewed, or comes after the first edit.
-        if (seat !== undefined) return seat.write(encodeFrame(encodeAuthenticated(false)))
-        return this.#open(address, false).then(opened => opened?.write(encodeFrame(encodeAuthenticated(false))))
+        return this.#receiveToken(address, message.token)
       case 'leave':
         seat?.end()
         return
@@ -75,23 +83,63 @@ export class HocuspocusPeer implements Peer {
         return
     }
     if (seat?.session != null) return seat.session.receiveMessage(message)
+    const missed = this.#denied.get(address)
+    if (missed !== undefined) {
+      if (message.type === 'syncStep1') this.#denied.set(address, 1)
+      else if (message.type === 'update') this.#denied.set(address, missed + 1)
+      return
+    }
     // A provider 2 without a token begins with its sync step 1. Providers also say a last word after they have left.
     if (message.type === 'syncStep1')
-      return this.#open(address, true).then(opened => opened?.session?.receiveMessage(message))
+      return this.#open(address, this.#token, true).then(opened => opened?.session?.receiveMessage(message))
     if (message.type !== 'syncStep2' && message.type !== 'update') return
-    return this.#open(address, false).then(opened => {
+    return this.#open(address, this.#token, false).then(opened => {
       opened?.session?.answerUnasked()
       return opened?.session?.receiveMessage(message)
     })
   }
 
-  /** @param countsQueued whether it is a provider 2, as far as can be told */
-  async #open(address: string, countsQueued: boolean): Promise<Seat | null> {
-    const seat = new Seat(this.#connection, address, this)
-    if (this.#opens.take(1, this.#services.clock.now()) > 0) {
-      this.#connection.close('policy', `over ${OPENS_PER_SECOND} documents a second are opened on this connection`)
-      return null
+  /** Opens a session, or renews the token of one that is open: the same user's counts from now on, in place. */
+  async #receiveToken(address: string, given: string): Promise<void> {
+    const token = given === '' ? this.#token : given
+    const seat = this.#seats.get(address)
+    if (seat?.session == null) {
+      const session = (await this.#open(address, token, false))?.session
+      if (session == null) return
+      session.welcome()
+      const missed = this.#denied.get(address)
+      this.#denied.delete(address)
+      // It doesn't say again what it said while it was denied.
+      if (missed !== undefined) session.answerUnasked(missed)
+      return
     }
+    if (!this.#mayAsk()) return
+    const { session } = seat
+    const grant = await this.#services.access.admit(token, session.room.documentId)
+    if ('close' in grant) this.#deny(seat, grant)
+    else if (grant.userId !== session.userId) {
+      this.#deny(seat, { close: 'forbidden', text: 'this is the token of another user' })
+    } else {
+      session.renew(grant)
+      session.welcome()
+    }
+  }
+
+  #deny(seat: Seat, { close, text }: Denial): void {
+    this.closeSeat(seat, close, text)
+    this.#remember(seat.key)
+  }
+
+  #mayAsk(): boolean {
+    if (this.#opens.take(1, this.#services.clock.now()) === 0) return true
+    this.#connection.close('policy', `over ${OPENS_PER_SECOND} documents a second are opened on this connection`)
+    return false
+  }
+
+  /** @param countsQueued whether it is a provider 2, as far as can be told */
+  async #open(address: string, token: string | null, countsQueued: boolean): Promise<Seat | null> {
+    const seat = new Seat(this.#connection, address, this)
+    if (!this.#mayAsk()) return null
     if (this.#seats.size >= MAX_SESSIONS) {
       this.closeSeat(seat, 'forbidden', `${MAX_SESSIONS} documents are open on this connection`)
       return null
@@ -107,7 +155,13 @@ export class HocuspocusPeer implements Peer {
       return null
     }
     const isWanted = () => !this.#connection.isRefused
-    const options = { questions: this.#questions, countsQueued }
+    const grant = await this.#services.access.admit(token, documentId)
+    if (!isWanted()) return null
+    if ('close' in grant) {
+      this.#deny(seat, grant)
+      return null
+    }
+    const options = { questions: this.#questions, countsQueued, grant }
     const opened = await openSession(documentId, seat, 'hocuspocus', this.#services, isWanted, options)
     if (opened === null) return null
     if (!(opened instanceof Session)) {
@@ -132,11 +186,18 @@ export class HocuspocusPeer implements Peer {
       const reason = closeReason(name, text)
       seat.write(encodeFrame(encodeAuthenticationDenied(reason)))
       seat.write(encodeFrame(encodeSessionClosed(reason)))
+      if (name === 'unauthorized') this.#remember(seat.key)
     } else {
       this.#failed.add(seat.key)
       this.#renewal ??= this.#services.clock.setTimer(() => this.#connection.close(name, text), RENEWAL_MS)
     }
     seat.end()
+  }
+
+  #remember(address: string): void {
+    if (this.#denied.has(address)) return
+    if (this.#denied.size >= MAX_DENIED) this.#denied.clear()
+    this.#denied.set(address, 0)
   }
 
   leave(seat: Seat): void {

@@ -1,6 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { chooseSubprotocol, tokenOfRequest } from '../access/tokenOfRequest.ts'
 import type { Timer } from '../clock.ts'
 import { Connection, type ConnectionServices } from './Connection.ts'
 import { acceptableOffer } from './deflateOffer.ts'
@@ -59,6 +60,7 @@ export class WebSocketEndpoint {
       maxPayload: settings.maxMessageBytes,
       maxFragments: 1024,
       maxBufferedChunks: 4096,
+      handleProtocols: chooseSubprotocol,
       ...NEW_OPTIONS,
     })
   }
@@ -133,7 +135,8 @@ export class WebSocketEndpoint {
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
     // It counts as long as its last messages are checked: they hold memory.
-    const connection = new Connection(webSocket, socket, address, path, this.#services, () => {
+    const token = tokenOfRequest(request)
+    const connection = new Connection(webSocket, socket, address, path, token, this.#services, () => {
       this.#connections.delete(connection)
       this.#uncount(address)
     })

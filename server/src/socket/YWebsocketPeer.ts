@@ -8,13 +8,15 @@ import { KEEP_ALIVE, type Peer } from './Peer.ts'
 /** y-websocket's dialect: one document, named by the URL's path. */
 export class YWebsocketPeer implements Peer {
   readonly #path: string
+  readonly #token: string | null
   readonly #connection: Connection
   readonly #services: SessionServices
   #session: Session | null = null
 
-  /** @param path of the upgrade's URL, without its query */
-  constructor(connection: Connection, path: string, services: SessionServices) {
+  /** @param path of the upgrade's URL, without its query @param token of the upgrade */
+  constructor(connection: Connection, path: string, token: string | null, services: SessionServices) {
     this.#path = path
+    this.#token = token
     this.#connection = connection
     this.#services = services
   }
@@ -34,7 +36,14 @@ export class YWebsocketPeer implements Peer {
     }
     const connection = this.#connection
     const isWanted = () => !connection.isRefused
-    const opened = await openSession(documentId, connection, 'y-websocket', this.#services, isWanted)
+    // Before the document is loaded: who has no right to it costs no more than this.
+    const grant = await this.#services.access.admit(this.#token, documentId)
+    if (!isWanted()) return
+    if ('close' in grant) {
+      connection.close(grant.close, grant.text)
+      return
+    }
+    const opened = await openSession(documentId, connection, 'y-websocket', this.#services, isWanted, { grant })
     if (opened === null) return
     if (!(opened instanceof Session)) {
       connection.close(opened.close, opened.text)

@@ -1,5 +1,6 @@
 import type { CloseName, DocumentId } from '@weft/protocol'
 import type { Logger } from 'pino'
+import type { Access } from '../access/Access.ts'
 import type { Clock } from '../clock.ts'
 import { WeftError } from '../errors.ts'
 import type { Outlet } from '../room/Outlet.ts'
@@ -7,6 +8,7 @@ import type { Rooms } from '../room/Rooms.ts'
 import { type Dialect, Session, type SessionOptions } from '../room/Session.ts'
 
 export interface SessionServices {
+  readonly access: Access
   readonly rooms: Rooms
   readonly clock: Clock
   readonly logger: Logger

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import { MalformedUpdate } from '../crdt/MalformedUpdate.ts'
+import type { Ranges } from '../crdt/ranges.ts'
 import type { UpdateContents } from '../crdt/readUpdate.ts'
 import type { UpdateLimits } from '../crdt/UpdateLimits.ts'
 import { WeftError } from '../errors.ts'
@@ -117,6 +118,16 @@ export class Workshop {
     const { task, transfer } = logTask(request)
     const update = copy(request.update)
     return this.#run<ClosedPartResult>('closedPart', { ...task, update }, [...transfer, update.buffer])
+  }
+
+  /**
+   * Whether deletions would take anything from a document that its readers see. Yjs tidies on every replica: it deletes marks of
+   * formatting that have become redundant, and what is deleted with its parent, and says so in updates and sync steps 2.
+   * @throws {WeftError} `DOCUMENT_INCOMPLETE`
+   */
+  async erases(request: StoredLog & { readonly deletes: ReadonlyMap<number, Ranges> }): Promise<boolean> {
+    const { task, transfer } = logTask(request)
+    return this.#run<boolean>('erases', { ...task, deletes: request.deletes }, transfer)
   }
 
   /**

@@ -5,6 +5,7 @@ import { move, transferableSymbol, valueSymbol } from 'piscina'
 import * as Y from 'yjs'
 import { Knowledge } from '../crdt/Knowledge.ts'
 import { MalformedUpdate } from '../crdt/MalformedUpdate.ts'
+import type { Ranges } from '../crdt/ranges.ts'
 import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { NO_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
 import { type PackedUpdates, unpackUpdates } from './packedUpdates.ts'
@@ -40,6 +41,10 @@ export interface ClosedPartTask extends LogTask {
   readonly update: Uint8Array
 }
 
+export interface ErasesTask extends LogTask {
+  readonly deletes: ReadonlyMap<number, Ranges>
+}
+
 export interface CompactionResult {
   readonly update: Uint8Array
   readonly knowledge: Uint8Array
@@ -50,7 +55,7 @@ export interface ClosedPartResult {
   readonly missing: ReadonlyMap<number, number>
 }
 
-/** The docstrings of these four are `Workshop`'s. */
+/** The docstrings of these five are `Workshop`'s. */
 export function check(task: CheckTask): TaskResult<UpdateContents> {
   return settle(() => readUpdate(task.update, task.limits))
 }
@@ -98,6 +103,31 @@ export function closedPart(task: ClosedPartTask): unknown {
     }),
     result => (result.update ? [result.update] : []),
   )
+}
+
+export function erases(task: ErasesTask): TaskResult<boolean> {
+  return settle(() => {
+    const doc = documentFromLog(task)
+    const isErasing = [...task.deletes].some(([clientID, ranges]) => holdsContent(doc, clientID, ranges))
+    doc.destroy()
+    return isErasing
+  })
+}
+
+/** Whether something stands in these ranges that isn't deleted yet, marks of formatting aside. */
+function holdsContent(doc: Y.Doc, clientID: number, ranges: Ranges): boolean {
+  const structs = doc.store.clients.get(clientID) ?? []
+  for (let index = 0; index < ranges.length; index += 2) {
+    const start = ranges[index] as number
+    const end = Math.min(ranges[index + 1] as number, Y.getState(doc.store, clientID))
+    if (start >= end) continue
+    for (let at = Y.findIndexSS(structs, start); at < structs.length; at++) {
+      const struct = structs[at]
+      if (struct === undefined || struct.id.clock >= end) break
+      if (struct instanceof Y.Item && !struct.deleted && !(struct.content instanceof Y.ContentFormat)) return true
+    }
+  }
+  return false
 }
 
 class IncompleteLog extends Error {}

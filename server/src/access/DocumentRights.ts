@@ -1,0 +1,72 @@
+import { BadDocumentIdError, type DocumentId, parseDocumentId } from '@weft/protocol'
+import { BadTokenError } from './BadTokenError.ts'
+import { isRole, type Role } from './Role.ts'
+
+/**
+ * The claim `docs` of a token: which role in which documents.
+ *
+ * ```
+ * docs  = [entry, …]
+ * entry = { document: name, role } or { prefix: '' or 'folder/…/', role }, each with or without create: boolean
+ * ```
+ * A prefix is of whole segments, so it ends with a slash: `team/` is all below `team/`, and neither `team` itself nor
+ * `team-b/notes`; the empty prefix is every document. The most specific entry wins, also where it gives less: a document's
+ * own, then the longest prefix. (`create` is checked and not used yet: who may write may create.)
+ */
+export class DocumentRights {
+  readonly #documents = new Map<string, Role>()
+  readonly #prefixes = new Map<string, Role>()
+
+  /** @throws {BadTokenError} the claim isn't as above, or names a document or prefix twice; a missing one gives no rights */
+  constructor(claim: unknown) {
+    if (claim === undefined) return
+    if (!Array.isArray(claim)) throw new BadTokenError('docs is no list')
+    for (const [index, entry] of claim.entries()) this.#add(entry, `docs[${index}]`)
+  }
+
+  /** The role in a document; null: no right to it. */
+  roleIn(documentId: DocumentId): Role | null {
+    const own = this.#documents.get(documentId)
+    if (own !== undefined) return own
+    for (let end = documentId.lastIndexOf('/'); end > 0; end = documentId.lastIndexOf('/', end - 1)) {
+      const role = this.#prefixes.get(documentId.slice(0, end + 1))
+      if (role !== undefined) return role
+    }
+    return this.#prefixes.get('') ?? null
+  }
+
+  #add(entry: unknown, where: string): void {
+    if (typeof entry !== 'object' || entry === null) throw new BadTokenError(`${where} is no object`)
+    const { document, prefix, role, create } = entry as Record<string, unknown>
+    if (!isRole(role)) throw new BadTokenError(`${where} has no known role`)
+    if (create !== undefined && typeof create !== 'boolean') throw new BadTokenError(`${where}.create is no boolean`)
+    if ((document === undefined) === (prefix === undefined)) {
+      throw new BadTokenError(`${where} needs either document or prefix`)
+    }
+    if (document !== undefined) {
+      put(this.#documents, checkName(document, document, `${where}.document`), role, where)
+      return
+    }
+    // What is below must be able to be a document.
+    const isFolder = prefix === '' || (typeof prefix === 'string' && prefix.endsWith('/'))
+    if (!isFolder) throw new BadTokenError(`${where}.prefix does not end with a slash`)
+    put(this.#prefixes, checkName(prefix, `${prefix}a`, `${where}.prefix`), role, where)
+  }
+}
+
+function put(map: Map<string, Role>, name: string, role: Role, where: string): void {
+  if (map.has(name)) throw new BadTokenError(`${where} names what an entry before it names`)
+  map.set(name, role)
+}
+
+/** @param probe the name, or one that begins with it @throws {BadTokenError} where no document can have it */
+function checkName(value: unknown, probe: unknown, where: string): string {
+  if (typeof value !== 'string' || typeof probe !== 'string') throw new BadTokenError(`${where} is no string`)
+  try {
+    parseDocumentId(probe)
+    return value
+  } catch (error) {
+    if (!(error instanceof BadDocumentIdError)) throw error
+    throw new BadTokenError(`${where}: ${error.message}`)
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * What somebody may do in a document, from least to most: each role may do what those before it may.
+ * A commenter may do what a viewer may, as long as there are no comments; an owner what an editor may.
+ */
+export const roles = ['viewer', 'commenter', 'editor', 'owner'] as const
+
+export type Role = (typeof roles)[number]
+
+export function isRole(value: unknown): value is Role {
+  return (roles as readonly unknown[]).includes(value)
+}
+
+/** Whether edits are taken from somebody in this role. */
+export function mayWrite(role: Role): boolean {
+  return roles.indexOf(role) >= roles.indexOf('editor')
+}

@@ -1,0 +1,28 @@
+import type { IncomingMessage } from 'node:http'
+
+/** The subprotocol that the server speaks; beside it a client may offer its token, for browsers can't set a header. */
+export const SUBPROTOCOL = 'weft'
+const TOKEN_SUBPROTOCOL = 'weft.token.'
+
+/**
+ * The token of an upgrade request, from where it is least likely to be seen by others: the header `Authorization: Bearer`, then
+ * the offered subprotocol `weft.token.…`, then the query parameter `token`. The first that is given counts, good or bad.
+ * @returns null where none is given
+ */
+export function tokenOfRequest({ headers, url = '' }: Pick<IncomingMessage, 'headers' | 'url'>): string | null {
+  const bearer = /^bearer +(\S+) *$/iu.exec(headers.authorization ?? '')?.[1]
+  if (bearer !== undefined) return bearer
+  for (const offered of (headers['sec-websocket-protocol'] ?? '').split(',')) {
+    const name = offered.trim()
+    if (name.startsWith(TOKEN_SUBPROTOCOL)) return name.slice(TOKEN_SUBPROTOCOL.length)
+  }
+  const query = url.indexOf('?')
+  return query < 0 ? null : new URLSearchParams(url.slice(query)).get('token')
+}
+
+/** The subprotocol that is answered: the first that is offered and isn't a token; false: none. */
+export function chooseSubprotocol(offered: ReadonlySet<string>): string | false {
+  if (offered.has(SUBPROTOCOL)) return SUBPROTOCOL
+  for (const name of offered) if (!name.startsWith(TOKEN_SUBPROTOCOL)) return name
+  return false
+}
