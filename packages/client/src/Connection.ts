@@ -1,8 +1,10 @@
 import { decodeMessage, encodeAck, encodeAnnounce, type Message, messageType, syncStep } from '@weft/protocol'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { type TokenSource, tokenProtocols } from './TokenSource.ts'
 import type { WebSocketClass, WebSocketLike } from './WebSocketLike.ts'
 
+const CONNECTING = 0
 const OPEN = 1
 const CLOSED = 3
 
@@ -44,6 +46,8 @@ export interface ConnectionHost {
  *      that was made before. Every later edit goes out at once, and messages keep their order.
  * [C2] An answer counts only on the connection that asked, and only up to what it asked.
  * [C3] One question is under way at a time, unless somebody waits for a save.
+ *
+ * Where the token must be asked for, there is no socket before it has come.
  */
 export class Connection implements WebSocketLike {
   // What `y-websocket` reads and sets on a WebSocket.
@@ -54,7 +58,7 @@ export class Connection implements WebSocketLike {
   onerror: ((event: unknown) => void) | null = null
   onclose: ((event: unknown) => void) | null = null
 
-  readonly #socket: WebSocketLike
+  #socket: WebSocketLike | undefined
   readonly #host: ConnectionHost
   #hasAnswered = false
   #isOver = false
@@ -64,9 +68,30 @@ export class Connection implements WebSocketLike {
   #pause: ReturnType<typeof setTimeout> | undefined
   #closing: ReturnType<typeof setTimeout> | undefined
 
-  constructor(socket: WebSocketLike, host: ConnectionHost) {
-    this.#socket = socket
+  /** @param open makes the socket; `token` is empty where there is none */
+  constructor(token: TokenSource, open: (token: string) => WebSocketLike, host: ConnectionHost) {
     this.#host = host
+    if (typeof token === 'string') this.#take(open(token))
+    else void this.#askToken(token, open)
+  }
+
+  async #askToken(ask: () => string | Promise<string>, open: (token: string) => WebSocketLike): Promise<void> {
+    // The provider listens once it has this object.
+    await undefined
+    try {
+      const token = await ask()
+      if (!this.#isOver) this.#take(open(token))
+    } catch (error) {
+      if (this.#isOver) return
+      this.#end()
+      // As a connection that could not be made: another attempt comes.
+      const reason = `no token: ${error instanceof Error ? error.message : String(error)}`
+      this.onclose?.({ code: 1006, reason })
+    }
+  }
+
+  #take(socket: WebSocketLike): void {
+    this.#socket = socket
     socket.binaryType = 'arraybuffer'
     socket.onopen = (event: unknown) => this.#open(event)
     socket.onmessage = (event: { data: unknown }) => this.#receive(event)
@@ -79,12 +104,12 @@ export class Connection implements WebSocketLike {
   }
 
   get readyState(): number {
-    return this.#socket.readyState
+    return this.#socket?.readyState ?? (this.#isOver ? CLOSED : CONNECTING)
   }
 
   /** Sends a frame; a socket that is not open (any more) drops it, and what it held goes with the next step 2. */
   send(frame: Uint8Array): void {
-    if (this.#isOver || this.#socket.readyState !== OPEN) return
+    if (this.#isOver || this.#socket?.readyState !== OPEN) return
     // lib0 and Yjs never share their memory.
     this.#socket.send(frame as Uint8Array<ArrayBuffer>)
     // The answer to the server's question. [C1]
@@ -97,10 +122,11 @@ export class Connection implements WebSocketLike {
   /** `y-websocket` leaves this socket: nothing that comes over it counts any more. */
   close(): void {
     this.#end()
-    this.#socket.close()
-    const isUnderWay = this.#socket.readyState !== CLOSED && this.#closing === undefined
-    if (isUnderWay && this.#socket.terminate !== undefined) {
-      const socket = this.#socket
+    const socket = this.#socket
+    if (socket === undefined) return
+    socket.close()
+    const isUnderWay = socket.readyState !== CLOSED && this.#closing === undefined
+    if (isUnderWay && socket.terminate !== undefined) {
       this.#closing = setTimeout(() => socket.terminate?.(), CLOSE_TIMEOUT_MS)
       this.#closing.unref?.()
     }
@@ -121,7 +147,7 @@ export class Connection implements WebSocketLike {
   /** Asks at once, unless this was asked already: somebody waits. */
   askNow(): void {
     const { version, unsavedCount } = this.#host
-    if (!this.#hasAnswered || this.#isOver || this.#socket.readyState !== OPEN) return
+    if (!this.#hasAnswered || this.#isOver || this.readyState !== OPEN) return
     if (unsavedCount === 0 || version <= this.#asked) return
     this.#asked = version
     this.send(encodeVersion(version))
@@ -162,6 +188,7 @@ export class Connection implements WebSocketLike {
       case 'ack':
         this.#acknowledged(message.payload)
         break
+      case 'access':
       case 'permissionDenied':
       case 'announce':
       case 'unknown':
@@ -212,6 +239,7 @@ function readVersion(payload: Uint8Array): number | undefined {
 /** A WebSocket class for `y-websocket` whose sockets are connections of `host`. */
 export function connectionClass(
   socketClass: WebSocketClass,
+  token: TokenSource,
   host: ConnectionHost,
 ): new (
   url: string,
@@ -219,7 +247,8 @@ export function connectionClass(
 ) => Connection {
   return class extends Connection {
     constructor(url: string, protocols?: string | string[]) {
-      super(new socketClass(url, protocols), host)
+      const open = (given: string) => new socketClass(url, given === '' ? protocols : tokenProtocols(given))
+      super(token, open, host)
     }
   }
 }

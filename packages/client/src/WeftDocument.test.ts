@@ -95,11 +95,25 @@ describe('connect', () => {
     expect(document.unsaved).toBe(0)
   })
 
-  it('sends the name encoded once, and the token', async () => {
-    const document = await connect(server.url('team/caf%C3%A9 1'), { token: 'a+b' })
+  it('sends the name encoded once, and the token where no log has it', async () => {
+    const document = await connect(server.url('team/caf%C3%A9 1'), { token: 'a.b-c_d' })
     open.push(document)
     expect(document.documentId).toBe('team/café 1')
-    expect((await server.connection(0)).url).toBe('/team/caf%C3%A9%201?token=a%2Bb')
+    const connection = await server.connection(0)
+    expect([connection.url, connection.protocols]).toEqual(['/team/caf%C3%A9%201', 'weft,weft.token.a.b-c_d'])
+  })
+
+  it('offers no subprotocol without a token', async () => {
+    await connected()
+    await connected({ token: () => '' })
+    expect(server.connections.map(({ protocols }) => protocols)).toEqual(['', ''])
+  })
+
+  it('rejects what can’t be a token', async () => {
+    for (const token of ['a b', 'a,b', 'ü', 'a\n', 7 as unknown as string]) {
+      await expect(connect(server.url(), { token })).rejects.toThrow(TypeError)
+    }
+    expect(server.connections).toHaveLength(0)
   })
 
   it('reaches a server behind a path, told apart from the name', async () => {
@@ -492,6 +506,86 @@ describe('WeftDocument: states', () => {
     ;(await server.connection(0)).close(4401, 'expired: the token has expired')
     await server.connection(1)
     await status(document, 'synced')
+  })
+
+  it('asks for a token at each connection, and again when one ends that was good', async () => {
+    let asked = 0
+    const document = await connected({ token: async () => `t${++asked}` })
+    ;(await server.connection(0)).cut()
+    await server.connection(1)
+    await status(document, 'synced')
+    server.manners.answers = false
+    ;(await server.connection(1)).close(4401, 'unauthorized: the token has expired')
+    const third = await server.connection(2)
+    await third.frame('step1')
+    expect(server.connections.map(({ protocols }) => protocols)).toEqual([1, 2, 3].map(i => `weft,weft.token.t${i}`))
+    // A new one that isn't taken is the end.
+    third.close(4401, 'unauthorized: the token is signed with another secret')
+    const [error] = await event(document, 'refused')
+    expect(error).toMatchObject({ code: 4401, reason: 'the token is signed with another secret' })
+    expect(server.connections).toHaveLength(3)
+  })
+
+  it('tries again where the token can’t be had now, and where it can’t be one', async () => {
+    const tokens = ['no token', new Error('the sign-in is down'), 'good']
+    const reasons: string[] = []
+    const document = await connected({
+      token: () => {
+        const next = tokens.shift()
+        if (next instanceof Error || next === undefined) throw next
+        return next
+      },
+      store: { open: async () => ({ isEmpty: false }), close: async () => {} },
+    })
+    document.on('disconnected', ({ reason }) => reasons.push(reason))
+    await status(document, 'synced')
+    expect(reasons.at(-1)).toBe('no token: the sign-in is down')
+    expect(server.connections.map(({ protocols }) => protocols)).toEqual(['weft,weft.token.good'])
+  })
+
+  it('makes no connection with a token that comes after it has left', async () => {
+    let give = (_token: string) => {}
+    const controller = new AbortController()
+    const given = new Promise<string>(resolve => {
+      give = resolve
+    })
+    const connecting = connect(server.url(), { token: () => given, signal: controller.signal })
+    controller.abort(new Error('enough'))
+    await expect(connecting).rejects.toThrow('enough')
+    give('late')
+    await given
+    await connected()
+    expect(server.connections).toHaveLength(1)
+  })
+
+  it('says that it can only read, rejects saved() then, and says when it may write again', async () => {
+    server.manners.acknowledges = false
+    const document = await connected()
+    const connection = await server.connection(0)
+    expect(document.access).toBe('read-write')
+    const told: string[] = []
+    document.on('access', access => told.push(access))
+    const say = (text: string) => connection.send(Uint8Array.from([111, text.length, ...Buffer.from(text)]))
+    say('read-only')
+    say('read-only')
+    type(document, 'mine')
+    const saving = document.saved()
+    await connection.frame('ask')
+    connection.send(Uint8Array.from([2, 0, 2, 0x6e, 0x6f]))
+    await expect(saving).rejects.toThrow('team/notes can only be read here, 1 edit not saved')
+    await expect(document.saved()).rejects.toBeInstanceOf(UnsavedError)
+    expect(document.access).toBe('read-only')
+    say('read-write')
+    await roundTrip(document)
+    expect(told).toEqual(['read-only', 'read-write'])
+    expect(textOf(document)).toBe('mine')
+    // Over a new connection everything is asked anew.
+    server.manners.acknowledges = true
+    const left = event(document, 'disconnected')
+    connection.cut()
+    await left
+    await document.saved()
+    expect(server.text).toBe('mine')
   })
 
   it('tells that an edit was denied', async () => {

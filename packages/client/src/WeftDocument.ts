@@ -1,4 +1,4 @@
-import { closeCode, encodeUpdate, isFinalClose, type Message } from '@weft/protocol'
+import { type AccessName, closeCode, encodeUpdate, isFinalClose, type Message } from '@weft/protocol'
 import { ObservableV2 } from 'lib0/observable'
 import { Awareness } from 'y-protocols/awareness'
 import { WebsocketProvider } from 'y-websocket'
@@ -9,6 +9,7 @@ import { RefusedError, UnsavedError } from './errors.ts'
 import type { LocalStore } from './LocalStore.ts'
 import { retryDelay } from './retryDelay.ts'
 import { SaveTracker } from './SaveTracker.ts'
+import type { TokenSource } from './TokenSource.ts'
 import type { CloseInfo, WebSocketClass } from './WebSocketLike.ts'
 
 /**
@@ -26,6 +27,8 @@ export interface DocumentEvents {
   /** The number of local edits that are not known to be committed has changed. */
   unsaved: (count: number) => void
   refused: (error: RefusedError) => void
+  /** The server takes edits of this client from now on, or doesn't any more. */
+  access: (access: AccessName) => void
   /** The server let an edit of this client pass by (y-protocols' "permission denied"). */
   denied: (reason: string) => void
   /** A connection ended. `retryInMs` is `null` where no further attempt comes. */
@@ -41,6 +44,7 @@ export interface User {
 /** What `connect` hands over; every default is applied. */
 export interface DocumentSettings {
   address: DocumentAddress
+  token: TokenSource
   ydoc: Y.Doc | undefined
   awareness: Record<string, unknown> | null
   store: LocalStore | undefined
@@ -76,6 +80,7 @@ export class WeftDocument {
   readonly #tracker = new SaveTracker()
   readonly #events = new ObservableV2<DocumentEvents>()
   readonly #ownsYdoc: boolean
+  readonly #canRenewToken: boolean
   readonly #ready: Promise<void>
   #becomeReady: () => void = () => {}
   #failReady: (error: Error) => void = () => {}
@@ -85,6 +90,11 @@ export class WeftDocument {
   #refusal: RefusedError | undefined
   #storeError: Error | undefined
   #hadPending = false
+  #access: AccessName = 'read-write'
+  /** The server let an edit pass by over this connection: it acknowledges none any more. */
+  #isDenied = false
+  /** This connection's token was taken. */
+  #isAdmitted = false
   #isClosed = false
   #released: Promise<void> | undefined
 
@@ -95,6 +105,7 @@ export class WeftDocument {
     this.#store = settings.store
     this.#random = settings.random
     this.#ownsYdoc = settings.ydoc === undefined
+    this.#canRenewToken = typeof settings.token === 'function'
     this.ydoc = settings.ydoc ?? new Y.Doc()
     this.#ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve
@@ -119,6 +130,7 @@ export class WeftDocument {
       // Of a browser's WebSocket, the provider uses what `Connection` has.
       WebSocketPolyfill: connectionClass(
         settings.webSocketClass,
+        settings.token,
         this.#connectionHost(),
       ) as unknown as typeof WebSocket,
     })
@@ -126,6 +138,7 @@ export class WeftDocument {
     if (typeof process !== 'undefined') process.off?.('exit', this.#provider._exitHandler)
     this.#provider.on('sync', isSynced => {
       if (!isSynced) return
+      this.#isAdmitted = true
       this.#setStatus('synced')
       this.#becomeReady()
     })
@@ -135,6 +148,11 @@ export class WeftDocument {
 
   get status(): DocumentStatus {
     return this.#status
+  }
+
+  /** Whether the server takes edits of this client, as far as it has said so. Edits that it doesn't take stay in this replica. */
+  get access(): AccessName {
+    return this.#access
   }
 
   /** Local edits that are not known to be committed on the server. */
@@ -185,7 +203,7 @@ export class WeftDocument {
 
   /**
    * Resolves when every local edit up to this call is committed on the server, however long that takes.
-   * @throws {RefusedError} the server refuses the document. {UnsavedError} it was closed before.
+   * @throws {RefusedError} the server refuses the document. {UnsavedError} it was closed before, or can only be read here.
    */
   async saved(): Promise<void> {
     if (this.isClosed) throw this.#closedError()
@@ -194,6 +212,7 @@ export class WeftDocument {
     if (this.unsaved === 0) return
     if (this.#refusal !== undefined) throw this.#refusal
     if (this.isClosed) throw this.#closedError()
+    if (this.#isDenied) throw this.#deniedError()
     const saved = this.#tracker.whenSaved()
     this.#connection?.askNow()
     return saved
@@ -296,6 +315,7 @@ export class WeftDocument {
       },
       opened(connection) {
         document.#connection = connection
+        document.#isDenied = false
         document.#setStatus('connecting')
       },
       received(message) {
@@ -310,7 +330,16 @@ export class WeftDocument {
   #received(message: Message): void {
     // A sign of life, as the provider counts them for those that it handles.
     this.#provider.wsLastMessageReceived = Date.now()
-    if (message.type === 'permissionDenied') this.#tell('denied', message.reason)
+    if (message.type === 'access' && message.access !== this.#access) {
+      this.#access = message.access
+      this.#tell('access', message.access)
+    }
+    if (message.type !== 'permissionDenied') return
+    if (this.#access === 'read-only') {
+      this.#isDenied = true
+      this.#tracker.fail(this.#deniedError())
+    }
+    this.#tell('denied', message.reason)
   }
 
   readonly #beforeTransaction = (transaction: Y.Transaction): void => {
@@ -345,6 +374,7 @@ export class WeftDocument {
   /** A connection has ended. The provider asks `shouldConnect` after this: it shall not, this does. */
   #disconnected(close: CloseInfo | null): void {
     this.#connection = undefined
+    this.#isDenied = false
     // A close for good: the provider says so after this (`#refused`).
     if (close !== null && isFinalClose(close.code)) return
     let retryInMs: number | null = null
@@ -362,6 +392,14 @@ export class WeftDocument {
   }
 
   #refused({ code, reason }: CloseInfo): void {
+    // A token that was good has ended: the next one is asked for. Only once: a new one that isn't taken is no use.
+    if (code === closeCode.unauthorized.code && this.#canRenewToken && this.#isAdmitted) {
+      this.#isAdmitted = false
+      this.#setStatus('offline')
+      this.#tell('disconnected', { code, reason, retryInMs: 0 })
+      if (!this.isClosed) this.#provider.connect()
+      return
+    }
     const error = new RefusedError(this.documentId, code, reason)
     this.#refusal = error
     this.#setStatus('refused')
@@ -375,6 +413,10 @@ export class WeftDocument {
     if (this.#status === status) return
     this.#status = status
     this.#tell('status', status)
+  }
+
+  #deniedError(): UnsavedError {
+    return new UnsavedError(`${this.documentId} can only be read here, ${edits(this.unsaved)} not saved`, this.unsaved)
   }
 
   #closedError(): UnsavedError {

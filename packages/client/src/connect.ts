@@ -2,14 +2,18 @@ import type * as Y from 'yjs'
 import { defaultWebSocket } from '#WebSocket'
 import { documentAddress } from './documentAddress.ts'
 import type { LocalStore } from './LocalStore.ts'
+import { checkToken, type TokenSource } from './TokenSource.ts'
 import type { WebSocketClass } from './WebSocketLike.ts'
 import { type User, WeftDocument } from './WeftDocument.ts'
 
 export interface ConnectOptions {
   /** The document's name, where the server is not at the root of its host: `url` is the server's then, `wss://example.org/weft`. */
   documentId?: string
-  /** Says who this is, where the server wants to know. */
-  token?: string
+  /**
+   * Says who this is, where the server wants to know. A function is asked at each connection, and once more when a token ends
+   * while it is in use; where it throws, that attempt has failed, and the next one comes.
+   */
+  token?: TokenSource
   /** How the others see this client: short for `awareness: { user }`. */
   user?: User
   /** First awareness state of this client. Default `{}`; `false`: the others don't see it at all. */
@@ -31,7 +35,7 @@ export interface ConnectOptions {
  * @param url server and document: `ws://127.0.0.1:9091/team/notes` (or `wss:`, `http:`, `https:`).
  * @returns resolves when the content is here: from the server, or from a store that isn't empty. Without a server it
  * waits and tries again; `signal` ends that.
- * @throws {RefusedError} the server refuses the document for good. {TypeError} `url` is not an address.
+ * @throws {RefusedError} the server refuses the document for good. {TypeError} `url` is not an address, or `token` can't be one.
  * {BadDocumentIdError} its path (or `documentId`) names no document.
  */
 export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<WeftDocument> {
@@ -39,7 +43,8 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
   signal?.throwIfAborted()
   const state = options.awareness === false ? null : { ...options.awareness, ...(user && { user }) }
   const document = new WeftDocument({
-    address: documentAddress(url, options.token, options.documentId),
+    address: documentAddress(url, options.documentId),
+    token: typeof options.token === 'function' ? options.token : checkToken(options.token ?? ''),
     ydoc: options.ydoc,
     awareness: state,
     store: options.store,

@@ -28,16 +28,16 @@ describe('documentAddress', () => {
     ['ws://127.0.0.1:9091', 'ws://127.0.0.1:9091'],
     ['ws://127.0.0.1:9091/', 'ws://127.0.0.1:9091'],
   ])('takes %s for the server where the name stands apart', (url, serverUrl) => {
-    expect(documentAddress(url, undefined, 'team/a b%')).toMatchObject({
+    expect(documentAddress(url, 'team/a b%')).toMatchObject({
       documentId: 'team/a b%',
       serverUrl,
       path: 'team/a%20b%25',
     })
-    expect(() => documentAddress(url, undefined, '../b')).toThrow(BadDocumentIdError)
+    expect(() => documentAddress(url, '../b')).toThrow(BadDocumentIdError)
   })
 
-  it('keeps the query and adds the token', () => {
-    expect(documentAddress('ws://h/a?part=comments', 't').params).toEqual({ part: 'comments', token: 't' })
+  it('keeps the query', () => {
+    expect(documentAddress('ws://h/a?part=comments').params).toEqual({ part: 'comments' })
   })
 
   it.each(['notes', 'ftp://h/a', 'ws://h', 'ws:///a', 'ws://user:secret@h/a', 'ws://h/C#', 'ws://h:99999/a', 7])(

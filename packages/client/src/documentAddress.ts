@@ -16,7 +16,7 @@ export interface DocumentAddress {
  * @param name the document's, not encoded; the whole path is the server's then: `wss://host/weft`
  * @throws {TypeError} not an address. {BadDocumentIdError} its path names no document.
  */
-export function documentAddress(url: string | URL, token?: string, name?: string): DocumentAddress {
+export function documentAddress(url: string | URL, name?: string): DocumentAddress {
   const text = String(url)
   // Not the URL class alone: it resolves `..` and turns `\` into `/` without a word, and another document would open.
   const [, scheme, host, rawPath, query] = /^(wss?|https?):\/\/([^/?#\\@]+)(\/[^?#]*)?(\?[^#]*)?$/i.exec(text) ?? []
@@ -29,7 +29,6 @@ export function documentAddress(url: string | URL, token?: string, name?: string
   const server = new URL(`${isSecure ? 'wss' : 'ws'}://${host}${name === undefined ? '' : (rawPath ?? '')}`)
   const serverPath = server.pathname.replace(/\/+$/, '')
   const params = Object.fromEntries(new URLSearchParams(query))
-  if (token !== undefined) params.token = token
   const serverUrl = `${server.protocol}//${server.host}${serverPath}`
   return { documentId, serverUrl, path: documentPath(documentId), params }
 }

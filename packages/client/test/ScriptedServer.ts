@@ -36,7 +36,8 @@ export class ScriptedServer {
   private constructor(sockets: WebSocketServer) {
     this.#sockets = sockets
     sockets.on('connection', (socket, request) => {
-      this.connections.push(new ServerConnection(this, socket, request.url ?? ''))
+      const protocols = request.headers['sec-websocket-protocol'] ?? ''
+      this.connections.push(new ServerConnection(this, socket, request.url ?? '', protocols))
       this.changed()
     })
   }
@@ -93,14 +94,17 @@ export class ScriptedServer {
 export class ServerConnection {
   readonly frames: Frame[] = []
   readonly url: string
+  /** The subprotocols that it offered. */
+  readonly protocols: string
   isClosed = false
   readonly #server: ScriptedServer
   readonly #socket: WebSocket
 
-  constructor(server: ScriptedServer, socket: WebSocket, url: string) {
+  constructor(server: ScriptedServer, socket: WebSocket, url: string, protocols: string) {
     this.#server = server
     this.#socket = socket
     this.url = url
+    this.protocols = protocols
     socket.on('message', data => this.#receive(data))
     socket.on('error', () => {})
     socket.on('close', () => {

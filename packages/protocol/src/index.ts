@@ -31,3 +31,4 @@ export {
 } from './encodeMessage.ts'
 export type { AccessName, HocuspocusFrame, HocuspocusMessage, Message } from './message.ts'
 export { accessNames, hocuspocusType, messageType, syncStep } from './message.ts'
+export { SUBPROTOCOL, TOKEN_SUBPROTOCOL } from './subprotocol.ts'

@@ -1,8 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-
-/** The subprotocol that the server speaks; beside it a client may offer its token, for browsers can't set a header. */
-export const SUBPROTOCOL = 'weft'
-const TOKEN_SUBPROTOCOL = 'weft.token.'
+import { SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '@weft/protocol'
 
 /**
  * The token of an upgrade request, from where it is least likely to be seen by others: the header `Authorization: Bearer`, then
