@@ -9,13 +9,12 @@ import {
   encodeUpdate,
 } from '@weft/protocol'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { WebSocket } from 'ws'
 import * as Y from 'yjs'
 import { recordKind } from '../server/dist/log/levelRecord.js'
 import { Random } from './crdt/Random.ts'
 import { rounds, roundsTimeoutMs } from './rounds.ts'
 import { damageRecord } from './support/damageRecord.ts'
-import { eventually, within } from './support/eventually.ts'
+import { eventually } from './support/eventually.ts'
 import {
   type HocuspocusSocket,
   hocuspocusSocket,
@@ -23,6 +22,7 @@ import {
   providerVersions,
 } from './support/hocuspocusClient.ts'
 import { NO_UPDATE, NOTHING, RawClient } from './support/RawClient.ts'
+import { encodeToken, RawProvider } from './support/RawProvider.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
 import { stockClient } from './support/stockClient.ts'
 import { documentOf, readStored } from './support/storedDocument.ts'
@@ -211,48 +211,7 @@ describe('Hocuspocus’ provider 4', () => {
   })
 })
 
-/** A provider made of bytes: what comes, in order, as `type` or `status 1`. */
-class RawProvider {
-  readonly heard: string[] = []
-  readonly closed: Promise<{ code: number; reason: string }>
-  readonly #socket: WebSocket
-  readonly #address: string
-
-  private constructor(socket: WebSocket, address: string) {
-    this.#socket = socket
-    this.#address = address
-    socket.on('message', (data: Buffer) => this.heard.push(nameOf(new Uint8Array(data), address)))
-    this.closed = new Promise(resolve =>
-      socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() })),
-    )
-  }
-
-  static async connect(server: ServerProcess, address: string): Promise<RawProvider> {
-    const socket = new WebSocket(server.socketUrl)
-    onTestFinished(() => socket.terminate())
-    await within('a connection', new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject)))
-    return new RawProvider(socket, address)
-  }
-
-  send(message: Uint8Array, address = this.#address): void {
-    this.#socket.send(Buffer.concat([encodeAddress(address), message]))
-  }
-
-  raw(bytes: Uint8Array): void {
-    this.#socket.send(bytes)
-  }
-
-  count(what: string): number {
-    return this.heard.filter(heard => heard === what).length
-  }
-
-  async hears(what: string, times = 1): Promise<void> {
-    await eventually(`${what} × ${times}`, () => this.count(what) >= times)
-  }
-}
-
-/** Auth as provider 4 sends it: a token, and its version. */
-const TOKEN = Uint8Array.of(2, 0, 1, 0x74, 5, ...Buffer.from('4.8.0'))
+const TOKEN = encodeToken('t')
 
 /** Changes that were paid, once somebody else's later edit has come: none is on its way any more. */
 async function statusesInAll(server: ServerProcess, provider: RawProvider): Promise<number> {
@@ -260,16 +219,6 @@ async function statusesInAll(server: ServerProcess, provider: RawProvider): Prom
   await other.commit(typist(2).type('!'), 1)
   await provider.hears('update')
   return provider.count('status 1')
-}
-
-function nameOf(frame: Uint8Array, address: string): string {
-  const prefix = encodeAddress(address)
-  const own = frame.subarray(0, prefix.length)
-  if (Buffer.compare(own, prefix) !== 0) return `elsewhere ${[...frame]}`
-  const [type = -1, second = -1] = frame.subarray(prefix.length)
-  if (type === 0) return ['step 1', 'step 2', 'update'][second] ?? 'sync ?'
-  if (type === 2) return ['?', 'denied', 'authenticated'][second] ?? 'auth ?'
-  return { 1: 'awareness', 5: 'stateless', 7: 'closed', 8: `status ${second}` }[type] ?? `type ${type}`
 }
 
 describe('SyncStatus', () => {

@@ -60,8 +60,8 @@ export class RawClient {
   }
 
   /** @param url server and document @throws when the upgrade is refused */
-  static async connect(url: string, options: ClientOptions = {}): Promise<RawClient> {
-    const socket = new WebSocket(url, { perMessageDeflate: false, ...options })
+  static async connect(url: string, options: ClientOptions = {}, protocols: string[] = []): Promise<RawClient> {
+    const socket = new WebSocket(url, protocols, { perMessageDeflate: false, ...options })
     const client = new RawClient(socket)
     await within(
       `a connection to ${url}`,

@@ -24,6 +24,7 @@ export interface StockClient {
 /**
  * @param maxBackoffTime longest pause between two attempts to connect, in ms; the default is y-websocket's
  * @param socketOptions of its WebSockets
+ * @param params of the URL's query
  */
 export function stockClient(
   version: StockVersion,
@@ -31,6 +32,7 @@ export function stockClient(
   room: string,
   maxBackoffTime = 2500,
   socketOptions: ClientOptions = {},
+  params: Record<string, string> = {},
 ): StockClient {
   const doc = new Y.Doc()
   const sockets: WebSocket[] = []
@@ -45,6 +47,7 @@ export function stockClient(
     // Replicas of one test process must not meet behind the server's back.
     disableBc: true,
     maxBackoffTime,
+    params,
   })
   return {
     doc,
