@@ -4,6 +4,7 @@ import { useEffect } from 'preact/hooks'
 import { base } from './base.ts'
 import { startMe } from './device/me.ts'
 import { startRecentDocuments } from './device/recentDocuments.ts'
+import { startToken } from './device/token.ts'
 import HomePage from './pages/HomePage.tsx'
 import { route, startRoute } from './route.ts'
 import { startTheme } from './theme.ts'
@@ -86,6 +87,7 @@ function Dead({ title, advice }: { title: string; advice: string }) {
   )
 }
 
+startToken()
 startTheme()
 startMe()
 startRecentDocuments()

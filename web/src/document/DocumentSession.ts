@@ -1,9 +1,11 @@
 import { type ReadonlySignal, signal } from '@preact/signals'
 import { connect, RefusedError, type WeftDocument } from '@weft/client'
 import { indexedDbStore } from '@weft/client/indexeddb'
+import { parseCloseReason } from '@weft/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { base } from '../base.ts'
+import { currentToken } from '../device/token.ts'
 import { serverUrl } from '../route.ts'
 import { type RefusalText, refusalText } from './refusalText.ts'
 import { nextWaitingSince, type SaveFacts, type ShownSaveState, saveState } from './saveState.ts'
@@ -49,7 +51,15 @@ export class DocumentSession {
   readonly #phase = signal<Phase>({ phase: 'opening', isSlow: false })
   readonly #save = signal<ShownSaveState>({ state: 'opening', text: 'Opening…', changesAt: null })
   readonly #refusal = signal<RefusalText | null>(null)
-  #facts: SaveFacts = { status: 'opening', unsavedCount: 0, waitingSince: null, isKept: true, refusal: null }
+  readonly #isReadOnly = signal(false)
+  #facts: SaveFacts = {
+    status: 'opening',
+    unsavedCount: 0,
+    waitingSince: null,
+    isKept: true,
+    isReadOnly: false,
+    refusal: null,
+  }
   #document: WeftDocument | undefined
   #user: AwarenessUser
   #abort = new AbortController()
@@ -75,6 +85,11 @@ export class DocumentSession {
   /** Why the server refuses a document whose content is here; `null` if it doesn't. */
   get refusal(): ReadonlySignal<RefusalText | null> {
     return this.#refusal
+  }
+
+  /** Whether the server takes no edits of this person. */
+  get isReadOnly(): ReadonlySignal<boolean> {
+    return this.#isReadOnly
   }
 
   /** Whether this device keeps a copy of the document. */
@@ -142,6 +157,7 @@ export class DocumentSession {
     }, slowAfterMs)
     connect(serverUrl(location), {
       documentId: this.documentId,
+      token: currentToken,
       ydoc: this.ydoc,
       awareness: { user: this.#user },
       store: indexedDbStore(storeName(this.documentId)),
@@ -170,7 +186,12 @@ export class DocumentSession {
       this.#read(document)
     })
     document.on('refused', error => this.#refused(error))
-    document.on('denied', reason => this.#change({ refusal: reason === '' ? 'the server refuses edits' : reason }))
+    document.on('access', () => {
+      // What was refused before is taken now, or the server says so again.
+      if (this.#refusal.value === null) this.#change({ refusal: null })
+      this.#read(document)
+    })
+    document.on('denied', reason => this.#denied(document, parseCloseReason(reason).text))
     this.#read(document)
     if (document.refusal !== undefined) this.#refused(document.refusal)
     this.#phase.value = { phase: 'open', ydoc: document.ydoc, awareness: document.awareness }
@@ -195,15 +216,22 @@ export class DocumentSession {
     this.#change({ status: 'refused', refusal: refusal.short })
   }
 
+  #denied(document: WeftDocument, reason: string): void {
+    if (document.access === 'read-only') this.#change({ refusal: 'you may only read this document' })
+    else this.#change({ refusal: reason === '' ? 'the server refuses edits' : reason })
+  }
+
   #read(document: WeftDocument): void {
     const before = this.#facts
     const unsavedCount = document.unsaved
     if (document.status !== 'refused') this.#refusal.value = null
+    this.#isReadOnly.value = document.access === 'read-only'
     this.#change({
       status: document.status,
       unsavedCount,
       waitingSince: nextWaitingSince(before.unsavedCount, unsavedCount, before.waitingSince, performance.now()),
       isKept: document.storeError === undefined,
+      isReadOnly: document.access === 'read-only',
     })
   }
 

@@ -9,6 +9,7 @@ const spoken: readonly SaveState[] = ['offline', 'unkept', 'failed', 'late']
 const details: Record<SaveState, string> = {
   opening: 'Waiting for the document’s content.',
   connecting: 'This is the copy on this device. The server hasn’t answered yet.',
+  reading: 'You see what others write. To write here, ask whoever gave you the link.',
   saved: 'Everything is stored on the server.',
   pending: 'The last edit is on its way to the server.',
   saving: 'The last edits are on their way to the server.',
@@ -34,6 +35,7 @@ export function SaveLine({ save, isKept }: { save: ReadonlySignal<ShownSaveState
     <>
       <span class="save-line" data-testid="save-state" data-state={state} data-tip={detail} data-tip-wide>
         <span class="save-sign">
+          {state === 'reading' && <Icon name="eye" size={16} />}
           {state === 'saved' && <Icon name="check" size={16} />}
           {(state === 'offline' || state === 'unkept') && <Icon name="cloud-off" size={16} />}
           {(state === 'failed' || state === 'late') && <Icon name="triangle-alert" size={16} />}

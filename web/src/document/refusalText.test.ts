@@ -20,6 +20,11 @@ it('repeats the server’s reason where it has no words of its own', () => {
   expect(refusalText(4450, '', '').advice).toContain('4450')
 })
 
+it('tells access that has expired from none', () => {
+  expect(refusalText(4401, 'unauthorized', 'the token has expired').title).toBe('Your access has expired')
+  expect(refusalText(4401, 'unauthorized', 'no token was given').title).toBe('The server doesn’t know who you are')
+})
+
 it('tells a deleted document from a name that can’t be one', () => {
   expect(refusalText(4404, 'deleted', '').title).toBe('This document was deleted')
   expect(refusalText(4404, 'bad-name', 'it is empty').advice).toBe('It is empty. Choose another name.')

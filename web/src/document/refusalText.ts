@@ -16,16 +16,23 @@ export function refusalText(code: number, word: string, reason: string): Refusal
         advice: 'Reload the page. If it happens again, tell whoever runs this server.',
       }
     case 4401:
+      if (reason.includes('expired')) {
+        return {
+          short: 'your access has expired',
+          title: 'Your access has expired',
+          advice: 'Open the document from the link that you were given, or ask for a new one.',
+        }
+      }
       return {
         short: 'the server doesn’t know who you are',
         title: 'The server doesn’t know who you are',
-        advice: 'Your access may have expired. Open the document from the link that you were given.',
+        advice: 'Open the document from the link that you were given. If that doesn’t help, ask for a new one.',
       }
     case 4403:
       return {
         short: 'you don’t have the right',
         title: 'You don’t have the right to open this document',
-        advice: 'Ask whoever gave you the link.',
+        advice: 'Your link may be for another document. Ask whoever gave it to you.',
       }
     case 4404:
       if (word === 'bad-name') {

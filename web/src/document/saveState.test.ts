@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { lateAfterMs, nextWaitingSince, type SaveFacts, saveState, savingAfterMs } from './saveState.ts'
 
-const synced: SaveFacts = { status: 'synced', unsavedCount: 0, waitingSince: null, isKept: true, refusal: null }
+const synced: SaveFacts = {
+  status: 'synced',
+  unsavedCount: 0,
+  waitingSince: null,
+  isKept: true,
+  isReadOnly: false,
+  refusal: null,
+}
 
 describe('the state line', () => {
   it('says saved only when the connection is up to date and nothing is unsaved', () => {
@@ -10,12 +17,23 @@ describe('the state line', () => {
         for (const isKept of [true, false]) {
           for (const refusal of [null, 'no room']) {
             const waitingSince = unsavedCount === 0 ? null : 0
-            const { state } = saveState({ status, unsavedCount, waitingSince, isKept, refusal }, 1_000)
-            expect(state === 'saved').toBe(status === 'synced' && unsavedCount === 0 && refusal === null)
+            for (const isReadOnly of [true, false]) {
+              const facts = { status, unsavedCount, waitingSince, isKept, isReadOnly, refusal }
+              const isSaved = status === 'synced' && unsavedCount === 0 && refusal === null && !isReadOnly
+              expect(saveState(facts, 1_000).state === 'saved').toBe(isSaved)
+            }
           }
         }
       }
     }
+  })
+
+  it('says to a reader that this is one, whatever Yjs tidies, and that what was refused is not saved', () => {
+    const reader = { ...synced, isReadOnly: true }
+    expect(saveState(reader, 0)).toEqual({ state: 'reading', text: 'Read only', changesAt: null })
+    expect(saveState({ ...reader, unsavedCount: 1, waitingSince: 0 }, 60_000).state).toBe('reading')
+    expect(saveState({ ...reader, refusal: 'you may only read this document' }, 0).state).toBe('failed')
+    expect(saveState({ ...reader, status: 'offline' }, 0).state).toBe('offline')
   })
 
   it('turns to a dot at the first unacknowledged edit, to saving after 300 ms, and to late after 10 s', () => {

@@ -7,6 +7,8 @@ export interface SaveFacts {
   waitingSince: number | null
   /** Whether this device keeps a copy. */
   isKept: boolean
+  /** Whether the server takes no edits of this person. */
+  isReadOnly: boolean
   /** Why the server refuses the document, or lets edits pass by; in words. */
   refusal: string | null
 }
@@ -14,6 +16,7 @@ export interface SaveFacts {
 /**
  * What the state line says.
  * - `opening`: no content yet; `connecting`: content of this device, the server hasn't answered;
+ * - `reading`: nothing is to be saved, for this person may only read;
  * - `saved`: all is committed on the server; `pending`: an edit is under way for less than `savingAfterMs`;
  * - `saving`: for longer; `late`: for so long that the person should know;
  * - `offline`: kept on this device; `unkept`: offline, and not kept on this device;
@@ -22,6 +25,7 @@ export interface SaveFacts {
 export type SaveState =
   | 'opening'
   | 'connecting'
+  | 'reading'
   | 'saved'
   | 'pending'
   | 'saving'
@@ -45,7 +49,7 @@ export interface ShownSaveState {
 
 /** The state line at the time `now` (ms). Says "Saved" only where the server has said so for every edit. */
 export function saveState(facts: SaveFacts, now: number): ShownSaveState {
-  const { status, unsavedCount, waitingSince, isKept, refusal } = facts
+  const { status, unsavedCount, waitingSince, isKept, isReadOnly, refusal } = facts
   const still = (state: SaveState, text: string): ShownSaveState => ({ state, text, changesAt: null })
   if (refusal !== null || status === 'refused')
     return still('failed', `Can’t save: ${refusal ?? 'the server refuses this document'}`)
@@ -54,6 +58,8 @@ export function saveState(facts: SaveFacts, now: number): ShownSaveState {
     return isKept ? still('offline', 'Offline – kept on this device') : still('unkept', 'Offline – keep this page open')
   }
   if (status === 'connecting') return still('connecting', 'Connecting…')
+  // What Yjs tidies in this replica by itself is no edit of a person's.
+  if (isReadOnly) return still('reading', 'Read only')
   if (unsavedCount === 0) return still('saved', 'Saved')
   const waited = now - (waitingSince ?? now)
   const begun = now - waited

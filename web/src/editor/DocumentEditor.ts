@@ -86,7 +86,10 @@ export class DocumentEditor {
   setEditable(isEditable: boolean): void {
     this.#isEditable = isEditable
     const current = this.#mode.value
-    if (current?.mode === 'editing' && current.editor.isEditable !== isEditable) current.editor.setEditable(isEditable)
+    if (current?.mode !== 'editing' || current.editor.isEditable === isEditable) return
+    current.editor.setEditable(isEditable)
+    // The menus follow.
+    this.#changed()
   }
 
   destroy(): void {

@@ -59,6 +59,8 @@ function OpenDocument({ session }: { session: DocumentSession }) {
   const [panel, setPanel] = useState<'outline' | null>(null)
   const [isHelpOpen, setHelpOpen] = useState(false)
   const refusal = session.refusal.value
+  const isReadOnly = session.isReadOnly.value
+  const canWrite = refusal === null && !isReadOnly
 
   useEffect(() => {
     if (phase.phase !== 'open' || host.current === null) return
@@ -70,7 +72,7 @@ function OpenDocument({ session }: { session: DocumentSession }) {
     }
   }, [phase])
 
-  useEffect(() => documentEditor?.setEditable(refusal === null), [documentEditor, refusal])
+  useEffect(() => documentEditor?.setEditable(canWrite), [documentEditor, canWrite])
 
   // Reading `tick` draws this anew whenever the text has changed.
   documentEditor?.tick.value
@@ -123,7 +125,7 @@ function OpenDocument({ session }: { session: DocumentSession }) {
         {hasFailed ? (
           <span class="title-field">{documentId}</span>
         ) : (
-          <TitleField title={title} editor={mode?.mode === 'editing' ? editor : null} />
+          <TitleField title={title} editor={mode?.mode === 'editing' && canWrite ? editor : null} />
         )}
         {!hasFailed && <SaveLine save={session.save} isKept={session.isKept} />}
         <span class="spring" />
@@ -144,6 +146,9 @@ function OpenDocument({ session }: { session: DocumentSession }) {
       <main class="sheet">
         {phase.phase === 'open' && refusal !== null && (
           <RefusedNote refusal={refusal} isKept={session.isKept} onRetry={() => session.retry()} />
+        )}
+        {phase.phase === 'open' && refusal === null && isReadOnly && (
+          <ReaderNote hasRefused={session.save.value.state === 'failed'} />
         )}
         {mode?.mode === 'reading' && <ReadingNote names={mode.unknown.map(({ name }) => name)} />}
         {phase.phase === 'opening' && <Waiting isSlow={phase.isSlow} />}
@@ -275,6 +280,22 @@ function RefusedNote({ refusal, isKept, onRetry }: { refusal: RefusalText; isKep
       <button type="button" class="button" onClick={onRetry}>
         Try again
       </button>
+    </div>
+  )
+}
+
+/** @param hasRefused whether this person changed something all the same: before the server had said so, or offline */
+function ReaderNote({ hasRefused }: { hasRefused: boolean }) {
+  return (
+    <div class="notice plain" role="status" data-testid="reader">
+      <Icon name="eye" />
+      <p>
+        <strong>You can read this document, not change it.</strong>{' '}
+        {hasRefused
+          ? 'What you changed here is kept on this device only, and nobody else sees it. '
+          : 'What others write appears here. '}
+        To write too, ask whoever gave you the link.
+      </p>
     </div>
   )
 }

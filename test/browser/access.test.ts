@@ -1,0 +1,103 @@
+import { connect, type WeftDocument } from '@weft/client'
+import { append, textOf } from '@weft/client/text'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { browserWindows } from '../support/chromium.ts'
+import type { EditorWindow } from '../support/EditorWindow.ts'
+import { eventually } from '../support/eventually.ts'
+import type { ServerProcess } from '../support/ServerProcess.ts'
+import { testServer } from '../support/testServer.ts'
+import { asksForTokens, nowInSeconds, sign, tokenFor } from '../support/tokens.ts'
+
+const windows = browserWindows()
+
+/** A program that may write. */
+async function writer(server: ServerProcess, markdown: string): Promise<WeftDocument> {
+  const document = await connect(`${server.socketUrl}/a`, { token: () => tokenFor('editor', { sub: 'bo' }) })
+  onTestFinished(() => document.close({ saved: false }))
+  append(document, markdown)
+  await document.saved()
+  return document
+}
+
+/** Follows a link to the document, with what stands behind its `#`. */
+async function follow(window: EditorWindow, fragment: string): Promise<void> {
+  await window.page.goto(`${window.origin}/d/a${fragment}`)
+}
+
+const refusalIn = (window: EditorWindow) => window.page.getByTestId('refused').innerText()
+
+describe('a link with a token', () => {
+  it('opens the document for writing; the token leaves the address bar, and stays in this tab', async () => {
+    const server = await testServer(asksForTokens)
+    const bo = await writer(server, 'Hello')
+    const ann = await windows.open(server.url)
+    await follow(ann, `#token=${await tokenFor('editor')}`)
+    await ann.shows('saved')
+    expect(ann.page.url()).toBe(`${server.url}/d/a`)
+    await ann.type('!')
+    await eventually('Bo to see it', () => textOf(bo).includes('!'))
+    await ann.shows('saved')
+    await ann.page.reload()
+    await ann.shows('saved')
+    expect(await ann.page.evaluate(() => Object.values(localStorage).join())).not.toContain('eyJ')
+    // Nor is it where the back button leads.
+    expect(await ann.page.evaluate(() => history.length)).toBeLessThanOrEqual(2)
+    expect(await ann.page.getByTestId('reader').count()).toBe(0)
+  })
+
+  it('opens it for reading, says so, and shows what others write', async () => {
+    const server = await testServer(asksForTokens)
+    const bo = await writer(server, '# Plan\n\nHello')
+    const vi = await windows.open(server.url)
+    await follow(vi, `#token=${await tokenFor('viewer')}`)
+    await vi.shows('reading')
+    expect(await vi.page.getByTestId('reader').innerText()).toMatch(/^You can read this document, not change it\./)
+    expect(await vi.text.getAttribute('contenteditable')).toBe('false')
+    await eventually('the title to be fixed', async () => (await vi.title.getAttribute('readonly')) !== null)
+    await vi.text.click()
+    await vi.keyboard.type('not mine')
+    await vi.keyboard.press('Enter')
+    append(bo, 'More')
+    await eventually('Vi to see it', async () => (await vi.lines()).join('|') === 'Plan|Hello|More')
+    expect(textOf(bo)).toBe('Plan\nHello\nMore')
+
+    // A better link, in the same tab.
+    await follow(vi, `#token=${await tokenFor('editor')}`)
+    await vi.shows('saved')
+    await vi.page.getByTestId('reader').waitFor({ state: 'detached' })
+    await vi.type('mine ')
+    await eventually('Bo to see it', () => textOf(bo).includes('mine '))
+    await vi.shows('saved')
+  })
+})
+
+describe('a document that can’t be had', () => {
+  it('says kindly why: no token, a bad one, no right, and one that has expired', async () => {
+    const server = await testServer(asksForTokens)
+    const nobody = await windows.open(server.url)
+    await follow(nobody, '')
+    expect(await refusalIn(nobody)).toContain('The server doesn’t know who you are')
+    await follow(nobody, '#token=hello')
+    await nobody.page.getByTestId('refused').waitFor()
+    expect(await refusalIn(nobody)).toContain('The server doesn’t know who you are')
+    const stranger = await windows.open(server.url)
+    await follow(stranger, `#token=${await sign({ docs: [{ document: 'b', role: 'owner' }] })}`)
+    expect(await refusalIn(stranger)).toContain('You don’t have the right to open this document')
+    const late = await windows.open(server.url)
+    await follow(late, `#token=${await tokenFor('editor', { exp: nowInSeconds() - 60 })}`)
+    expect(await refusalIn(late)).toContain('Your access has expired')
+  })
+
+  it('while it is open stays readable, with what was written', async () => {
+    const server = await testServer(asksForTokens)
+    await writer(server, 'Hello')
+    const ann = await windows.open(server.url)
+    // 4 s of the skew are left at most.
+    await follow(ann, `#token=${await tokenFor('editor', { exp: nowInSeconds() - 1 })}`)
+    await ann.text.waitFor()
+    await ann.shows('failed')
+    expect(await refusalIn(ann)).toMatch(/^Your access has expired\. Your text is kept on this device/)
+    expect(await ann.lines()).toEqual(['Hello'])
+    expect(await ann.text.getAttribute('contenteditable')).toBe('false')
+  })
+})

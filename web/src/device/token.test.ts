@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest'
+import { tokenInHash } from './token.ts'
+
+it.each([
+  ['', null, ''],
+  ['#', null, '#'],
+  ['#heading', null, '#heading'],
+  ['#token=a.b.c', 'a.b.c', ''],
+  ['#heading&token=a.b.c', 'a.b.c', '#heading'],
+  ['#token=a&x=1&token=b', 'b', '#x=1'],
+  ['#token=', '', ''],
+  ['#token=a.b%0A.c ', 'a.b.c', ''],
+  ['#tokens=a', null, '#tokens=a'],
+])('takes the token out of the fragment %j', (hash, token, rest) => {
+  expect(tokenInHash(hash)).toEqual({ token, rest })
+})
