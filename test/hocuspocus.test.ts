@@ -46,66 +46,6 @@ function yWebsocket(server: ServerProcess, name: string): ReturnType<typeof stoc
 const textIn = (doc: Y.Doc): string => doc.getText('text').toString()
 
 describe.each(providerVersions)('an unmodified Hocuspocus provider %i', version => {
-  it.each(['notes', 'team/notes', 'Grüße 日本語 👩‍👩‍👧'])(
-    'syncs %s both ways, also with a y-websocket client',
-    async name => {
-      const server = await testServer()
-      const ann = connectProvider(version, server).open(name)
-      const bo = connectProvider(version, server).open(name)
-      const cy = yWebsocket(server, name)
-      await Promise.all([ann.synced(), bo.synced(), cy.synced()])
-      ann.doc.getText('text').insert(0, 'ann ')
-      await eventually('bo and cy to have it', () => textIn(bo.doc) === 'ann ' && textIn(cy.doc) === 'ann ')
-      cy.doc.getText('text').insert(4, 'cy ')
-      bo.doc.getText('text').insert(0, 'bo ')
-      for (const { doc } of [ann, bo, cy]) {
-        await eventually('everybody to have all', () => textIn(doc).length === 10)
-        expect(textIn(doc)).toBe(textIn(ann.doc))
-      }
-      const late = connectProvider(version, server).open(name)
-      await late.synced()
-      expect(textIn(late.doc)).toBe(textIn(ann.doc))
-      await eventually(
-        'nothing to be unsynced',
-        () => !ann.provider.hasUnsyncedChanges && !bo.provider.hasUnsyncedChanges,
-      )
-    },
-  )
-
-  it('hears of others’ awareness, and others of its own', async () => {
-    const server = await testServer()
-    const ann = connectProvider(version, server).open('a')
-    const cy = yWebsocket(server, 'a')
-    await Promise.all([ann.synced(), cy.synced()])
-    ann.provider.setAwarenessField('user', { name: 'Ann' })
-    cy.provider.awareness.setLocalStateField('user', { name: 'Cy' })
-    await eventually(
-      'Cy to see Ann',
-      () => cy.provider.awareness.getStates().get(ann.doc.clientID)?.user?.name === 'Ann',
-    )
-    await eventually(
-      'Ann to see Cy',
-      () => ann.provider.awareness?.getStates().get(cy.doc.clientID)?.user?.name === 'Cy',
-    )
-    ann.destroy()
-    await eventually('Ann to be gone', () => !cy.provider.awareness.getStates().has(ann.doc.clientID))
-  })
-
-  it('comes back after SIGKILL with what it wrote meanwhile, and tells the truth about it', async () => {
-    const server = await testServer()
-    const ann = connectProvider(version, server).open('a')
-    await ann.synced()
-    ann.doc.getText('text').insert(0, 'before ')
-    await eventually('the first edit to be stored', () => !ann.provider.hasUnsyncedChanges)
-    await server.kill()
-    ann.doc.getText('text').insert(7, 'meanwhile ')
-    await eventually('it to be offline', () => ann.provider.configuration.websocketProvider.status !== 'connected')
-    await server.start()
-    await eventually('the second edit to be stored', () => ann.provider.isSynced && !ann.provider.hasUnsyncedChanges)
-    await server.kill()
-    expect(textIn(documentOf(await readStored(server.folder, 'a')))).toBe('before meanwhile ')
-  })
-
   it('has many documents on one socket, and is told which one can’t be had', async () => {
     const server = await testServer()
     const socket = connectProvider(version, server, '/whatever//path')

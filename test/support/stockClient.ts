@@ -17,6 +17,8 @@ export interface StockClient {
   readonly provider: Provider3
   /** Every socket that it opened. */
   readonly sockets: readonly WebSocket[]
+  /** Reasons of final closes (4400 to 4499). */
+  readonly refusals: readonly string[]
   synced(): Promise<void>
   destroy(): void
 }
@@ -36,10 +38,14 @@ export function stockClient(
 ): StockClient {
   const doc = new Y.Doc()
   const sockets: WebSocket[] = []
+  const refusals: string[] = []
   class CountedWebSocket extends WebSocket {
     constructor(url: string, protocols?: string | string[]) {
       super(url, protocols, socketOptions)
       sockets.push(this)
+      this.on('close', (code, reason) => {
+        if (code >= 4400 && code < 4500) refusals.push(reason.toString())
+      })
     }
   }
   const provider = new providers[version](serverUrl, room, doc, {
@@ -53,6 +59,7 @@ export function stockClient(
     doc,
     provider,
     sockets,
+    refusals,
     synced: () =>
       within(
         `y-websocket ${version} to be synced`,
