@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import {
   encodeAnnounce,
   encodeAwareness,
@@ -245,6 +248,25 @@ describe('a token is taken', () => {
       client.ask()
       expect([name, (await client.closed).code]).toEqual([name, 4403])
     }
+  })
+
+  it('that an application makes as the README says', async () => {
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+    const section = readme.slice(readme.indexOf('## Who may write'))
+    const program = `${/```js\n(.*?)```/s.exec(section)?.[1]}\nconsole.log(token)`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+      cwd: fileURLToPath(new URL('.', import.meta.url)),
+      env: { ...process.env, ...asksForTokens },
+    })
+    const server = await testServer(asksForTokens)
+    const scopes: string[] = []
+    for (const name of ['team/notes', 'team/plan']) {
+      const provider = await RawProvider.connect(server, name)
+      provider.send(encodeToken(stdout.trim()))
+      await provider.hears('authenticated')
+      scopes.push(...provider.texts)
+    }
+    expect(scopes).toEqual(['read-write', 'readonly'])
   })
 
   it('and health and the page need none', async () => {

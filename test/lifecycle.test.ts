@@ -177,7 +177,7 @@ describe('a start', () => {
     expect(code).toBe(0)
     expect(describeSettings().length).toBeGreaterThan(10)
     for (const setting of describeSettings()) {
-      const line = output.split('\n').find(candidate => candidate.includes(`${setting.flag} `))
+      const line = output.split('\n').find(candidate => candidate.includes(`${setting.flag ?? setting.env} `))
       expect(line).toContain(setting.env)
       expect(line).toContain(setting.default)
       expect(line).toContain(setting.help)

@@ -98,6 +98,7 @@ describe('a document that can’t be had', () => {
     await ann.shows('failed')
     expect(await refusalIn(ann)).toMatch(/^Your access has expired\. Your text is kept on this device/)
     expect(await ann.lines()).toEqual(['Hello'])
+    await eventually('the title to be fixed', async () => (await ann.title.getAttribute('readonly')) !== null)
     expect(await ann.text.getAttribute('contenteditable')).toBe('false')
   })
 })

@@ -120,6 +120,55 @@ describe('Workshop', () => {
     expect(textOf(...updates.slice(0, 5), diff)).toBe('hello you')
   })
 
+  describe('erases', () => {
+    /** What a change deletes, in a document whose log is given. */
+    async function erases(updates: Uint8Array[], doc: Y.Doc, change: (transaction: Y.Transaction) => void) {
+      let update = new Uint8Array()
+      doc.once('update', (bytes: Uint8Array) => {
+        update = new Uint8Array(bytes)
+      })
+      doc.transact(change)
+      const { structs, deletes } = readUpdate(update, DEFAULT_UPDATE_LIMITS)
+      expect([structs.size, deletes.size]).toEqual([0, 1])
+      return workshop.erases({ snapshot: null, updates, deletes })
+    }
+
+    it('is true of text, of a part of it too, and of an embedded type', async () => {
+      const { doc, updates } = typed('hello', 1)
+      doc.getArray('list').insert(0, [new Y.Text('inside')])
+      const logged = [...updates]
+      expect(await erases(logged, doc, () => doc.getText('t').delete(1, 2))).toBe(true)
+      expect(await erases(logged, doc, () => doc.getArray('list').delete(0, 1))).toBe(true)
+    })
+
+    it('is false of marks of formatting, and of what is deleted already for every replica', async () => {
+      const { doc, updates } = typed('hello', 1)
+      doc.getText('t').format(0, 3, { bold: true })
+      const mark = doc.getText('t')._start
+      expect(mark?.content).toBeInstanceOf(Y.ContentFormat)
+      expect(await erases([...updates], doc, transaction => mark?.delete(transaction))).toBe(false)
+
+      // Two set one key at once: the log has both, and no deletion of the one that lost.
+      const [ann, bo] = [typed('', 1), typed('', 2)]
+      ann.doc.getMap('map').set('key', 'ann')
+      bo.doc.getMap('map').set('key', 'bo')
+      const log = [...ann.updates, ...bo.updates]
+      for (const update of log) Y.applyUpdate(ann.doc, update)
+      const { deletes } = readUpdate(Y.encodeStateAsUpdate(ann.doc), DEFAULT_UPDATE_LIMITS)
+      expect(deletes.size).toBe(1)
+      expect(await workshop.erases({ snapshot: null, updates: log, deletes })).toBe(false)
+    })
+
+    it('is false of what the log does not know', async () => {
+      const { updates } = typed('hello', 1)
+      const deletes = new Map([
+        [1, [5, 9]],
+        [7, [0, 3]],
+      ])
+      expect(await workshop.erases({ snapshot: null, updates, deletes })).toBe(false)
+    })
+  })
+
   describe('closedPart', () => {
     it('is what follows from the log, and names what is missing for the rest', async () => {
       const ann = typed('abcd', 1)
