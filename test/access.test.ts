@@ -6,6 +6,7 @@ import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { connect, RefusedError, type TokenSource, UnsavedError } from '@weft/client'
 import {
   encodeAnnounce,
   encodeAwareness,
@@ -15,7 +16,7 @@ import {
   encodeSyncStep2,
   encodeUpdate,
 } from '@weft/protocol'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import * as Y from 'yjs'
 import { eventually } from './support/eventually.ts'
 import { freePort } from './support/freePort.ts'
@@ -463,6 +464,57 @@ describe.each(['viewer', 'commenter'])('a %s', role => {
     expect(writer.count('stateless')).toBe(0)
     await server.kill()
     expect(await storedText(server, 'a')).toBe('hello there')
+  })
+})
+
+describe('@weft/client', () => {
+  const open = async (server: ServerProcess, token: TokenSource) => {
+    const document = await connect(`${server.socketUrl}/team/a`, { token })
+    onTestFinished(() => document.close({ saved: false }))
+    return document
+  }
+
+  it('writes with a token for writing; with one for reading it says so, and `saved` rejects', async () => {
+    const server = await testServer(asksForTokens)
+    const ann = await open(server, await tokenFor('editor'))
+    ann.ydoc.getText('text').insert(0, 'hello')
+    await ann.saved()
+    const vi = await open(server, await tokenFor('viewer'))
+    await eventually('it to know', () => vi.access === 'read-only')
+    expect(vi.ydoc.getText('text').toString()).toBe('hello')
+    await vi.saved()
+    vi.ydoc.getText('text').insert(0, 'mine ')
+    await expect(vi.saved()).rejects.toThrow('team/a can only be read here, 1 edit not saved')
+    await expect(vi.saved()).rejects.toBeInstanceOf(UnsavedError)
+    expect([vi.status, ann.access]).toEqual(['synced', 'read-write'])
+    await server.kill()
+    expect(await storedText(server, 'team/a')).toBe('hello')
+  })
+
+  it('rejects with code, word and reason where it is refused', async () => {
+    const server = await testServer(asksForTokens)
+    for (const [token, refusal] of [
+      ['', { code: 4401, word: 'unauthorized', reason: 'no token was given' }],
+      ['hello', { code: 4401, word: 'unauthorized', reason: 'this is no token' }],
+      [await sign({}), { code: 4403, word: 'forbidden', reason: 'the token gives no right to this document' }],
+    ] as const) {
+      const error = await open(server, token).catch((caught: unknown) => caught)
+      expect(error).toBeInstanceOf(RefusedError)
+      expect(error).toMatchObject(refusal)
+    }
+  })
+
+  it('goes on with the next token of its function when one ends', async () => {
+    const server = await testServer(asksForTokens)
+    // 4 s of the skew are left at most.
+    const tokens = [await tokenFor('editor', { exp: nowInSeconds() - 1 }), await tokenFor('editor')]
+    const ann = await open(server, () => tokens.shift() ?? 'none is left')
+    const closes: number[] = []
+    ann.on('disconnected', ({ code }) => closes.push(code))
+    await eventually('the second token to be in use', () => tokens.length === 0 && ann.status === 'synced')
+    ann.ydoc.getText('text').insert(0, 'still here')
+    await ann.saved()
+    expect(closes).toEqual([4401])
   })
 })
 
