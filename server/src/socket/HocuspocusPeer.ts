@@ -76,6 +76,7 @@ export class HocuspocusPeer implements Peer {
       case 'token':
         return this.#receiveToken(address, message.token)
       case 'leave':
+        this.#denied.delete(address)
         seat?.end()
         return
       case 'stateless':
@@ -116,6 +117,8 @@ export class HocuspocusPeer implements Peer {
     if (!this.#mayAsk()) return
     const { session } = seat
     const grant = await this.#services.access.admit(token, session.room.documentId)
+    // The token before has ended in this very moment.
+    if (this.#seats.get(address) !== seat) return this.#receiveToken(address, given)
     if ('close' in grant) this.#deny(seat, grant)
     else if (grant.userId !== session.userId) {
       this.#deny(seat, { close: 'forbidden', text: 'this is the token of another user' })
