@@ -5,6 +5,7 @@ import { type DocumentId, encodeAck, encodeSyncStep1, encodeSyncStep2, encodeUpd
 import pino from 'pino'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
+import { Access } from './access/Access.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { EMPTY_UPDATE } from './crdt/emptyUpdate.ts'
@@ -61,6 +62,7 @@ export async function rehearse(log: UpdateLog, workshop: Workshop, settings: Con
       offences: new Offences(),
       settings,
       compressor: new FrameCompressor(),
+      access: new Access(null, clock),
       isBacklogged: () => false,
     },
     settings,

@@ -565,7 +565,7 @@ describe('WeftDocument: states', () => {
     expect(document.access).toBe('read-write')
     const told: string[] = []
     document.on('access', access => told.push(access))
-    const say = (text: string) => connection.send(Uint8Array.from([111, text.length, ...Buffer.from(text)]))
+    const say = (text: string) => connection.send(Uint8Array.from([112, text.length, ...Buffer.from(text)]))
     say('read-only')
     say('read-only')
     type(document, 'mine')
@@ -599,7 +599,7 @@ describe('WeftDocument: states', () => {
     const document = await connected()
     const connection = await server.connection(0)
     const complain = vi.spyOn(console, 'error').mockImplementation(() => {})
-    connection.send(Uint8Array.from([111, 3, 1, 2, 3]))
+    connection.send(Uint8Array.from([112, 3, 1, 2, 3]))
     connection.send(Uint8Array.from([0xff, 0x01, 9]))
     connection.send('hello')
     await roundTrip(document)

@@ -42,7 +42,7 @@ it('reads what it writes', () => {
 
 it('knows that it does not know a type', () => {
   expect(decodeMessage(bytes('2a 01 02 03'))).toEqual({ type: 'unknown', messageType: 42 })
-  expect(decodeMessage(bytes('6f 01 78'))).toEqual({ type: 'unknown', messageType: 111 })
+  expect(decodeMessage(bytes('70 01 78'))).toEqual({ type: 'unknown', messageType: 112 })
 })
 
 it.each([

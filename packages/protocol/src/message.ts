@@ -12,7 +12,7 @@ export const messageType = {
   /** First, from a client, empty: "send me messages of Weft's own". */
   announce: 110,
   /** From the server, to those who announced themselves: varString, one of `accessNames`; again whenever it changes. */
-  access: 111,
+  access: 112,
 } as const
 
 /**
@@ -49,7 +49,7 @@ export const hocuspocusAuth = {
 /** `body of sync = varUint(step) • varByteArray` */
 export const syncStep = { step1: 0, step2: 1, update: 2 } as const
 
-/** Whether edits are taken from a client, as message 111 says it. */
+/** Whether edits are taken from a client, as message 112 says it. */
 export const accessNames = ['read-write', 'read-only'] as const
 
 export type AccessName = (typeof accessNames)[number]
