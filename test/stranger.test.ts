@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { connect } from '@weft/client'
 import { closeCode, hocuspocusType, messageType } from '@weft/protocol'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { eventually, within } from './support/eventually.ts'
@@ -60,6 +61,23 @@ describe('a stranger who has read PROTOCOL.md', () => {
         .getText('text')
         .toString(),
     ).toBe('before meanwhile')
+  })
+
+  it('exchanges messages with others, and knows whose they are', async () => {
+    const server = await testServer()
+    const stranger = come(`${server.socketUrl}/a`)
+    stranger.show({ user: { name: 'Stranger' } })
+    const ann = await connect(`${server.socketUrl}/a`)
+    onTestFinished(() => ann.close({ saved: false }))
+    await eventually('the stranger to be seen', () => ann.awareness.getStates().has(stranger.doc.clientID))
+    const heard: unknown[] = []
+    ann.on('message', message => heard.push(message))
+    await ann.send('grüß dich')
+    await eventually('the stranger to hear', () => stranger.heard.length > 0)
+    expect(stranger.heard).toEqual([{ from: ann.ydoc.clientID, payload: 'grüß dich' }])
+    stranger.say('hello')
+    await eventually('an answer', () => heard.length > 0)
+    expect(heard).toEqual([{ from: stranger.doc.clientID, payload: 'hello' }])
   })
 
   it('stays away when told so', async () => {

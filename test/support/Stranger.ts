@@ -6,6 +6,7 @@ const SYNC = 0
 const AWARENESS = 1
 const DENIED = 2
 const ACK = 102
+const EPHEMERAL = 110
 
 // ── varUint, buffer ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -52,6 +53,8 @@ export class Stranger {
   readonly doc = new Y.Doc()
   /** JSON of the others who are here, by client id. */
   readonly others = new Map<number, string>()
+  /** Messages that came, and from which client id. */
+  readonly heard: { from: number | null; payload: string }[] = []
   /** The close code after which it doesn't come back. */
   final: number | null = null
   isSynced = false
@@ -95,6 +98,11 @@ export class Stranger {
     this.#sendAwareness()
   }
 
+  /** Sends a string to everybody else who is here. */
+  say(payload: string): void {
+    this.#send(EPHEMERAL, [], Buffer.concat([Uint8Array.of(0), buffer(Buffer.from(payload))]))
+  }
+
   leave(): void {
     this.#isOver = true
     this.#socket?.close(1000)
@@ -107,6 +115,7 @@ export class Stranger {
     socket.on('open', () => {
       this.#send(SYNC, [0], Y.encodeStateVector(this.doc))
       if (this.#clock > 0) this.#sendAwareness()
+      this.#send(EPHEMERAL, [], new Uint8Array())
     })
     socket.on('message', data => this.#receive(new Reader(new Uint8Array(data as RawData & ArrayBuffer))))
     socket.on('error', () => {})
@@ -142,6 +151,7 @@ export class Stranger {
     if (type === SYNC) this.#receiveSync(message.varUint(), message.buffer())
     else if (type === AWARENESS) this.#receiveAwareness(new Reader(message.buffer()))
     else if (type === ACK) this.#receiveAck(new Reader(message.buffer()).varUint())
+    else if (type === EPHEMERAL) this.#hear(new Reader(message.buffer()))
     else if (type === DENIED) console.error('denied')
   }
 
@@ -173,6 +183,11 @@ export class Stranger {
       } else if (json === 'null') this.others.delete(clientID)
       else this.others.set(clientID, json)
     }
+  }
+
+  #hear(body: Reader): void {
+    const from = body.varUint() === 0 ? null : body.varUint()
+    this.heard.push({ from, payload: Buffer.from(body.buffer()).toString() })
   }
 
   #receiveAck(upTo: number): void {

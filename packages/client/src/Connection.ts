@@ -190,6 +190,8 @@ export class Connection implements WebSocketLike {
         break
       case 'access':
       case 'permissionDenied':
+      case 'ephemeral':
+      case 'receipt':
       case 'announce':
       case 'unknown':
         this.#host.received(message)

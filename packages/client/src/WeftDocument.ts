@@ -1,4 +1,4 @@
-import { type AccessName, closeCode, encodeUpdate, isFinalClose, type Message } from '@weft/protocol'
+import { type AccessName, closeCode, encodeUpdate, ephemeralLimit, isFinalClose, type Message } from '@weft/protocol'
 import { ObservableV2 } from 'lib0/observable'
 import { Awareness } from 'y-protocols/awareness'
 import { WebsocketProvider } from 'y-websocket'
@@ -7,6 +7,7 @@ import { type Connection, type ConnectionHost, connectionClass } from './Connect
 import type { DocumentAddress } from './documentAddress.ts'
 import { RefusedError, UnsavedError } from './errors.ts'
 import type { LocalStore } from './LocalStore.ts'
+import { Outbox } from './Outbox.ts'
 import { retryDelay } from './retryDelay.ts'
 import { SaveTracker } from './SaveTracker.ts'
 import type { TokenSource } from './TokenSource.ts'
@@ -31,8 +32,16 @@ export interface DocumentEvents {
   access: (access: AccessName) => void
   /** The server let an edit of this client pass by (y-protocols' "permission denied"). */
   denied: (reason: string) => void
+  /** Somebody here has sent a message (`send`). */
+  message: (message: DocumentMessage) => void
   /** A connection ended. `retryInMs` is `null` where no further attempt comes. */
   disconnected: (info: CloseInfo & { retryInMs: number | null }) => void
+}
+
+export interface DocumentMessage {
+  /** The sender's client id, as in `awareness`: the server sets it. `null`: a client that is not in awareness. */
+  readonly from: number | null
+  readonly payload: string
 }
 
 export interface User {
@@ -78,6 +87,7 @@ export class WeftDocument {
   readonly #store: LocalStore | undefined
   readonly #random: () => number
   readonly #tracker = new SaveTracker()
+  readonly #outbox: Outbox
   readonly #events = new ObservableV2<DocumentEvents>()
   readonly #ownsYdoc: boolean
   readonly #canRenewToken: boolean
@@ -102,6 +112,7 @@ export class WeftDocument {
   constructor(settings: DocumentSettings) {
     const { address } = settings
     this.documentId = address.documentId
+    this.#outbox = new Outbox(this.documentId)
     this.#store = settings.store
     this.#random = settings.random
     this.#ownsYdoc = settings.ydoc === undefined
@@ -218,6 +229,28 @@ export class WeftDocument {
     return saved
   }
 
+  /**
+   * Sends a string to others who have the document open now. It is never stored: who is not here, or reads too slowly,
+   * misses it. Messages of one sender keep their order; between messages and edits there is none.
+   * Up to 80 leave at once, then 19 a second; more wait for their turn, and who awaits each `send` needs to know no rate.
+   * @param payload at most 16 KiB of UTF-8
+   * @param options.to client ids (of `awareness`), at most 100; one that is not here is passed over. Default: everybody else.
+   * @returns resolves when the server has passed it on; that others have read it, nobody knows
+   * @throws {MessageError} `OFFLINE`: without a connection, or it ended before; `TOO_FAST`: 100 messages wait already, or the
+   * document has too many; `FORBIDDEN`: this client may not write. {RangeError} `payload` or `to` is too long.
+   */
+  async send(payload: string, { to }: { to?: readonly number[] } = {}): Promise<void> {
+    if (typeof payload !== 'string') throw new TypeError('a message is a string')
+    const { payloadBytes, clientIDs } = ephemeralLimit
+    // Counted only where it can be too long: a character has at most three bytes.
+    const bytes = payload.length * 3 <= payloadBytes ? 0 : new TextEncoder().encode(payload).length
+    if (bytes > payloadBytes) throw new RangeError(`a message of ${bytes} bytes is over ${payloadBytes}`)
+    if (to === undefined) return this.#outbox.send(payload, [])
+    if (to.length > clientIDs) throw new RangeError(`a message to ${to.length} clients is over ${clientIDs}`)
+    // On the wire, no ids are everybody else.
+    if (to.length > 0) return this.#outbox.send(payload, to)
+  }
+
   /** Leaves the server and stays away until `reconnect`; the document can be edited meanwhile. */
   disconnect(): void {
     if (this.isClosed) return
@@ -285,6 +318,7 @@ export class WeftDocument {
     this.awareness.destroy()
     this.#provider.destroy()
     this.#connection = undefined
+    this.#outbox.closed()
     this.#tracker.fail(this.#closedError())
     this.#failReady(this.#closedError())
     // Whoever waits for the content has been told, or there is nobody.
@@ -316,6 +350,7 @@ export class WeftDocument {
       opened(connection) {
         document.#connection = connection
         document.#isDenied = false
+        document.#outbox.opened(connection)
         document.#setStatus('connecting')
       },
       received(message) {
@@ -330,16 +365,25 @@ export class WeftDocument {
   #received(message: Message): void {
     // A sign of life, as the provider counts them for those that it handles.
     this.#provider.wsLastMessageReceived = Date.now()
-    if (message.type === 'access' && message.access !== this.#access) {
-      this.#access = message.access
-      this.#tell('access', message.access)
-    }
-    if (message.type !== 'permissionDenied') return
+    if (message.type === 'receipt') this.#outbox.received(message.outcome)
+    else if (message.type === 'ephemeral') {
+      this.#tell('message', { from: message.clientIDs[0] ?? null, payload: message.payload })
+    } else if (message.type === 'access') this.#setAccess(message.access)
+    else if (message.type === 'permissionDenied') this.#denied(message.reason)
+  }
+
+  #setAccess(access: AccessName): void {
+    if (access === this.#access) return
+    this.#access = access
+    this.#tell('access', access)
+  }
+
+  #denied(reason: string): void {
     if (this.#access === 'read-only') {
       this.#isDenied = true
       this.#tracker.fail(this.#deniedError())
     }
-    this.#tell('denied', message.reason)
+    this.#tell('denied', reason)
   }
 
   readonly #beforeTransaction = (transaction: Y.Transaction): void => {
@@ -375,6 +419,7 @@ export class WeftDocument {
   #disconnected(close: CloseInfo | null): void {
     this.#connection = undefined
     this.#isDenied = false
+    this.#outbox.closed()
     // A close for good: the provider says so after this (`#refused`).
     if (close !== null && isFinalClose(close.code)) return
     let retryInMs: number | null = null

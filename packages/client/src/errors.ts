@@ -30,3 +30,20 @@ export class UnsavedError extends Error {
     this.unsavedCount = unsavedCount
   }
 }
+
+const messageErrors = {
+  OFFLINE: 'there is no connection, or it ended before the server had confirmed the message',
+  TOO_FAST: 'more messages than may be sent: here 100 wait already, or the document has too many',
+  FORBIDDEN: 'only who may write may send messages',
+} as const
+
+/** A message that nobody gets (`OFFLINE`: or that somebody may have got). It is not sent again. */
+export class MessageError extends Error {
+  override readonly name = 'MessageError'
+  readonly code: keyof typeof messageErrors
+
+  constructor(documentId: string, code: keyof typeof messageErrors) {
+    super(`a message to ${documentId} was not sent: ${messageErrors[code]}`)
+    this.code = code
+  }
+}

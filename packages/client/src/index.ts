@@ -1,6 +1,6 @@
 export { type ConnectOptions, connect } from './connect.ts'
-export { RefusedError, UnsavedError } from './errors.ts'
+export { MessageError, RefusedError, UnsavedError } from './errors.ts'
 export type { LocalStore } from './LocalStore.ts'
 export type { TokenSource } from './TokenSource.ts'
 export type { CloseInfo, WebSocketClass, WebSocketLike } from './WebSocketLike.ts'
-export type { DocumentEvents, DocumentStatus, User, WeftDocument } from './WeftDocument.ts'
+export type { DocumentEvents, DocumentMessage, DocumentStatus, User, WeftDocument } from './WeftDocument.ts'

@@ -11,6 +11,7 @@ export type Frame =
   | { type: 'awareness'; states: (Record<string, unknown> | null)[] }
   | { type: 'ask'; version: number }
   | { type: 'announcement' }
+  | { type: 'message'; clientIDs: number[]; payload: string }
   | { type: 'other'; number: number }
 
 /** What the server does without being told; a test switches off what it wants to do itself. */
@@ -21,6 +22,8 @@ export interface Manners {
   answers: boolean
   /** Returns type 102. */
   acknowledges: boolean
+  /** Says of each ephemeral message that it was passed on. */
+  receipts: boolean
   /** Passes updates and awareness on to the other connections. */
   relays: boolean
 }
@@ -28,7 +31,7 @@ export interface Manners {
 /** A server of bytes for one document: real sockets, and every step of its own can be held back. */
 export class ScriptedServer {
   readonly ydoc = new Y.Doc()
-  readonly manners: Manners = { asks: true, answers: true, acknowledges: true, relays: false }
+  readonly manners: Manners = { asks: true, answers: true, acknowledges: true, receipts: true, relays: false }
   readonly connections: ServerConnection[] = []
   readonly #sockets: WebSocketServer
   #news: (() => void)[] = []
@@ -155,6 +158,10 @@ export class ServerConnection {
     this.send(encoding.toUint8Array(encoder))
   }
 
+  receipt(outcome: number): void {
+    this.send(Uint8Array.of(111, 1, outcome))
+  }
+
   send(bytes: Uint8Array | string): void {
     this.#socket.send(bytes)
   }
@@ -183,6 +190,7 @@ export class ServerConnection {
     }
     if (frame.type === 'awareness' && manners.relays) this.#server.relay(this, bytes)
     if (frame.type === 'ask' && manners.acknowledges) this.acknowledge(frame.version)
+    if (frame.type === 'message' && manners.receipts) this.receipt(0)
     this.#server.changed()
   }
 }
@@ -215,5 +223,9 @@ function decode(bytes: Uint8Array): Frame {
     const body = decoding.createDecoder(decoding.readVarUint8Array(decoder))
     return { type: 'ask', version: decoding.readVarUint(body) }
   }
-  return number === 110 ? { type: 'announcement' } : { type: 'other', number }
+  if (number !== 110) return { type: 'other', number }
+  const body = decoding.createDecoder(decoding.readVarUint8Array(decoder))
+  if (!decoding.hasContent(body)) return { type: 'announcement' }
+  const clientIDs = Array.from({ length: decoding.readVarUint(body) }, () => decoding.readVarUint(body))
+  return { type: 'message', clientIDs, payload: decoding.readVarString(body) }
 }

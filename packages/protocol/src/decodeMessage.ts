@@ -2,12 +2,15 @@ import * as decoding from 'lib0/decoding'
 import { MAX_DOCUMENT_ID_BYTES } from './documentId.ts'
 import {
   accessNames,
+  ephemeralLimit,
   type HocuspocusFrame,
   type HocuspocusMessage,
   hocuspocusAuth,
   hocuspocusType,
   type Message,
   messageType,
+  type ReceiptOutcome,
+  receiptOutcome,
   syncStep,
 } from './message.ts'
 
@@ -24,7 +27,7 @@ export function decodeMessage(frame: Uint8Array): Message {
   return decodeFrame(frame, decoder => readBody(decoder, decoding.readVarUint(decoder)))
 }
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** A document's name, NUL, and a session id of up to 64 bytes. */
 const MAX_ADDRESS_BYTES = MAX_DOCUMENT_ID_BYTES + 1 + 64
 
@@ -77,8 +80,13 @@ function readBody(decoder: decoding.Decoder, type: number): Message {
       return { type: 'queryAwareness' }
     case messageType.ack:
       return { type: 'ack', payload: readBytes(decoder) }
-    case messageType.announce:
-      return { type: 'announce', payload: readBytes(decoder) }
+    case messageType.ephemeral:
+      return readEphemeral(readBytes(decoder))
+    case messageType.receipt:
+      return {
+        type: 'receipt',
+        outcome: outcomes[decoding.readVarUint(decoding.createDecoder(readBytes(decoder)))] ?? null,
+      }
     case messageType.access:
       return readAccess(decoder)
     default:
@@ -137,6 +145,23 @@ function readAuth(decoder: decoding.Decoder): Message {
   const kind = decoding.readVarUint(decoder)
   if (kind !== 0) throw new MalformedMessageError(`auth message ${kind} is not 0`)
   return { type: 'permissionDenied', reason: decoding.readVarString(decoder) }
+}
+
+const outcomes = Object.keys(receiptOutcome) as ReceiptOutcome[]
+
+function readEphemeral(body: Uint8Array): Message {
+  if (body.length === 0) return { type: 'announce' }
+  const decoder = decoding.createDecoder(body)
+  const count = decoding.readVarUint(decoder)
+  const { clientIDs: maxCount, payloadBytes } = ephemeralLimit
+  if (count > maxCount) throw new MalformedMessageError(`${count} client ids are over ${maxCount}`)
+  const clientIDs = Array.from({ length: count }, () => decoding.readVarUint(decoder))
+  const payload = readBytes(decoder)
+  if (payload.length > payloadBytes) {
+    throw new MalformedMessageError(`an ephemeral message of ${payload.length} bytes is over ${payloadBytes}`)
+  }
+  if (decoding.hasContent(decoder)) throw new MalformedMessageError('bytes after the payload of an ephemeral message')
+  return { type: 'ephemeral', clientIDs, payload: strictUtf8.decode(payload) }
 }
 
 // lib0's readVarUint8Array trusts the length: a view that would reach past the end throws a RangeError of the engine.

@@ -1,5 +1,13 @@
 import * as encoding from 'lib0/encoding'
-import { type AccessName, hocuspocusAuth, hocuspocusType, messageType, syncStep } from './message.ts'
+import {
+  type AccessName,
+  hocuspocusAuth,
+  hocuspocusType,
+  messageType,
+  type ReceiptOutcome,
+  receiptOutcome,
+  syncStep,
+} from './message.ts'
 
 /** "This is what I have": asks the other side for what is missing. */
 export function encodeSyncStep1(stateVector: Uint8Array): Uint8Array {
@@ -44,8 +52,28 @@ export function encodeAck(payload: Uint8Array): Uint8Array {
 }
 
 /** A client's first message of our own: from here on the server may send types from 110. */
-export function encodeAnnounce(payload: Uint8Array = new Uint8Array()): Uint8Array {
-  return encodeBuffer(messageType.announce, payload)
+export function encodeAnnounce(): Uint8Array {
+  return Uint8Array.of(messageType.ephemeral, 0)
+}
+
+/**
+ * A string that is never stored.
+ * @param clientIDs from a client: for whom, none for everybody else; from the server: who sent it, none where it has no id
+ */
+export function encodeEphemeral(clientIDs: readonly number[], payload: string): Uint8Array {
+  return encodeBuffer(
+    messageType.ephemeral,
+    encoding.encode(encoder => {
+      encoding.writeVarUint(encoder, clientIDs.length)
+      for (const clientID of clientIDs) encoding.writeVarUint(encoder, clientID)
+      encoding.writeVarString(encoder, payload)
+    }),
+  )
+}
+
+/** What has become of a client's ephemeral message. */
+export function encodeReceipt(outcome: ReceiptOutcome): Uint8Array {
+  return encodeBuffer(messageType.receipt, Uint8Array.of(receiptOutcome[outcome]))
 }
 
 /** Tells a client that announced itself whether its edits are taken. */

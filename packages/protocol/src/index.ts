@@ -19,8 +19,10 @@ export {
   encodeAuthenticated,
   encodeAuthenticationDenied,
   encodeAwareness,
+  encodeEphemeral,
   encodePermissionDenied,
   encodeQueryAwareness,
+  encodeReceipt,
   encodeSessionClosed,
   encodeStateless,
   encodeSyncStatus,
@@ -29,6 +31,6 @@ export {
   encodeUpdate,
   encodeUpdateHead,
 } from './encodeMessage.ts'
-export type { AccessName, HocuspocusFrame, HocuspocusMessage, Message } from './message.ts'
-export { accessNames, hocuspocusType, messageType, syncStep } from './message.ts'
+export type { AccessName, HocuspocusFrame, HocuspocusMessage, Message, ReceiptOutcome } from './message.ts'
+export { accessNames, ephemeralLimit, hocuspocusType, messageType, receiptOutcome, syncStep } from './message.ts'
 export { SUBPROTOCOL, TOKEN_SUBPROTOCOL } from './subprotocol.ts'

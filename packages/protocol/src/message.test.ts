@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { decodeAwareness, encodeAwarenessEntries, isNullState, NULL_STATE } from './awareness.ts'
 import { decodeMessage, MalformedMessageError } from './decodeMessage.ts'
@@ -6,12 +7,15 @@ import {
   encodeAck,
   encodeAnnounce,
   encodeAwareness,
+  encodeEphemeral,
   encodePermissionDenied,
   encodeQueryAwareness,
+  encodeReceipt,
   encodeSyncStep1,
   encodeSyncStep2,
   encodeUpdate,
 } from './encodeMessage.ts'
+import { ephemeralLimit, receiptOutcome } from './message.ts'
 
 const bytes = (hex: string) => Uint8Array.from(hex.split(' ').map(pair => Number.parseInt(pair, 16)))
 
@@ -24,7 +28,10 @@ it('speaks the bytes of the y-websocket dialect', () => {
   expect(encodeQueryAwareness()).toEqual(bytes('03'))
   expect(encodeAck(bytes('05'))).toEqual(bytes('66 01 05'))
   expect(encodeAnnounce()).toEqual(bytes('6e 00'))
-  expect(encodeAccess('read-only')).toEqual(bytes('6f 09 72 65 61 64 2d 6f 6e 6c 79'))
+  expect(encodeEphemeral([], 'ü')).toEqual(bytes('6e 04 00 02 c3 bc'))
+  expect(encodeEphemeral([5, 300], '')).toEqual(bytes('6e 05 02 05 ac 02 00'))
+  expect(encodeReceipt('tooFast')).toEqual(bytes('6f 01 01'))
+  expect(encodeAccess('read-only')).toEqual(bytes('70 09 72 65 61 64 2d 6f 6e 6c 79'))
 })
 
 it('reads what it writes', () => {
@@ -34,7 +41,16 @@ it('reads what it writes', () => {
   expect(decodeMessage(encodeUpdate(long))).toEqual({ type: 'update', update: long })
   expect(decodeMessage(encodeAwareness(long))).toEqual({ type: 'awareness', payload: long })
   expect(decodeMessage(encodeAck(long))).toEqual({ type: 'ack', payload: long })
-  expect(decodeMessage(encodeAnnounce())).toEqual({ type: 'announce', payload: new Uint8Array() })
+  expect(decodeMessage(encodeAnnounce())).toEqual({ type: 'announce' })
+  for (const payload of ['', '\ufeffü', 'x'.repeat(ephemeralLimit.payloadBytes)]) {
+    for (const clientIDs of [[], [2 ** 32 - 1], Array.from({ length: ephemeralLimit.clientIDs }, (_, id) => id)]) {
+      expect(decodeMessage(encodeEphemeral(clientIDs, payload))).toEqual({ type: 'ephemeral', clientIDs, payload })
+    }
+  }
+  for (const outcome of ['passedOn', 'tooFast', 'forbidden'] as const) {
+    expect(decodeMessage(encodeReceipt(outcome))).toEqual({ type: 'receipt', outcome })
+  }
+  expect(decodeMessage(bytes('6f 01 09'))).toEqual({ type: 'receipt', outcome: null })
   expect(decodeMessage(encodeQueryAwareness())).toEqual({ type: 'queryAwareness' })
   expect(decodeMessage(encodeAccess('read-write'))).toEqual({ type: 'access', access: 'read-write' })
   expect(decodeMessage(encodePermissionDenied('ü'))).toEqual({ type: 'permissionDenied', reason: 'ü' })
@@ -54,6 +70,13 @@ it.each([
   ['a buffer of 2^32 bytes', bytes('00 02 80 80 80 80 10 00')],
   ['bytes left over', bytes('00 02 01 00 00')],
   ['an auth message of another kind', bytes('02 01 00')],
+  ['an ephemeral message that announces 2^32 client ids', bytes('6e 06 80 80 80 80 10 00')],
+  ['an ephemeral message with too many client ids', encodeEphemeral(new Array(101).fill(1), '')],
+  ['an ephemeral message without its payload', bytes('6e 01 00')],
+  ['an ephemeral message with a byte after its payload', bytes('6e 03 00 00 00')],
+  ['an ephemeral message that is not UTF-8', bytes('6e 03 00 01 ff')],
+  ['an ephemeral message over its limit', encodeEphemeral([], 'x'.repeat(ephemeralLimit.payloadBytes + 1))],
+  ['a receipt without an outcome', bytes('6f 00')],
 ])('refuses %s', (_what, frame) => {
   expect(() => decodeMessage(frame)).toThrow(MalformedMessageError)
 })
@@ -75,4 +98,14 @@ it('reads and writes awareness payloads', () => {
     }
   }
   expect(() => decodeAwareness(Uint8Array.of(...payload, 0), 7)).toThrow(MalformedMessageError)
+})
+
+it('has the limits and outcomes of PROTOCOL.md', () => {
+  const text = readFileSync(new URL('../PROTOCOL.md', import.meta.url), 'utf8')
+  const words = { passedOn: 'passed on', tooFast: 'too fast', forbidden: 'forbidden' }
+  for (const [name, outcome] of Object.entries(receiptOutcome)) {
+    expect(text).toContain(`${outcome}: ${words[name as keyof typeof words]}`)
+  }
+  const { clientIDs, payloadBytes } = ephemeralLimit
+  expect(text).toContain(`at most ${clientIDs} ids, ${payloadBytes.toLocaleString('en')} bytes of payload`)
 })

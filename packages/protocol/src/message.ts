@@ -9,11 +9,34 @@ export const messageType = {
   queryAwareness: 3,
   /** A buffer that the server returns once everything before it is committed. */
   ack: 102,
-  /** First, from a client, empty: "send me messages of Weft's own". */
-  announce: 110,
+  /** Empty, from a client: "send me messages of Weft's own". Otherwise a buffer with an ephemeral message. */
+  ephemeral: 110,
+  /** What has become of a client's ephemeral message: one for each, in order. */
+  receipt: 111,
   /** From the server, to those who announced themselves: varString, one of `accessNames`; again whenever it changes. */
   access: 112,
 } as const
+
+/**
+ * The buffer of an ephemeral message: `varUint(count) • varUint(clientID) * count • varString(payload)`. From a client the
+ * ids say whom it is for (none: everybody else in the document), from the server who sent it (none: it has no id here).
+ */
+export const ephemeralLimit = {
+  /** Bytes of the payload in UTF-8. */
+  payloadBytes: 16 * 1024,
+  clientIDs: 100,
+} as const
+
+/** The buffer of a receipt: `varUint(outcome)`. */
+export const receiptOutcome = {
+  /** To everybody whom it is for, is there and reads. */
+  passedOn: 0,
+  /** Dropped: more messages than the sender, or the document, may have. */
+  tooFast: 1,
+  /** Dropped: only who may write may send messages. */
+  forbidden: 2,
+} as const
+export type ReceiptOutcome = keyof typeof receiptOutcome
 
 /**
  * Messages of Hocuspocus' dialect: `message = varString(address) • varUint(type) • body`. `sync`, `awareness` and
@@ -63,7 +86,11 @@ export type Message =
   | { readonly type: 'queryAwareness' }
   | { readonly type: 'permissionDenied'; readonly reason: string }
   | { readonly type: 'ack'; readonly payload: Uint8Array }
-  | { readonly type: 'announce'; readonly payload: Uint8Array }
+  | { readonly type: 'announce' }
+  /** `clientIDs`: for whom, or from whom (`ephemeralLimit`). */
+  | { readonly type: 'ephemeral'; readonly clientIDs: readonly number[]; readonly payload: string }
+  /** `outcome` is null for one that this version doesn't know. */
+  | { readonly type: 'receipt'; readonly outcome: ReceiptOutcome | null }
   | { readonly type: 'access'; readonly access: AccessName }
   /** A type that this version doesn't know; whoever reads it may ignore it. */
   | { readonly type: 'unknown'; readonly messageType: number }

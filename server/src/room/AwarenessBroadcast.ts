@@ -47,6 +47,11 @@ export class AwarenessBroadcast {
     return this.#table.nextTick()
   }
 
+  /** Who introduced a client id and is still here. */
+  holderOf(clientID: number): Session | null {
+    return this.#table.holderOf(clientID)
+  }
+
   /** @throws as `AwarenessTable.receive` */
   receive(session: Session, payload: Uint8Array): void {
     const begin = this.#clock.now()

@@ -74,6 +74,11 @@ export class AwarenessTable {
     return this.#dirty.size > 0
   }
 
+  /** Who introduced a client id and is still here. */
+  holderOf(clientID: number): Session | null {
+    return this.#entries.get(clientID)?.session ?? null
+  }
+
   /** For a session that comes now: of clients that left before this moment it has never heard. */
   nextTick(): number {
     return ++this.#tick

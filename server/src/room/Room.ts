@@ -15,6 +15,7 @@ import { AwarenessBroadcast } from './AwarenessBroadcast.ts'
 import type { BytesCache, BytesHolder } from './BytesCache.ts'
 import type { Committer } from './Committer.ts'
 import { encodeFrame, encodeUpdateFrame } from './encodeFrame.ts'
+import { MessageRelay } from './MessageRelay.ts'
 import { PendingBatch } from './PendingBatch.ts'
 import type { Session } from './Session.ts'
 import { StoredBytes } from './StoredBytes.ts'
@@ -72,6 +73,7 @@ export class Room implements BytesHolder {
   readonly documentId: DocumentId
   readonly updateLimits: UpdateLimits = DEFAULT_UPDATE_LIMITS
   readonly awareness: AwarenessBroadcast
+  readonly messages: MessageRelay
   readonly #services: RoomServices
   readonly #sessions = new Set<Session>()
   readonly #knowledge: Knowledge
@@ -112,6 +114,8 @@ export class Room implements BytesHolder {
     this.#emptySince = now
     this.#lastCommitAt = now
     this.awareness = new AwarenessBroadcast(this.#sessions, services.settings, services.clock, () => this.log)
+    const holderOf = (clientID: number) => this.awareness.holderOf(clientID)
+    this.messages = new MessageRelay(this.#sessions, holderOf, services.settings.maxUnsentBytes, services.clock)
     this.#knowledge = stored.knowledge === null ? new Knowledge() : Knowledge.decode(stored.knowledge)
     for (const { seq, update } of stored.entries) {
       if (seq > stored.snapshotSeq) this.#knowledge.add(readUpdate(update, NO_LIMITS))
@@ -315,14 +319,6 @@ export class Room implements BytesHolder {
       } else session.outlet.write(frames)
     }
     this.#fanoutCostMs += (clock.now() - begin - this.#fanoutCostMs) * SMOOTHING
-  }
-
-  /** Writes to all other Hocuspocus sessions; whoever reads too slowly misses it. */
-  relay(author: Session, frame: Buffer): void {
-    for (const session of this.#sessions) {
-      if (session === author || session.dialect !== 'hocuspocus') continue
-      if (session.outlet.unsentBytes <= this.maxUnsentBytes) session.outlet.write(frame)
-    }
   }
 
   // A write costs about 7 µs whatever is in it: fewer, larger writes are all that helps, and waiting makes them so.

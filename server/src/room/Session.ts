@@ -5,11 +5,13 @@ import {
   encodeAck,
   encodeAuthenticated,
   encodePermissionDenied,
-  encodeStateless,
+  encodeReceipt,
   encodeSyncStatus,
   encodeSyncStep1,
+  ephemeralLimit,
   MalformedMessageError,
   type Message,
+  type ReceiptOutcome,
 } from '@weft/protocol'
 import { type Grant, UNASKED } from '../access/Grant.ts'
 import { mayWrite } from '../access/Role.ts'
@@ -68,11 +70,16 @@ const DENIAL_INTERVAL_MS = 10_000
 /** Deletions of a reader that a worker has to look at: so many at once, so many more each second. What comes faster waits. */
 const READERS_CHECKS_PER_SECOND = 1
 const READERS_CHECK_BURST = 10
-/** Stateless messages of a session: so many at once, so many more each second. What comes faster is dropped. */
-const STATELESS_PER_SECOND = 20
-const STATELESS_BURST = 100
-/** Longest stateless message, in UTF-16 units. */
-const MAX_STATELESS_LENGTH = 16 * 1024
+/** Ephemeral messages of a session: so many at once, so many more each second. What comes faster is dropped. */
+const EPHEMERAL_PER_SECOND = 20
+const EPHEMERAL_BURST = 100
+const RECEIPTS: Record<ReceiptOutcome, Buffer> = {
+  passedOn: encodeFrame(encodeReceipt('passedOn')),
+  tooFast: encodeFrame(encodeReceipt('tooFast')),
+  forbidden: encodeFrame(encodeReceipt('forbidden')),
+}
+/** Receipts that wait for a session that sends and doesn't read. */
+const MAX_OWED_RECEIPTS = 1000
 
 /** Acknowledgements are messages 102 or SyncStatus. */
 interface OwedAck {
@@ -121,12 +128,13 @@ export class Session {
   #askedVector: StateVector | null = null
   /** A provider that begins to sync is owed a question, together with its answer. */
   #mustAsk = false
-  #stateless: TokenBucket | null = null
+  /** It has asked for messages of Weft's own. */
+  hasAnnounced = false
+  #ephemeral: TokenBucket | null = null
+  #owedReceipts: Buffer[] = []
   #grant: Grant
   #mayWrite: boolean
   #expiryTimer: Timer | null = null
-  /** It wants messages of Weft's own. */
-  #isAnnounced = false
   /** An edit of it was refused: no message 102 is true any more. [S2] */
   #hasRefused = false
   /** Changes that a provider counts and that were refused: paid when it may write and has sent them again. */
@@ -157,7 +165,7 @@ export class Session {
     this.#grant = grant
     this.#mayWrite = mayWrite(grant.role)
     this.#watchExpiry()
-    if (this.#isAnnounced && couldWrite !== this.#mayWrite) this.#tellAccess()
+    if (this.hasAnnounced && couldWrite !== this.#mayWrite) this.#tellAccess()
     if (!couldWrite && this.#mayWrite) this.#takeRefused()
   }
 
@@ -175,6 +183,13 @@ export class Session {
     // Timers may fire a little early.
     const waitMs = Math.max(0, Math.ceil(expiresAt - clock.now()) + 1)
     this.#expiryTimer = clock.setTimer(() => this.outlet.close('unauthorized', 'the token has expired'), waitMs)
+  }
+
+  // Once: who doesn't read what it asks for must not make us hold more.
+  #announced(): void {
+    if (this.hasAnnounced) return
+    this.hasAnnounced = true
+    this.#tellAccess()
   }
 
   #tellAccess(): void {
@@ -231,11 +246,14 @@ export class Session {
         this.#owe(message.payload)
         return
       case 'announce':
-        // Once: who doesn't read what it asks for must not make us hold more.
-        if (!this.#isAnnounced) this.#tellAccess()
-        this.#isAnnounced = true
+        this.#announced()
+        return
+      case 'ephemeral':
+        this.#announced()
+        this.#oweReceipt(this.relay(message.payload, message.clientIDs))
         return
       case 'access':
+      case 'receipt':
       case 'permissionDenied':
       case 'unknown':
         // Like the reference server: a newer client may know more than we do.
@@ -485,24 +503,47 @@ export class Session {
     if (!this.isOpen) return
     if (this.#owesQuestion) this.askForAll()
     this.payAcks()
+    this.#payReceipts()
     this.room.catchUp(this)
   }
 
-  /** Passes a string on to all others here who speak Hocuspocus' dialect; a reader's goes nowhere. Never stored. */
-  relayStateless(payload: string): void {
-    if (payload.length > MAX_STATELESS_LENGTH) {
-      this.outlet.close('policy', `a stateless message of ${payload.length} characters is over ${MAX_STATELESS_LENGTH}`)
-      return
-    }
-    if (!this.#mayWrite) return
+  /**
+   * Passes a string on to others in the document. Never stored.
+   * @param clientIDs for whom; none: everybody else
+   */
+  relay(payload: string, clientIDs: readonly number[] = []): ReceiptOutcome {
+    if (!this.#mayWrite) return 'forbidden'
     const now = this.room.clock.now()
-    this.#stateless ??= new TokenBucket(STATELESS_PER_SECOND, STATELESS_BURST, now)
+    this.#ephemeral ??= new TokenBucket(EPHEMERAL_PER_SECOND, EPHEMERAL_BURST, now)
     // Dropped, not queued: each costs a write to everybody, at once.
-    if (this.#stateless.take(1, now) > 0) {
-      this.#stateless.take(-1, now)
-      return
+    if (this.#ephemeral.take(1, now) > 0) {
+      this.#ephemeral.take(-1, now)
+      return 'tooFast'
     }
-    this.room.relay(this, encodeFrame(encodeStateless(payload)))
+    return this.room.messages.relay(this, payload, clientIDs) ? 'passedOn' : 'tooFast'
+  }
+
+  /** As `relay`, for everybody else; a provider hears nothing of what becomes of it. */
+  relayStateless(payload: string): void {
+    const bytes = Buffer.byteLength(payload)
+    if (bytes <= ephemeralLimit.payloadBytes) this.relay(payload)
+    else this.outlet.close('policy', `a stateless message of ${bytes} bytes is over ${ephemeralLimit.payloadBytes}`)
+  }
+
+  #oweReceipt(outcome: ReceiptOutcome): void {
+    this.#owedReceipts.push(RECEIPTS[outcome])
+    this.#payReceipts()
+  }
+
+  #payReceipts(): void {
+    const owed = this.#owedReceipts
+    if (owed.length === 0) return
+    if (this.outlet.unsentBytes <= this.room.maxUnsentBytes) {
+      this.#owedReceipts = []
+      this.outlet.write(owed.length === 1 && owed[0] !== undefined ? owed[0] : Buffer.concat(owed))
+    } else if (owed.length > MAX_OWED_RECEIPTS) {
+      this.outlet.close('policy', `${MAX_OWED_RECEIPTS} receipts are owed already`)
+    }
   }
 
   #refuse(error: unknown): void {
