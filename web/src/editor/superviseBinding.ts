@@ -10,12 +10,28 @@ interface KeptSelection {
   absHead: number | null
 }
 
+/** What is used of ProseMirror's `EditorView`, inner parts of it (1.x) included. */
+interface BoundView {
+  readonly state: { doc: Node }
+  readonly composing?: boolean
+  readonly domObserver?: {
+    /** What was changed in the page and not been read. */
+    pendingRecords(): readonly unknown[]
+    /** Reads what was changed in the page, and where the browser's selection is. */
+    flush(): void
+  }
+}
+
 /** What is used of y-tiptap's `ProsemirrorBinding`. */
 export interface Binding {
   type: Y.XmlFragment
   doc: Y.Doc
-  prosemirrorView: { state: { doc: Node } } | null
+  prosemirrorView: BoundView | null
   beforeTransactionSelection: KeptSelection | null
+  /** Runs a function in which what changes in the view is not written into the shared document. */
+  mux(run: () => void): void
+  /** Keeps the selection in `beforeTransactionSelection`, unless one is kept. */
+  beforeAllTransactions(): void
   _observeFunction: (events: Y.YEvent<Y.XmlFragment>[], transaction: Y.Transaction) => void
   _forceRerender(): void
 }
@@ -28,6 +44,8 @@ export interface Binding {
  * - It takes a caret for misplaced when somebody else edits its paragraph, and looks for a paragraph that reads as this
  *   one did: a caret in an empty paragraph jumps to another empty one. Also it looks at positions of long ago, which
  *   `undo` keeps, and throws. Here, a place that Yjs still finds is right, and a number counts only where it doesn't.
+ * - It sets the caret where the editor believes it to be. The browser tells of a click a moment later: in a text that is
+ *   written all the time, one click in fifteen went nowhere. Here, the editor looks first where the caret is.
  * - When it throws, the view stays behind the shared document, and the next keystroke writes the old text over the new.
  *   Here, the view is drawn anew; and where that fails too, `onFailure` has to take it away before anybody types.
  * @returns ends it.
@@ -53,7 +71,26 @@ export function superviseBinding(binding: Binding, onFailure: (error: unknown) =
   // Called after the binding's own listener, which has just read the selection.
   const keep = () => keepPlace(binding)
   binding.doc.on('beforeAllTransactions', keep)
-  return () => binding.doc.off('beforeAllTransactions', keep)
+  const readFirst = ({ local }: Y.Transaction) => {
+    if (local || !readCaret(binding)) return
+    binding.beforeTransactionSelection = null
+    binding.beforeAllTransactions()
+    keepPlace(binding)
+  }
+  binding.doc.on('beforeTransaction', readFirst)
+  return () => {
+    binding.doc.off('beforeAllTransactions', keep)
+    binding.doc.off('beforeTransaction', readFirst)
+  }
+}
+
+/** Has the editor look where the browser's caret is. @returns whether it could */
+function readCaret({ prosemirrorView, mux }: Binding): boolean {
+  const { domObserver = undefined, composing = false } = prosemirrorView ?? {}
+  // What was typed and not read yet must not get into the transaction of somebody else: it would be sent to nobody.
+  if (domObserver === undefined || composing || domObserver.pendingRecords().length > 0) return false
+  mux(() => domObserver.flush())
+  return true
 }
 
 function keepPlace({ beforeTransactionSelection: kept, doc }: Binding): void {
