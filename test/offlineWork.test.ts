@@ -100,7 +100,7 @@ describe('a link that breaks', () => {
     const server = await testServer(eagerCompaction)
     const weak = await link(server.port)
     const other = stockClient(3, server.socketUrl, 'a')
-    const ann = stockClient(3, weak.socketUrl, 'a', 100)
+    const ann = stockClient(3, weak.socketUrl, 'a', { maxBackoffTime: 100 })
     onTestFinished(() => {
       ann.destroy()
       other.destroy()

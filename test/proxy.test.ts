@@ -60,7 +60,7 @@ async function behind(kind: ProxyKind, env: Record<string, string> = {}): Promis
     window: expectsNetworkFailures =>
       windows.open(url, { ignoreHTTPSErrors: true, expectsNetworkFailures: expectsNetworkFailures ?? false }),
     stock(room) {
-      const client = stockClient(3, socketUrl, room, 300, reach)
+      const client = stockClient(3, socketUrl, room, { maxBackoffTime: 300, socketOptions: reach })
       onTestFinished(() => client.destroy())
       return client
     },

@@ -115,7 +115,9 @@ describe('with a certificate the server', () => {
   it('serves y-websocket and Hocuspocus clients of every version in one document', async () => {
     const server = running()
     const trust = { ca: certificate.cert }
-    const stock = stockVersions.map(version => stockClient(version, server.socketUrl, 'team/tls', 2500, trust))
+    const stock = stockVersions.map(version =>
+      stockClient(version, server.socketUrl, 'team/tls', { socketOptions: trust }),
+    )
     const sockets = providerVersions.map(version => hocuspocusSocket(version, server.socketUrl, trust))
     const clients = [...stock, ...sockets.map(socket => socket.open('team/tls'))]
     await Promise.all(clients.map(client => client.synced()))

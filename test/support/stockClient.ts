@@ -23,18 +23,20 @@ export interface StockClient {
   destroy(): void
 }
 
-/**
- * @param maxBackoffTime longest pause between two attempts to connect, in ms; the default is y-websocket's
- * @param socketOptions of its WebSockets
- * @param params of the URL's query
- */
+export interface StockClientOptions {
+  /** Longest pause between two attempts to connect, in ms; the default is y-websocket's. */
+  readonly maxBackoffTime?: number
+  /** Of its WebSockets: whom they trust. */
+  readonly socketOptions?: ClientOptions
+  /** Of the URL's query. */
+  readonly params?: Record<string, string>
+}
+
 export function stockClient(
   version: StockVersion,
   serverUrl: string,
   room: string,
-  maxBackoffTime = 2500,
-  socketOptions: ClientOptions = {},
-  params: Record<string, string> = {},
+  { maxBackoffTime = 2500, socketOptions = {}, params = {} }: StockClientOptions = {},
 ): StockClient {
   const doc = new Y.Doc()
   const sockets: WebSocket[] = []

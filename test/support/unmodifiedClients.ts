@@ -35,7 +35,7 @@ function yWebsocket(version: StockVersion, name: string): ClientKind {
     open(server, documentId, token) {
       const path = documentId.split('/').map(encodeURIComponent).join('/')
       const params: Record<string, string> = token === undefined ? {} : { token }
-      const client = stockClient(version, server.socketUrl, path, 500, params)
+      const client = stockClient(version, server.socketUrl, path, { maxBackoffTime: 500, params })
       onTestFinished(() => client.destroy())
       return {
         doc: client.doc,
