@@ -1,7 +1,7 @@
 import { Extension } from '@tiptap/core'
-import { Plugin } from '@tiptap/pm/state'
-import type { EditorView } from '@tiptap/pm/view'
-import { yCursorPlugin } from '@tiptap/y-tiptap'
+import { type EditorState, Plugin } from '@tiptap/pm/state'
+import type { DecorationSet, EditorView } from '@tiptap/pm/view'
+import { yCursorPlugin, yCursorPluginKey } from '@tiptap/y-tiptap'
 import type { Awareness } from 'y-protocols/awareness'
 import { shownUser } from '../people/collaborators.ts'
 import { textColorOn } from '../people/color.ts'
@@ -100,6 +100,15 @@ export function carets(awareness: Awareness): Extension {
           }
           awareness.on('change', changed)
           return {
+            // An edit of this person can take carets with it (Delete: those before the letter), and they would stay away
+            // until somebody moves: they are drawn anew once Yjs has the edit, before the browser paints.
+            update: (view, before) => {
+              if (before.doc === view.state.doc || caretCount(view.state) >= caretCount(before)) return
+              queueMicrotask(() => {
+                if (!view.isDestroyed)
+                  view.dispatch(view.state.tr.setMeta(yCursorPluginKey, { awarenessUpdated: true }))
+              })
+            },
             destroy: () => {
               awareness.off('change', changed)
               for (const timer of timers.values()) clearTimeout(timer)
@@ -109,6 +118,12 @@ export function carets(awareness: Awareness): Extension {
       }),
     ],
   })
+}
+
+function caretCount(state: EditorState): number {
+  const decorations: DecorationSet | undefined = yCursorPluginKey.getState(state)
+  // Only carets have a key; selections have none.
+  return decorations?.find(undefined, undefined, ({ key }) => key !== undefined).length ?? 0
 }
 
 /** Brings somebody's caret into view. @returns whether that person has one. */
