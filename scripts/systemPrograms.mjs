@@ -1,4 +1,4 @@
-// Programs that the tests need and npm doesn't bring: a browser, and the proxies that Weft runs behind. What the machine lacks
+// Programs that the tests need and npm doesn't bring: browsers, and the proxies that Weft runs behind. What the machine lacks
 // is taken from Debian's packages (Ubuntu's too) where this user may.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
@@ -15,6 +15,12 @@ const programs = [
     elsewhere: '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
     package: 'chromium',
     variable: 'CHROMIUM_PATH',
+  },
+  {
+    names: ['firefox-esr', 'firefox'],
+    elsewhere: '/Applications/Firefox.app/Contents/MacOS/firefox',
+    package: 'firefox-esr',
+    variable: 'FIREFOX_PATH',
   },
   { names: ['nginx'], package: 'nginx', variable: 'NGINX_PATH', isService: true },
   { names: ['caddy'], package: 'caddy', variable: 'CADDY_PATH', isService: true },

@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import * as Y from 'yjs'
 import { Random } from '../crdt/Random.ts'
 import { rounds } from '../rounds.ts'
-import { browserWindows } from '../support/chromium.ts'
+import { browserWindows } from '../support/browserWindows.ts'
 import type { EditorWindow, Held, PageEditor } from '../support/EditorWindow.ts'
 import { eventually } from '../support/eventually.ts'
 import { LinkProxy } from '../support/LinkProxy.ts'
@@ -21,7 +21,8 @@ const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 const ACTIONS = 30
 const KILLS = 2
 
-const windows = browserWindows()
+/** One person writes in each. */
+const browsers = { A: browserWindows('chromium'), B: browserWindows('firefox') }
 
 /** Counts what everybody does: moments are told by it, so that faults come in the middle of the work, fast or slow. */
 class Progress {
@@ -445,12 +446,12 @@ async function playRound(server: ServerProcess, people: Person[], documentId: st
   plain.client.destroy()
 }
 
-it('two windows, a bot and a plain client write through kills of the server and a lost network; nothing is lost', async () => {
+it('a Chromium, a Firefox, a bot and a plain client write through kills of the server and a lost network; nothing is lost', async () => {
   const seed = Number(process.env.WEFT_TEST_SEED ?? randomInt(2 ** 31))
   console.log(`real input: WEFT_TEST_SEED=${seed}`)
   const server = await testServer(eagerCompaction)
   const people: Person[] = []
-  for (const name of ['A', 'B']) {
+  for (const [name, windows] of Object.entries(browsers)) {
     const link = await LinkProxy.start(server.port)
     onTestFinished(() => link.stop())
     const window = await windows.open(`http://127.0.0.1:${link.port}`, { expectsNetworkFailures: true })

@@ -36,11 +36,21 @@ export interface Held {
   xml: string
 }
 
-/** What Chromium itself says on the console when a server can't be reached. */
-const networkFailure = /^(?:WebSocket connection to .* failed|Failed to load resource: net::ERR_)/
+/** What browsers themselves say on the console when a server can't be reached. */
+const networkFailures = [
+  // Chromium
+  /^WebSocket connection to .* failed/,
+  /^Failed to load resource: net::ERR_/,
+  // Firefox
+  /^Firefox can’t establish a connection to the server at ws/,
+  /^downloadable font: download failed/,
+]
 
-/** What y-tiptap 3.0.9 remarks on the console, and nothing is wrong for it. */
+/** What is remarked on the console, and nothing is wrong for it. */
 const remarks = [
+  // Firefox, of a page that is left while it has a socket.
+  /^The connection to ws.* was interrupted while the page was loading/,
+  // y-tiptap 3.0.9, the other two.
   // Its first selection is at 1, which isn't in a text where a document begins with a list, a table or a quote.
   /^TextSelection endpoint not pointing into a node with inline content/,
   // Somebody else's awareness holds what isn't a colour; it is drawn in another one.
@@ -61,13 +71,18 @@ export class EditorWindow {
     this.origin = origin
   }
 
+  /** Another window of the same person, with the same storage; it has the keyboard. */
+  async another(): Promise<EditorWindow> {
+    return new EditorWindow(this.context, await this.context.newPage(), this.origin)
+  }
+
   static async open(context: BrowserContext, origin: string, expectsNetworkFailures: boolean): Promise<EditorWindow> {
     context.setDefaultTimeout(PATIENCE_MS)
     const page = await context.newPage()
     const window = new EditorWindow(context, page, origin)
     const complain = (complaint: string) => {
       if (remarks.some(remark => remark.test(complaint))) return
-      if (expectsNetworkFailures && networkFailure.test(complaint)) return
+      if (expectsNetworkFailures && networkFailures.some(failure => failure.test(complaint))) return
       window.complaints.push(complaint)
     }
     const listen = (opened: Page) => {
@@ -158,6 +173,30 @@ export class EditorWindow {
         return editor.state.doc.textBetween(from, to) === wanted
       }, text),
     )
+  }
+
+  /**
+   * Presses keys that lead the caret to a place from anywhere, and waits until it stands between these two parts of a
+   * block, also for the editor. Again, if need be: an editor that draws somebody's caret at that moment sets the browser's
+   * own back to where it last heard of it.
+   */
+  async moveBetween(before: string, after: string, keys: readonly string[]): Promise<void> {
+    await eventually(`the caret to stand as in ${before}|${after}`, async () => {
+      for (const key of keys) await this.keyboard.press(key)
+      return this.page.evaluate(wanted => {
+        const { editor } = document.querySelector('[data-testid="editor"]') as unknown as { editor: PageEditor }
+        const { selection, doc } = editor.state
+        const { parent, parentOffset } = doc.resolve(selection.head)
+        const text = parent.textContent
+        return selection.empty && `${text.slice(0, parentOffset)}|${text.slice(parentOffset)}` === wanted
+      }, `${before}|${after}`)
+    })
+  }
+
+  /** Gives the keyboard to this window, where another one of the same browser has it. */
+  async toFront(): Promise<void> {
+    await this.page.bringToFront()
+    await eventually('the window to have the keyboard', () => this.page.evaluate(() => document.hasFocus()))
   }
 
   /** Both forms of the document in this window; in reading mode there is no bound one. */

@@ -1,0 +1,547 @@
+import { append, fragmentOf, replaceText, textOf, toMarkdown } from '@weft/client/text'
+import { describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
+import { browserNames, browserWindows } from '../support/browserWindows.ts'
+import type { EditorWindow } from '../support/EditorWindow.ts'
+import { focused, has, hasFocus, link, originOf, plainClient, pressUntil, program, shows } from '../support/editing.ts'
+import { eventually } from '../support/eventually.ts'
+import { testServer } from '../support/testServer.ts'
+
+// What browsers do differently: keys, carets, selections, focus, clipboard, storage and network.
+
+describe.each(browserNames)('in %s', browser => {
+  const windows = browserWindows(browser)
+
+  describe('the server gone', () => {
+    it('says "Offline" without a server, keeps what is written, and brings it along', async () => {
+      const server = await testServer()
+      const plain = await plainClient(server)
+      const window = await windows.open(server.url, { expectsNetworkFailures: true })
+      await window.goTo('a')
+      await window.type('here')
+      await window.shows('saved')
+      await server.kill()
+      await window.shows('offline')
+      const saidStates = await window.watchSaveState()
+      await window.keyboard.type(' and there')
+      await shows(window, ['here and there'])
+      expect(await saidStates()).toEqual(['offline'])
+      await server.start()
+      await window.shows('saved')
+      await has({ ydoc: plain.doc }, 'here and there')
+    })
+
+    it('says "Offline" as soon as the browser knows, and is back without a new page', async () => {
+      const server = await testServer()
+      const bot = await program(server)
+      const window = await windows.open(server.url, { expectsNetworkFailures: true })
+      await window.goTo('a')
+      await window.type('here')
+      await window.shows('saved')
+      await window.context.setOffline(true)
+      await window.shows('offline')
+      await window.keyboard.type(' alone')
+      append(bot, 'from elsewhere')
+      await bot.saved()
+      await shows(window, ['here alone'])
+      await window.context.setOffline(false)
+      await window.shows('saved')
+      await shows(window, ['here alone', 'from elsewhere'])
+      await has(bot, 'here alone\nfrom elsewhere')
+    })
+
+    it('keeps what was written offline, over the end of the page, and gives it to the server later', async () => {
+      const server = await testServer()
+      const bot = await program(server)
+      const proxy = await link(server)
+      const window = await windows.open(originOf(proxy), { expectsNetworkFailures: true })
+      await window.goTo('a')
+      await window.type('# Notes\nonline')
+      await window.shows('saved')
+      proxy.refuse(true)
+      proxy.cut()
+      await window.shows('offline')
+      await window.keyboard.type(' offline')
+      await shows(window, ['Notes', 'online offline'])
+      await window.page.getByRole('link', { name: 'Documents' }).click()
+      await window.page.getByTestId('new-document').waitFor()
+
+      proxy.refuse(false)
+      await window.page.goto(originOf(proxy))
+      expect(textOf(bot)).toBe('Notes\nonline')
+      // What of the page is loaded while nobody waits for it.
+      await window.page.waitForLoadState('networkidle')
+      proxy.stall('toClient')
+      proxy.stall('toServer')
+      await window.page.getByRole('link', { name: /^Notes/ }).click()
+      await shows(window, ['Notes', 'online offline'])
+      expect(await window.saveState()).not.toBe('saved')
+      await window.text.click()
+      await window.keyboard.press('Control+End')
+      await window.keyboard.type(' and on')
+      await shows(window, ['Notes', 'online offline and on'])
+      expect(await window.saveState()).not.toBe('saved')
+      proxy.release('toServer')
+      proxy.release('toClient')
+      await window.shows('saved')
+      await has(bot, 'Notes\nonline offline and on')
+    })
+  })
+
+  describe('people', () => {
+    it('see each other’s names, carets and selections, and who has left', async () => {
+      const server = await testServer()
+      await program(server, 'a', 'A line that both look at')
+      const ann = await windows.open(server.url)
+      const bo = await windows.open(server.url)
+      for (const window of [ann, bo]) await window.goTo('a')
+      await ann.page.getByTestId('people').click()
+      await ann.keyboard.type('Ann Lee')
+      await ann.keyboard.press('Enter')
+      await bo.page.getByRole('button', { name: '2 people are here' }).waitFor()
+      await ann.text.getByText('A line').click()
+      await ann.keyboard.press('Home')
+      await ann.keyboard.press('Shift+End')
+      const caret = bo.page.locator('.caret')
+      await caret.waitFor()
+      expect(await caret.locator('.caret-name').getAttribute('data-name')).toBe('Ann Lee')
+      await bo.page.locator('.other-selection').first().waitFor()
+      expect((await bo.page.locator('.other-selection').allTextContents()).join('')).toBe('A line that both look at')
+      // A caret is drawn, not written.
+      await shows(bo, ['A line that both look at'])
+      await bo.page.getByTestId('people').click()
+      await bo.page.getByRole('button', { name: 'Ann Lee' }).waitFor()
+      await ann.context.close()
+      await caret.waitFor({ state: 'detached' })
+      await bo.page.getByRole('button', { name: 'Only you are here' }).waitFor()
+    })
+
+    it('click beyond the end of a line where another one’s caret is, and write there at once', async () => {
+      const server = await testServer()
+      const ann = await windows.open(server.url)
+      const bo = await windows.open(server.url)
+      await ann.goTo('a')
+      await ann.type('ann')
+      await bo.goTo('a')
+      await bo.page.locator('.caret').waitFor()
+      // At once: before the editor hears of the new place and sets the browser's caret itself.
+      await bo.page.evaluate(() => {
+        addEventListener('mouseup', () => {
+          const node = getSelection()?.anchorNode
+          Object.assign(globalThis, { clickedInto: node?.parentElement?.className ?? node?.nodeName })
+        })
+      })
+      await bo.text.click()
+      expect(await bo.page.evaluate(() => (globalThis as unknown as { clickedInto: string }).clickedInto)).toBe('')
+      await bo.keyboard.type(' bo')
+      await shows(ann, ['ann bo'])
+    })
+
+    it('undo what they did themselves, and nothing else', async () => {
+      const server = await testServer()
+      const ann = await windows.open(server.url)
+      const bo = await windows.open(server.url)
+      await ann.goTo('a')
+      await ann.type('ann')
+      await ann.shows('saved')
+      await bo.goTo('a')
+      await bo.text.click()
+      await bo.keyboard.press('Control+End')
+      await bo.keyboard.type(' bo')
+      await shows(ann, ['ann bo'])
+      // What is typed without a pause is undone at once; on a busy machine there may be pauses.
+      await pressUntil(ann, 'Control+z', [' bo'])
+      await shows(bo, [' bo'])
+      await ann.keyboard.press('Control+z')
+      await ann.keyboard.press('Control+z')
+      await shows(ann, [' bo'])
+      await pressUntil(bo, 'Control+z', [''])
+      await shows(ann, [''])
+      await pressUntil(ann, 'Control+Shift+z', ['ann'])
+      await shows(bo, ['ann'])
+      await pressUntil(bo, 'Control+y', ['ann bo'])
+      await shows(ann, ['ann bo'])
+    })
+
+    it('keep their carets in place while others write around them', async () => {
+      const server = await testServer()
+      const bot = await program(server, 'a', 'first\n\nsecond')
+      const window = await windows.open(server.url)
+      await window.goTo('a')
+      await window.text.getByText('second').click()
+      await window.keyboard.press('Home')
+      await window.keyboard.press('ArrowRight')
+      replaceText(bot, 'first', 'first of all')
+      const paragraph = new Y.XmlElement('paragraph')
+      paragraph.insert(0, [new Y.XmlText('above')])
+      fragmentOf(bot).insert(0, [paragraph])
+      await shows(window, ['above', 'first of all', 'second'])
+      await window.keyboard.type('~')
+      await has(bot, 'above\nfirst of all\ns~econd')
+    })
+
+    it.each(['before', 'after'] as const)(
+      'write, delete and break the line right %s another one’s caret',
+      async side => {
+        const server = await testServer()
+        const bot = await program(server, 'a', 'onetwo')
+        const ann = await windows.open(server.url)
+        const bo = await windows.open(server.url)
+        const fromStart = ['Home', 'ArrowRight', 'ArrowRight', 'ArrowRight']
+        const fromEnd = ['End', 'ArrowLeft', 'ArrowLeft', 'ArrowLeft']
+        for (const window of [ann, bo]) {
+          await window.goTo('a')
+          await window.text.click()
+          await window.moveBetween('one', 'two', fromStart)
+        }
+        const caret = bo.page.locator('.caret')
+        const isBehind = (text: string) =>
+          eventually(`the caret behind ${text}`, () =>
+            caret.evaluateAll((found, wanted) => found[0]?.previousSibling?.textContent === wanted, text),
+          )
+        await isBehind('one')
+        // The browser sets its own on the side that it comes from.
+        await bo.moveBetween('one', 'two', side === 'before' ? fromStart : fromEnd)
+        await bo.keyboard.press('Delete')
+        await has(bot, 'onewo')
+        await isBehind('one')
+        await bo.keyboard.type('xy')
+        await has(bot, 'onexywo')
+        await bo.keyboard.press('Backspace')
+        await has(bot, 'onexwo')
+        await bo.keyboard.press('Backspace')
+        await bo.keyboard.press('Backspace')
+        await has(bot, 'onwo')
+        await isBehind('on')
+        await bo.keyboard.press('Enter')
+        await bo.keyboard.type('z')
+        await has(bot, 'on\nzwo')
+        await bo.moveBetween('', 'zwo', ['Home'])
+        await bo.keyboard.press('Backspace')
+        await has(bot, 'onzwo')
+        // The other one is where their caret was.
+        await shows(ann, ['onzwo'])
+        await ann.keyboard.type('!')
+        await eventually('what the other one types', () => textOf(bot).includes('!'))
+        expect(textOf(bot)).toMatch(/^on(?:!z|z!)wo$/)
+        for (const window of [ann, bo]) await shows(window, [textOf(bot)])
+      },
+    )
+
+    it('write in two windows of one browser, and both are theirs', async () => {
+      const server = await testServer()
+      const first = await windows.open(server.url)
+      await first.goTo('a')
+      await first.type('first')
+      await first.shows('saved')
+      const second = await first.another()
+      await second.goTo('a')
+      await second.text.click()
+      await second.keyboard.press('Control+End')
+      await second.keyboard.type(' second')
+      await second.shows('saved')
+      await shows(first, ['first second'])
+      await first.toFront()
+      await first.keyboard.type(' and')
+      await first.shows('saved')
+      await shows(second, ['first and second'])
+      const bot = await program(server)
+      expect(textOf(bot)).toBe('first and second')
+    })
+  })
+
+  describe('writing', () => {
+    it('knows Markdown’s shortcuts', async () => {
+      const server = await testServer()
+      const bot = await program(server)
+      const window = await windows.open(server.url)
+      await window.goTo('a')
+      await window.type('# Title\nSome **bold**, *slanted*, ~~gone~~ and `code`.\n')
+      await window.keyboard.type('## Lists\n- one\ntwo\n\n1. first\nsecond\n\n[ ] to do\ndone\n\n> said\n\n')
+      await window.keyboard.type('---')
+      await window.keyboard.type('see https://example.org/ there\n')
+      await window.keyboard.type('```js\nlet a = 1\n')
+      await window.shows('saved')
+      await eventually('the text', () => textOf(bot).includes('let a = 1'))
+      expect(toMarkdown(bot)).toBe(`# Title
+
+Some **bold**, *slanted*, ~~gone~~ and \`code\`.
+
+## Lists
+
+- one
+- two
+
+1. first
+2. second
+
+- [ ] to do
+- [ ] done
+
+> said
+
+---
+
+see <https://example.org/> there
+
+\`\`\`js
+let a = 1
+
+\`\`\`
+`)
+    })
+
+    it('has a slash menu for the keyboard', async () => {
+      const server = await testServer()
+      const window = await windows.open(server.url)
+      await window.goTo('a')
+      const menu = window.page.getByTestId('slash-menu')
+      const chosen = menu.locator('[aria-selected="true"]')
+      await window.type('/')
+      await menu.waitFor()
+      expect(await chosen.textContent()).toBe('Text')
+      await window.keyboard.press('ArrowDown')
+      await window.keyboard.press('ArrowDown')
+      expect(await chosen.textContent()).toContain('Heading 2')
+      const active = await chosen.getAttribute('id')
+      await window.page.locator(`[data-testid="editor"][aria-activedescendant="${active}"]`).waitFor()
+      await window.keyboard.press('Enter')
+      await menu.waitFor({ state: 'detached' })
+      await window.keyboard.type('Below\n/tab')
+      await menu.waitFor()
+      expect(await chosen.textContent()).toBe('Table')
+      await window.keyboard.press('Enter')
+      await window.keyboard.type('Who')
+      await window.keyboard.press('Tab')
+      await window.keyboard.type('When')
+      await window.text.locator('table').waitFor()
+      expect(await window.text.locator('h2').textContent()).toBe('Below')
+      expect(await window.text.locator('th').allTextContents()).toEqual(['Who', 'When', ''])
+      // Escape closes it, and what was typed stays text.
+      await window.keyboard.press('Tab')
+      await window.keyboard.type('/he')
+      await menu.waitFor()
+      await window.keyboard.press('Escape')
+      await menu.waitFor({ state: 'detached' })
+      await window.keyboard.type('!')
+      expect(await window.text.locator('th').allTextContents()).toEqual(['Who', 'When', '/he!'])
+    })
+
+    it('has the focus back at once: what is typed after a field or the title loses no letter', async () => {
+      const server = await testServer()
+      const bot = await program(server)
+      const window = await windows.open(server.url)
+      await window.goTo('a')
+      await window.text.click()
+      // A busy machine: the next frame is far away.
+      await window.page.evaluate(() => {
+        globalThis.requestAnimationFrame = () => 0
+      })
+      await window.keyboard.type('/image\n')
+      await window.keyboard.type(`${server.url}/healthz\nbelow `)
+      await window.keyboard.press('Control+k')
+      await window.keyboard.type('example.org\n there')
+      await has(bot, 'below https://example.org there')
+      await window.title.fill('Title')
+      await window.keyboard.press('Enter')
+      await window.keyboard.type('!')
+      await has(bot, 'Title\nbelow https://example.org there!')
+    })
+
+    it('puts images and links by their address, and only safe ones', async () => {
+      const server = await testServer()
+      const bot = await program(server)
+      const window = await windows.open(server.url)
+      await window.goTo('a')
+      await window.type('/image\n')
+      const image = window.page.getByRole('textbox', { name: 'Address of the image' })
+      await image.fill('javascript:alert(1)')
+      await window.keyboard.press('Enter')
+      await window.page.getByRole('alert').filter({ hasText: 'https://' }).waitFor()
+      // An image of this server, so that no test asks another host.
+      const src = `${server.url}/healthz`
+      await image.fill(src)
+      await window.keyboard.press('Enter')
+      await window.keyboard.type('Read this')
+      for (let i = 0; i < 4; i++) await window.keyboard.press('Shift+ArrowLeft')
+      await window.selects('this')
+      await window.keyboard.press('Control+k')
+      const address = window.page.getByRole('textbox', { name: 'Address of the link' })
+      await address.fill('javascript:alert(1)')
+      await window.keyboard.press('Enter')
+      await window.page.getByRole('alert').filter({ hasText: 'https://' }).waitFor()
+      await address.fill('example.org')
+      await window.keyboard.press('Enter')
+      await window.shows('saved')
+      await eventually('the link', () => toMarkdown(bot).includes('example.org'))
+      expect(toMarkdown(bot)).toBe(`![](${src})\n\nRead [this](https://example.org)\n`)
+    })
+
+    it('has a bar at the selection, which the keyboard reaches and Escape leaves', async () => {
+      const server = await testServer()
+      const bot = await program(server, 'a', 'some words')
+      const window = await windows.open(server.url)
+      await window.goTo('a')
+      await window.text.click()
+      await window.keyboard.press('Home')
+      for (let i = 0; i < 4; i++) await window.keyboard.press('Shift+ArrowRight')
+      await window.selects('some')
+      const bar = window.page.getByTestId('formatting-toolbar')
+      await bar.waitFor()
+      await window.keyboard.press('Alt+F10')
+      await hasFocus(window, 'Bold')
+      await window.keyboard.press('Enter')
+      await eventually('bold', () => toMarkdown(bot).startsWith('**some** words'))
+      await window.keyboard.press('Alt+F10')
+      await window.keyboard.press('ArrowRight')
+      await hasFocus(window, 'Italic')
+      await window.keyboard.press('ArrowLeft')
+      await window.keyboard.press('ArrowLeft')
+      await hasFocus(window, 'Quote')
+      await window.keyboard.press('Escape')
+      await bar.waitFor({ state: 'detached' })
+      await hasFocus(window, 'Text of the document')
+      // ProseMirror draws its selection once more 20 ms after the focus came: a timer set now fires after that one.
+      await window.page.evaluate(() => new Promise(resolve => setTimeout(resolve, 20)))
+      await window.keyboard.press('ArrowRight')
+      await window.selects('')
+      await window.keyboard.type('!')
+      await has(bot, 'some! words')
+    })
+
+    it('ticks tasks for everybody', async () => {
+      const server = await testServer()
+      const bot = await program(server, 'a', '- [ ] write\n- [x] test')
+      const window = await windows.open(server.url)
+      await window.goTo('a')
+      await window.text.locator('input[type=checkbox]').first().click()
+      await eventually('the tick', () => toMarkdown(bot) === '- [x] write\n- [x] test\n')
+    })
+
+    it('cuts, copies and pastes what is formatted, and puts plain text into a code block', async () => {
+      const server = await testServer()
+      const bot = await program(server, 'a', '# Title\n\n- one **two**\n- three\n\n```\ncode\n```')
+      const window = await windows.open(server.url)
+      await window.goTo('a')
+      await window.text.getByText('one').click()
+      await window.keyboard.press('Home')
+      await window.keyboard.press('Shift+End')
+      await window.selects('one two')
+      await window.keyboard.press('Control+c')
+      await window.text.getByText('three').click()
+      await window.moveBetween('three', '', ['End'])
+      await window.keyboard.press('Control+v')
+      await has(bot, 'Title\none two\nthreeone two\ncode')
+      expect(toMarkdown(bot)).toContain('- threeone **two**\n')
+      await window.text.getByText('code').click()
+      await window.moveBetween('code', '', ['End'])
+      await window.keyboard.press('Control+v')
+      await has(bot, 'Title\none two\nthreeone two\ncodeone two')
+      await window.keyboard.press('Control+a')
+      await window.keyboard.press('Control+x')
+      await has(bot, '')
+      await window.keyboard.press('Control+v')
+      await eventually('all to be back', () => toMarkdown(bot).includes('- threeone **two**\n'))
+      expect(toMarkdown(bot)).toBe('# Title\n\n- one **two**\n- threeone **two**\n\n```\ncodeone two\n```\n')
+    })
+  })
+
+  describe('the keyboard', () => {
+    it('has its first heading as title, which is edited in place', async () => {
+      const server = await testServer()
+      const bot = await program(server, 'a', 'An introduction\n\n# Old *title*\n\nText')
+      const window = await windows.open(server.url)
+      await window.goTo('a')
+      expect(await window.title.inputValue()).toBe('Old title')
+      await window.title.click()
+      await window.keyboard.type('New title')
+      await window.keyboard.press('Enter')
+      await shows(window, ['An introduction', 'New title', 'Text'])
+      await has(bot, 'An introduction\nNew title\nText')
+      expect(await window.page.title()).toBe('New title – weft')
+      expect(await window.text.evaluate(text => text.contains(document.activeElement))).toBe(true)
+
+      await window.title.click()
+      await window.keyboard.type('Never mind')
+      await window.keyboard.press('Escape')
+      expect(await window.title.inputValue()).toBe('New title')
+      expect(textOf(bot)).toBe('An introduction\nNew title\nText')
+    })
+
+    it('reaches everything, with a focus that is seen, and Escape goes back to where one was', async () => {
+      const server = await testServer()
+      await program(server, 'a', '# Title\n\nText')
+      const window = await windows.open(server.url)
+      await window.goTo('a')
+      const stops: string[] = []
+      for (let i = 0; i < 6; i++) {
+        await window.keyboard.press('Tab')
+        stops.push(await focused(window))
+        if (stops.at(-1) === 'Text of the document') break
+        expect(await focusIsSeen(window), `the focus on ${stops.at(-1)}`).toBe(true)
+      }
+      expect(stops).toEqual([
+        'Documents',
+        'Title of the document',
+        'Only you are here',
+        'Share',
+        'Menu',
+        'Text of the document',
+      ])
+      await window.keyboard.press('Shift+Tab')
+      await window.keyboard.press('Enter')
+      await window.page.getByRole('dialog', { name: 'Menu' }).waitFor()
+      await window.keyboard.press('Escape')
+      await window.page.getByRole('dialog', { name: 'Menu' }).waitFor({ state: 'detached' })
+      await hasFocus(window, 'Menu')
+
+      await window.text.click()
+      await window.keyboard.press('Control+/')
+      await window.page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
+      await window.keyboard.press('Escape')
+      await hasFocus(window, 'Text of the document')
+    })
+  })
+})
+
+describe('Chromium and Firefox', () => {
+  const chromium = browserWindows('chromium')
+  const firefox = browserWindows('firefox')
+
+  it('write in one document at the same time, and see each other', async () => {
+    const server = await testServer()
+    const bot = await program(server, 'a', 'Ann\n\nBo')
+    const ann = await chromium.open(server.url)
+    const bo = await firefox.open(server.url)
+    for (const [window, line] of [
+      [ann, 'Ann'],
+      [bo, 'Bo'],
+    ] as const) {
+      await window.goTo('a')
+      await window.text.getByText(line).click()
+      await window.keyboard.press('End')
+    }
+    await Promise.all([
+      ann.keyboard.type(' writes **bold** words', { delay: 2 }),
+      bo.keyboard.type(' writes *slanted* ones', { delay: 2 }),
+    ])
+    await has(bot, 'Ann writes bold words\nBo writes slanted ones')
+    expect(toMarkdown(bot)).toBe('Ann writes **bold** words\n\nBo writes *slanted* ones\n')
+    for (const window of [ann, bo]) {
+      await window.page.locator('.caret').waitFor()
+      await shows(window, ['Ann writes bold words', 'Bo writes slanted ones'])
+      await window.shows('saved')
+    }
+    expect(await ann.held()).toEqual(await bo.held())
+    await bo.keyboard.press('Shift+Home')
+    await ann.page.locator('.other-selection').first().waitFor()
+    expect((await ann.page.locator('.other-selection').allTextContents()).join('')).toBe('Bo writes slanted ones')
+  })
+})
+
+async function focusIsSeen(window: EditorWindow): Promise<boolean> {
+  return window.page.evaluate(() => {
+    const style = getComputedStyle(document.activeElement ?? document.body)
+    return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none'
+  })
+}
