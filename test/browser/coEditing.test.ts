@@ -228,6 +228,26 @@ describe.each(browserNames)('in %s', browser => {
       },
     )
 
+    it('keep what they chose for their next letters while others write', async () => {
+      const server = await testServer()
+      const bot = await program(server, 'a', 'first\n\nsecond')
+      const window = await windows.open(server.url)
+      await window.goTo('a')
+      await window.text.getByText('second').click()
+      await window.moveBetween('second', '', ['End'])
+      await window.keyboard.press('Control+b')
+      replaceText(bot, 'first', 'one')
+      await shows(window, ['one', 'second'])
+      await window.keyboard.type(' is bold')
+      await has(bot, 'one\nsecond is bold')
+      await window.keyboard.press('Control+b')
+      replaceText(bot, 'one', 'two')
+      await shows(window, ['two', 'second is bold'])
+      await window.keyboard.type(' no more')
+      await has(bot, 'two\nsecond is bold no more')
+      expect(toMarkdown(bot)).toBe('two\n\nsecond **is bold** no more\n')
+    })
+
     it('write in two windows of one browser, and both are theirs', async () => {
       const server = await testServer()
       const first = await windows.open(server.url)

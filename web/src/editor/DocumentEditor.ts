@@ -12,6 +12,7 @@ import { imageField, linkField } from './fields.ts'
 import { guardFragment } from './guardFragment.ts'
 import { immediateFocus } from './immediateFocus.ts'
 import { slashMenu, slashState } from './slashMenu.ts'
+import { steadyMarks } from './steadyMarks.ts'
 import { superviseBinding } from './superviseBinding.ts'
 import { tableRepair } from './tableRepair.ts'
 
@@ -131,6 +132,7 @@ export class DocumentEditor {
       extensions: [
         ...contentExtensions,
         immediateFocus,
+        steadyMarks,
         Collaboration.configure({ fragment: this.#fragment }),
         carets(this.#awareness),
         Placeholder.configure({ placeholder: ({ editor }) => placeholder(editor) }),
