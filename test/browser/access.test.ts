@@ -1,7 +1,7 @@
 import { connect, type WeftDocument } from '@weft/client'
 import { append, textOf } from '@weft/client/text'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { browserWindows } from '../support/chromium.ts'
+import { browserWindows } from '../support/browserWindows.ts'
 import type { EditorWindow } from '../support/EditorWindow.ts'
 import { eventually } from '../support/eventually.ts'
 import type { ServerProcess } from '../support/ServerProcess.ts'

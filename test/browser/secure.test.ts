@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
+import { browserWindows } from '../support/browserWindows.ts'
 import { makeCertificate, storeCertificate, tlsSettings } from '../support/certificate.ts'
-import { browserWindows } from '../support/chromium.ts'
 import { eventually } from '../support/eventually.ts'
 import { testFolder, testServer } from '../support/testServer.ts'
 
