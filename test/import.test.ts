@@ -513,14 +513,14 @@ describe('a server that is none', () => {
     const url = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
     const asked: (string | undefined)[] = []
     web.on('upgrade', (request, socket) => {
-      asked.push(request.url)
+      asked.push(request.url, request.headers['sec-websocket-protocol'])
       socket.end('HTTP/1.1 404 Not Found\r\n\r\n')
     })
     const args = ['import', 'hocuspocus', hocuspocus.path, '--url', `${url}/`]
-    const { code, stderr } = await runCommand(args, { WEFT_TOKEN: 'a secret' })
+    const { code, stderr } = await runCommand(args, { WEFT_TOKEN: 'a.secret.token' })
     expect(code).toBe(1)
     // The token goes to the server, and nowhere else.
-    expect(asked).toEqual(['/notes?token=a%20secret'])
+    expect(asked).toEqual(['/notes', 'weft,weft.token.a.secret.token'])
     expect(stderr).toBe(`weft: no Weft server at ${url}: Unexpected server response: 404\n`)
   })
 })

@@ -1,4 +1,3 @@
-import { type DocumentId, documentPath } from '@weft/protocol'
 import { UsageError } from './errors.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:9091'
@@ -24,10 +23,7 @@ export function serverAddress(
     const source = option === undefined ? 'WEFT_URL' : '--url'
     throw new UsageError(`${source} is '${text}': not the address of a server, like ${DEFAULT_URL}`)
   }
-  return { url: text.replace(/\/+$/, ''), token: env.WEFT_TOKEN || undefined }
-}
-
-/** Where a document is on that server, for `connect`. */
-export function documentUrl(server: ServerAddress, documentId: DocumentId): string {
-  return `${server.url}/${documentPath(documentId)}`
+  const token = env.WEFT_TOKEN || undefined
+  if (token !== undefined && !/^[\w.~+-]+$/.test(token)) throw new UsageError('WEFT_TOKEN holds what no token has')
+  return { url: text.replace(/\/+$/, ''), token }
 }

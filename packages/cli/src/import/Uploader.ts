@@ -3,7 +3,7 @@ import { closeCode, type DocumentId, messageType, parseCloseReason } from '@weft
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
 import { CommandError } from '../errors.ts'
-import { documentUrl, type ServerAddress } from '../serverAddress.ts'
+import type { ServerAddress } from '../serverAddress.ts'
 
 /** How long the server may be away in the middle of an import (a restart, say), in ms. */
 const OUTAGE_LIMIT_MS = 120_000
@@ -51,7 +51,8 @@ export class Uploader {
     this.#signal.addEventListener('abort', stop)
     let document: WeftDocument | undefined
     try {
-      document = await connect(documentUrl(this.#server, documentId), {
+      document = await connect(this.#server.url, {
+        documentId,
         ydoc,
         awareness: false,
         signal: attempt.signal,
