@@ -119,12 +119,12 @@ describe('Hocuspocus’ provider 4', () => {
     expect(socket.sockets.length).toBe(1)
   })
 
-  it(`never calls an edit synced that is not in the log (${rounds.kills} kills, seed ${seed})`, {
+  it(`never calls an edit synced that is not in the log (${rounds.providerKills} kills, seed ${seed})`, {
     timeout: roundsTimeoutMs,
   }, async () => {
     const random = new Random(seed)
     const folder = await testFolder()
-    for (let round = 0; round < rounds.kills; round++) {
+    for (let round = 0; round < rounds.providerKills; round++) {
       const server = await testServer({}, folder)
       const socket = hocuspocusSocket(4, server.socketUrl)
       const name = `document ${round}`

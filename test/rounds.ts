@@ -9,6 +9,8 @@ export const rounds = {
   realInput: isLong ? 20 : 1,
   /** The server killed at a random moment while ten documents are written to. */
   kills: isLong ? 20 : 4,
+  /** The same while a Hocuspocus provider says whether all is synced. */
+  providerKills: isLong ? 50 : 4,
   /** Random replicas on one document of a real server. */
   realHistories: isLong ? 100 : 6,
   /** The same and more faults in virtual time, without processes and sockets. */
