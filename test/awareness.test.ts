@@ -1,5 +1,7 @@
+import { connect } from '@weft/client'
 import { decodeAwareness, encodeAwareness, encodeAwarenessEntries } from '@weft/protocol'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { eventually } from './support/eventually.ts'
 import { LinkProxy } from './support/LinkProxy.ts'
 import { RawClient } from './support/RawClient.ts'
 import { testServer } from './support/testServer.ts'
@@ -226,5 +228,25 @@ describe('an awareness state', () => {
     await bo.nextAck(7)
     expect(bo.received.slice(before).filter(({ type }) => type === 'awareness').length).toBeLessThan(100)
     expect((await hear(bo, 11)).state).toEqual(state)
+  })
+})
+
+describe('after a restart of the server', () => {
+  it('people see each other as soon as both are back, not only when their states are renewed', async () => {
+    const server = await testServer()
+    const people = await Promise.all(
+      ['Ann', 'Bo'].map(name => connect(`${server.socketUrl}/a`, { awareness: { name } })),
+    )
+    onTestFinished(async () => {
+      for (const person of people) await person.close({ saved: false })
+    })
+    // y-protocols' own renewal, which would hide that nobody is seen until it comes.
+    for (const { awareness } of people) clearInterval(awareness._checkInterval)
+    const all = () => people.every(({ awareness }) => awareness.getStates().size === 2)
+    await eventually('both to see both', all)
+    await server.kill()
+    await eventually('both to be alone', () => people.every(({ awareness }) => awareness.getStates().size === 1))
+    await server.start()
+    await eventually('both to see both again', all)
   })
 })

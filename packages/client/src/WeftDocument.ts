@@ -100,6 +100,7 @@ export class WeftDocument {
   #refusal: RefusedError | undefined
   #storeError: Error | undefined
   #hadPending = false
+  #wasConnected = false
   #access: AccessName = 'read-write'
   /** The server let an edit pass by over this connection: it acknowledges none any more. */
   #isDenied = false
@@ -351,6 +352,8 @@ export class WeftDocument {
         document.#connection = connection
         document.#isDenied = false
         document.#outbox.opened(connection)
+        if (document.#wasConnected) document.#renewAwareness()
+        document.#wasConnected = true
         document.#setStatus('connecting')
       },
       received(message) {
@@ -360,6 +363,13 @@ export class WeftDocument {
         document.#acknowledged(version)
       },
     }
+  }
+
+  // Whoever lost the connection at the same time (the server restarted) has dropped this client's state, and would not take it
+  // again at the clock that it knows: until the next renewal, 15 s later, nobody would see anybody.
+  #renewAwareness(): void {
+    const state = this.awareness.getLocalState()
+    if (state !== null) this.awareness.setLocalState(state)
   }
 
   #received(message: Message): void {
