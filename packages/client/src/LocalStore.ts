@@ -1,16 +1,36 @@
-import type * as Y from 'yjs'
+import type { StoreError } from './errors.ts'
+
+/** What a store has of a document. */
+export interface StoredUpdates {
+  /** Yjs updates, v1, oldest first; all that can be read. */
+  readonly updates: readonly Uint8Array[]
+  /** In words: what is stored and can't be read. `null`: nothing. */
+  readonly damage: string | null
+}
 
 /**
- * Where a document is kept on this device. `connect` opens it before the network answers; from then on it writes every
- * change of the `Y.Doc`, whoever made it.
+ * Where one document's updates are kept on this device. It knows nothing of Yjs or the network: `LocalCopy` decides what is
+ * written and when. `localStoreSuite.ts` is this contract as tests.
+ *
+ * - Calls don't overlap: each waits for the one before, `close` too. The promises of `open`, `append` and `replace` reject
+ *   with a `StoreError`.
+ * - A promise that resolves is kept: what was written survives the end of the process, and loss of power where the system
+ *   can do that.
+ * - A write that rejects has stored nothing or everything. After it, only `close` and `open` are called.
+ * - After `close` a store can be opened again.
  */
 export interface LocalStore {
   /**
-   * Applies what is stored to `ydoc`, and keeps what changes from then on.
-   * The origin of what it applies must not be the network's: it counts as unsaved until the server has it.
-   * @returns whether nothing was stored.
+   * Reads all. Opening writes nothing, however often.
+   * @param lost is told when the store goes away by itself while it is open: somebody clears the browser's data.
    */
-  open(ydoc: Y.Doc): Promise<{ isEmpty: boolean }>
-  /** Resolves when what was written is stored and the store is released. The `Y.Doc` still lives. */
+  open(lost: (error: StoreError) => void): Promise<StoredUpdates>
+  /** Adds updates, all or none. */
+  append(updates: readonly Uint8Array[]): Promise<void>
+  /**
+   * Puts one update in the place of all that was read or written since `open`, in one step. What others have written
+   * meanwhile (another tab) stays.
+   */
+  replace(update: Uint8Array): Promise<void>
   close(): Promise<void>
 }

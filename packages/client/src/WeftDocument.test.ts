@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import * as Y from 'yjs'
 import { ScriptedServer } from '../test/ScriptedServer.ts'
 import { type ConnectOptions, connect } from './connect.ts'
-import { RefusedError, UnsavedError } from './errors.ts'
+import { RefusedError, StoreError, UnsavedError } from './errors.ts'
 import type { LocalStore } from './LocalStore.ts'
 import type { DocumentEvents, WeftDocument } from './WeftDocument.ts'
 
@@ -771,30 +771,51 @@ async function noTimers(): Promise<void> {
 }
 
 describe('WeftDocument: a store', () => {
-  /** A store in memory that works like one on disk: it keeps every update, whoever made it. */
+  /** A store in memory, which fails when it is told to. */
   class MemoryStore implements LocalStore {
-    readonly updates: Uint8Array[] = []
+    updates: Uint8Array[] = []
+    damage: string | null = null
     isOpen = false
-    #ydoc: Y.Doc | undefined
+    /** The next calls reject with it. */
+    error: StoreError | undefined
+    /** All calls so far. */
+    readonly calls: string[] = []
+    lost: (error: StoreError) => void = () => {}
 
-    readonly #keep = (update: Uint8Array, origin: unknown) => {
-      if (origin !== this) this.updates.push(update)
+    async open(lost: (error: StoreError) => void) {
+      this.#called('open')
+      expect(this.isOpen).toBe(false)
+      this.isOpen = true
+      this.lost = lost
+      return { updates: [...this.updates], damage: this.damage }
     }
 
-    async open(ydoc: Y.Doc) {
-      const isEmpty = this.updates.length === 0
-      this.#ydoc = ydoc
-      this.isOpen = true
-      ydoc.transact(() => {
-        for (const update of this.updates) Y.applyUpdate(ydoc, update)
-      }, this)
-      ydoc.on('update', this.#keep)
-      return { isEmpty }
+    async append(updates: readonly Uint8Array[]) {
+      this.#called('append')
+      this.updates.push(...updates)
+    }
+
+    async replace(update: Uint8Array) {
+      this.#called('replace')
+      this.updates = [update]
     }
 
     async close() {
-      this.#ydoc?.off('update', this.#keep)
+      this.calls.push('close')
       this.isOpen = false
+    }
+
+    #called(name: string): void {
+      this.calls.push(name)
+      if (this.error !== undefined) throw this.error
+      expect(this.damage === null || name === 'open').toBe(true)
+    }
+
+    /** What an opening now would bring. */
+    get text(): string {
+      const kept = new Y.Doc()
+      for (const update of this.updates) Y.applyUpdate(kept, update)
+      return textOf({ ydoc: kept })
     }
   }
 
@@ -824,26 +845,277 @@ describe('WeftDocument: a store', () => {
     type(document, '!')
     await document.close()
     expect(store.isOpen).toBe(false)
-    const kept = new Y.Doc()
-    for (const update of store.updates) Y.applyUpdate(kept, update)
-    expect(textOf({ ydoc: kept })).toBe('theirs!')
+    expect(store.text).toBe('theirs!')
   })
 
   it('lives without a store that can’t be opened, and says so', async () => {
-    const document = await connected({
-      store: { open: () => Promise.reject(new Error('no room')), close: () => Promise.resolve() },
-    })
-    expect(document.storeError?.message).toBe('no room')
+    const store = new MemoryStore()
+    store.error = new StoreError('unavailable', 'no way')
+    const document = await connected({ store })
+    expect(document.storeError?.message).toBe('no way')
     type(document, 'a')
     await document.saved()
+    expect(document.unsavedLocally).toBe(1)
   })
 
-  it('does not wait for ever for a store that does not answer', async () => {
+  it('does not wait for ever for a store that does not answer; it is used as soon as it does', async () => {
     await withFakeTimers(async () => {
-      const connecting = connected({ store: { open: () => new Promise(() => {}), close: () => Promise.resolve() } })
+      let answer: () => void = () => {}
+      const store = new MemoryStore()
+      store.open = async () => {
+        await new Promise<void>(resolve => {
+          answer = resolve
+        })
+        return { updates: [], damage: null }
+      }
+      const connecting = connected({ store })
       await vi.advanceTimersByTimeAsync(3_000)
       const document = await connecting
       expect(document.storeError?.message).toContain('does not answer')
+      type(document, 'meanwhile')
+      answer()
+      expect(await event(document, 'storeError')).toEqual([undefined])
+      expect(document.unsavedLocally).toBe(0)
+      expect(store.text).toBe('meanwhile')
     })
+  })
+
+  it('has two levels of saved: `local` is the store, `server` the default', async () => {
+    server.manners.acknowledges = false
+    const store = new MemoryStore()
+    const document = await connected({ store })
+    type(document, 'a')
+    expect([document.unsaved, document.unsavedLocally]).toEqual([1, 1])
+    const saved = document.saved()
+    await document.saved('local')
+    expect(store.text).toBe('a')
+    expect([document.unsaved, document.unsavedLocally]).toEqual([1, 0])
+    expect(await isSettled(saved, document)).toBe(false)
+    saved.catch(() => {})
+  })
+
+  it('tells both counts', async () => {
+    const document = await connected({ store: new MemoryStore() })
+    const counts: [number, number][] = []
+    document.on('unsaved', (count, locally) => counts.push([count, locally]))
+    type(document, 'a')
+    await Promise.all([document.saved('local'), document.saved()])
+    expect(counts).toEqual([
+      [1, 1],
+      [1, 0],
+      [0, 0],
+    ])
+  })
+
+  it('has nothing to keep edits in where there is none', async () => {
+    const document = await connected()
+    type(document, 'a')
+    await document.saved()
+    expect(document.unsavedLocally).toBe(1)
+    await expect(document.saved('local')).rejects.toThrow(TypeError)
+    await document.close()
+    await expect(document.saved('local')).rejects.toThrow(TypeError)
+  })
+
+  it('writes the edits of one turn at once, and what follows after a pause unless somebody waits for it', async () => {
+    await withFakeTimers(async () => {
+      const store = new MemoryStore()
+      const document = await connected({ store })
+      const writes = () => store.calls.filter(call => call === 'append').length
+      for (const letter of 'one ') type(document, letter)
+      await vi.advanceTimersByTimeAsync(0)
+      expect([writes(), store.text]).toEqual([1, 'one '])
+      for (const letter of 'two ') {
+        type(document, letter)
+        await vi.advanceTimersByTimeAsync(1)
+      }
+      expect([writes(), store.text]).toEqual([1, 'one '])
+      await vi.advanceTimersByTimeAsync(200)
+      expect([writes(), store.text]).toEqual([2, 'one two '])
+      type(document, 'three')
+      await document.saved('local')
+      expect([writes(), store.text]).toEqual([3, 'one two three'])
+    })
+  })
+
+  it('keeps what the server and others bring, before what is written upon it', async () => {
+    const store = new MemoryStore()
+    const document = await connected({ store })
+    await document.saved('local')
+    server.ydoc.getText('t').insert(0, 'theirs, ')
+    ;(await server.connection(0)).update(Y.encodeStateAsUpdate(server.ydoc))
+    await roundTrip(document)
+    type(document, 'mine')
+    await document.saved('local')
+    expect(store.text).toBe('theirs, mine')
+  })
+
+  it('is not written to by being opened', async () => {
+    const store = new MemoryStore()
+    const ydoc = new Y.Doc()
+    type({ ydoc }, 'here already')
+    ydoc.getText('t').delete(0, 5)
+    for (let i = 0; i < 3; i++) {
+      const document = await connect(server.url(), { store, ydoc, random: () => 0 })
+      await document.close()
+    }
+    expect(store.calls.filter(call => call === 'append')).toHaveLength(1)
+    expect(store.updates).toHaveLength(1)
+    expect(store.text).toBe('already')
+  })
+
+  it('is written anew as one update when it holds many, or large ones', async () => {
+    const store = new MemoryStore()
+    const document = await connected({ store })
+    for (let i = 0; i < 600; i++) type(document, 'a')
+    await document.saved('local')
+    expect(store.updates).toHaveLength(1)
+    for (let i = 0; i < 10; i++) {
+      type(document, 'b'.repeat(150_000))
+      await document.saved('local')
+      document.ydoc.getText('t').delete(600, 150_000)
+      await document.saved('local')
+    }
+    expect(store.updates.reduce((sum, update) => sum + update.length, 0)).toBeLessThan(600_000)
+    expect(store.text).toBe('a'.repeat(600))
+  })
+
+  it('is compacted when it is opened where it holds many', async () => {
+    const store = new MemoryStore()
+    const earlier = new Y.Doc()
+    earlier.on('update', update => store.updates.push(update))
+    for (let i = 0; i < 600; i++) type({ ydoc: earlier }, 'a')
+    const document = await connected({ store })
+    await document.saved('local')
+    expect(store.updates).toHaveLength(1)
+    expect(store.text).toBe('a'.repeat(600))
+  })
+
+  it('tells of a write that fails, claims nothing, and writes everything when it can again', async () => {
+    const store = new MemoryStore()
+    const document = await connected({ store })
+    type(document, 'before, ')
+    await document.saved('local')
+    store.error = new StoreError('full', 'no room')
+    const failed = event(document, 'storeError')
+    type(document, 'then, ')
+    await expect(document.saved('local')).rejects.toThrow('no room')
+    expect(await failed).toEqual([store.error])
+    expect(document.storeError).toBe(store.error)
+    expect(document.unsavedLocally).toBe(1)
+    expect(store.isOpen).toBe(false)
+    type(document, 'after')
+    await document.saved()
+    expect(document.unsavedLocally).toBe(2)
+    store.error = undefined
+    await document.saved('local')
+    expect(document.storeError).toBeUndefined()
+    expect(document.unsavedLocally).toBe(0)
+    expect(store.text).toBe('before, then, after')
+    expect(store.updates).toHaveLength(2)
+  })
+
+  it('tries again by itself, less and less often', async () => {
+    await withFakeTimers(async () => {
+      const store = new MemoryStore()
+      store.error = new StoreError('locked', 'in use')
+      const document = await connected({ store })
+      const attempts = () => store.calls.filter(call => call === 'open').length
+      expect(attempts()).toBe(1)
+      await vi.advanceTimersByTimeAsync(1_000)
+      expect(attempts()).toBe(2)
+      await vi.advanceTimersByTimeAsync(2_000 + 4_000 + 8_000 + 16_000 + 32_000)
+      expect(attempts()).toBe(7)
+      await vi.advanceTimersByTimeAsync(60_000 + 60_000)
+      expect(attempts()).toBe(9)
+      type(document, 'a')
+      store.error = undefined
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(document.unsavedLocally).toBe(0)
+      expect(store.text).toBe('a')
+    })
+  })
+
+  it('is filled again when it goes away while it is open', async () => {
+    await withFakeTimers(async () => {
+      const store = new MemoryStore()
+      const document = await connected({ store })
+      type(document, 'kept')
+      await document.saved('local')
+      store.updates = []
+      store.lost(new StoreError('unavailable', 'cleared'))
+      expect(document.storeError?.message).toBe('cleared')
+      await vi.advanceTimersByTimeAsync(1_000)
+      expect(document.storeError).toBeUndefined()
+      expect(store.text).toBe('kept')
+    })
+  })
+
+  it('stays as it is when it is damaged; what can be read of it goes to the server', async () => {
+    const { port } = server
+    await server.stop()
+    const store = new MemoryStore()
+    const earlier = new Y.Doc()
+    earlier.on('update', update => store.updates.push(update))
+    type({ ydoc: earlier }, 'readable')
+    store.damage = '1 of 2 rows can be read'
+    const document = await connect(`ws://127.0.0.1:${port}/d`, { store, random: () => 0 })
+    open.push(document)
+    expect(document.storeError).toMatchObject({ code: 'damaged' })
+    expect(document.storeError?.message).toContain('1 of 2 rows')
+    type(document, ', and on')
+    await expect(document.saved('local')).rejects.toThrow('damaged')
+    server = await ScriptedServer.start(port)
+    await document.saved()
+    expect(server.text).toBe('readable, and on')
+    expect(store.calls).toEqual(['open', 'close'])
+    expect(store.text).toBe('readable')
+  })
+
+  it('is damaged where a row is no update, and the others are read', async () => {
+    const store = new MemoryStore()
+    const earlier = new Y.Doc()
+    earlier.on('update', update => store.updates.push(update))
+    type({ ydoc: earlier }, 'one')
+    store.updates.push(Uint8Array.of(5, 4, 3, 2, 1))
+    type({ ydoc: earlier }, ', two')
+    const document = await connected({ store })
+    expect(document.storeError?.message).toContain('1 of 3')
+    expect(textOf(document)).toBe('one, two')
+    expect(store.updates).toHaveLength(3)
+  })
+
+  it('has the last edits when the document is closed at once', async () => {
+    const store = new MemoryStore()
+    const document = await connected({ store })
+    await document.saved('local')
+    for (const letter of 'now') {
+      type(document, letter)
+      if (letter === 'n') await document.saved('local')
+    }
+    await document.close({ saved: false })
+    expect(store.text).toBe('now')
+    expect(store.isOpen).toBe(false)
+  })
+
+  it('has the last edits also when it is still opening', async () => {
+    const store = new MemoryStore()
+    const controller = new AbortController()
+    const ydoc = new Y.Doc()
+    let answer: () => void = () => {}
+    const { open: openNow } = store
+    store.open = async lost => {
+      await new Promise<void>(resolve => {
+        answer = resolve
+      })
+      return openNow.call(store, lost)
+    }
+    const connecting = connect(server.url(), { store, ydoc, signal: controller.signal })
+    type({ ydoc }, 'early')
+    controller.abort(new Error('enough'))
+    answer()
+    await expect(connecting).rejects.toThrow('enough')
+    expect(store.text).toBe('early')
+    expect(store.isOpen).toBe(false)
   })
 })

@@ -6,6 +6,7 @@ import * as Y from 'yjs'
 import { type Connection, type ConnectionHost, connectionClass } from './Connection.ts'
 import type { DocumentAddress } from './documentAddress.ts'
 import { RefusedError, UnsavedError } from './errors.ts'
+import { LocalCopy, type LocalCopyHost } from './LocalCopy.ts'
 import type { LocalStore } from './LocalStore.ts'
 import { Outbox } from './Outbox.ts'
 import { retryDelay } from './retryDelay.ts'
@@ -25,8 +26,10 @@ export interface DocumentEvents {
   status: (status: DocumentStatus) => void
   /** Every local edit is committed on the server. */
   saved: () => void
-  /** The number of local edits that are not known to be committed has changed. */
-  unsaved: (count: number) => void
+  /** `unsaved` or `unsavedLocally` has changed. */
+  unsaved: (count: number, locally: number) => void
+  /** The local store can't be used, or (`undefined`) can again. */
+  storeError: (error: Error | undefined) => void
   refused: (error: RefusedError) => void
   /** The server takes edits of this client from now on, or doesn't any more. */
   access: (access: AccessName) => void
@@ -61,8 +64,11 @@ export interface DocumentSettings {
   random: () => number
 }
 
-/** Longest wait for a store that opens (or closes) before the network goes on without it, in ms. */
-const STORE_TIMEOUT_MS = 3_000
+/**
+ * Where an edit is safe: `server`: committed there, on its disk; `local`: in the local store, from which the next opening of
+ * the document on this device brings it.
+ */
+export type SaveLevel = 'server' | 'local'
 
 /** How long `close` waits for the last edits, in ms, if nothing else is asked. */
 const CLOSE_TIMEOUT_MS = 10_000
@@ -84,7 +90,7 @@ export class WeftDocument {
   readonly documentId: string
 
   readonly #provider: WebsocketProvider
-  readonly #store: LocalStore | undefined
+  readonly #copy: LocalCopy | undefined
   readonly #random: () => number
   readonly #tracker = new SaveTracker()
   readonly #outbox: Outbox
@@ -98,7 +104,8 @@ export class WeftDocument {
   #connection: Connection | undefined
   #retry: ReturnType<typeof setTimeout> | undefined
   #refusal: RefusedError | undefined
-  #storeError: Error | undefined
+  /** The newest version that is kept on this device. */
+  #keptVersion = 0
   #hadPending = false
   #wasConnected = false
   #access: AccessName = 'read-write'
@@ -114,11 +121,11 @@ export class WeftDocument {
     const { address } = settings
     this.documentId = address.documentId
     this.#outbox = new Outbox(this.documentId)
-    this.#store = settings.store
     this.#random = settings.random
     this.#ownsYdoc = settings.ydoc === undefined
     this.#canRenewToken = typeof settings.token === 'function'
     this.ydoc = settings.ydoc ?? new Y.Doc()
+    this.#copy = settings.store && new LocalCopy(settings.store, this.ydoc, this.#copyHost())
     this.#ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve
       this.#failReady = reject
@@ -172,14 +179,22 @@ export class WeftDocument {
     return this.#tracker.unsavedCount
   }
 
+  /** Local edits that are not known to be in the local store; without one, all. */
+  get unsavedLocally(): number {
+    return this.#tracker.version - this.#keptVersion
+  }
+
   /** Why the server refuses the document, while `status` is `refused`. */
   get refusal(): RefusedError | undefined {
     return this.#refusal
   }
 
-  /** Why the local store can't be used, if so: the document lives on, but is not kept on this device. */
+  /**
+   * Why the local store can't be used, if so (a `StoreError`): the document lives on, but is not kept on this device. It is
+   * tried again from time to time, unless it is damaged.
+   */
   get storeError(): Error | undefined {
-    return this.#storeError
+    return this.#copy?.error
   }
 
   get isClosed(): boolean {
@@ -204,23 +219,27 @@ export class WeftDocument {
    * @returns resolves when the content is here; rejects with the `RefusedError` of a server that refuses it.
    */
   async open(): Promise<void> {
-    if (this.#store !== undefined) {
-      await withinStoreTimeout(this.#openStore(this.#store)).catch(error => {
-        this.#storeError = error
-      })
-    }
+    await this.#copy?.open()
     if (!this.isClosed) this.#provider.connect()
     return this.#ready
   }
 
   /**
-   * Resolves when every local edit up to this call is committed on the server, however long that takes.
-   * @throws {RefusedError} the server refuses the document. {UnsavedError} it was closed before, or can only be read here.
+   * Resolves when every local edit up to this call is safe.
+   * - `server` (default): committed on the server, however long that takes.
+   * - `local`: in the local store. A store that fails is told at once; the document goes on trying, and so does another call.
+   * @throws {RefusedError} the server refuses the document. {UnsavedError} it was closed before, or can only be read
+   * here. {StoreError} the local store can't take them now. {TypeError} `local` without a store.
    */
-  async saved(): Promise<void> {
+  async saved(level: SaveLevel = 'server'): Promise<void> {
+    if (level === 'local' && this.#copy === undefined) throw new TypeError(`${this.documentId} has no local store`)
     if (this.isClosed) throw this.#closedError()
     // A transaction that is running now ends before this continues, and its edits are counted.
     await undefined
+    if (level === 'local') {
+      await this.#copy?.flush()
+      return
+    }
     if (this.unsaved === 0) return
     if (this.#refusal !== undefined) throw this.#refusal
     if (this.isClosed) throw this.#closedError()
@@ -326,17 +345,28 @@ export class WeftDocument {
     this.#ready.catch(() => {})
     if (this.#status !== 'refused') this.#setStatus('offline')
     this.#events.destroy()
-    if (this.#store !== undefined) {
-      await withinStoreTimeout(this.#store.close()).catch(error => {
-        this.#storeError = error
-      })
-    }
+    await this.#copy?.close()
     if (this.#ownsYdoc && !this.ydoc.isDestroyed) this.ydoc.destroy()
   }
 
-  async #openStore(store: LocalStore): Promise<void> {
-    const { isEmpty } = await store.open(this.ydoc)
-    if (!isEmpty) this.#becomeReady()
+  #copyHost(): LocalCopyHost {
+    const document = this
+    return {
+      get version() {
+        return document.#tracker.version
+      },
+      loaded() {
+        document.#becomeReady()
+      },
+      kept(version) {
+        if (version === document.#keptVersion) return
+        document.#keptVersion = version
+        document.#tellUnsaved()
+      },
+      storeChanged(error) {
+        document.#tell('storeError', error)
+      },
+    }
   }
 
   #connectionHost(): ConnectionHost {
@@ -403,6 +433,7 @@ export class WeftDocument {
   }
 
   readonly #update = (update: Uint8Array, origin: unknown): void => {
+    if (origin !== this.#copy) this.#copy?.add(update)
     if (origin === this.#provider) {
       if (!this.#hadPending) return
       // What waited here for its predecessor (from a store, say) may have been applied together with the server's update:
@@ -410,7 +441,7 @@ export class WeftDocument {
       this.#connection?.send(encodeUpdate(update))
     }
     this.#tracker.edited()
-    this.#tell('unsaved', this.unsaved)
+    this.#tellUnsaved()
     this.#connection?.askSoon()
   }
 
@@ -421,7 +452,7 @@ export class WeftDocument {
   #acknowledged(version: number): void {
     this.#provider.wsLastMessageReceived = Date.now()
     if (!this.#tracker.acknowledged(version)) return
-    this.#tell('unsaved', this.unsaved)
+    this.#tellUnsaved()
     if (this.unsaved === 0) this.#tell('saved')
   }
 
@@ -474,6 +505,10 @@ export class WeftDocument {
     return new UnsavedError(`${this.documentId} can only be read here, ${edits(this.unsaved)} not saved`, this.unsaved)
   }
 
+  #tellUnsaved(): void {
+    this.#tell('unsaved', this.unsaved, this.unsavedLocally)
+  }
+
   #closedError(): UnsavedError {
     return new UnsavedError(`${this.documentId} is closed, ${edits(this.unsaved)} not saved`, this.unsaved)
   }
@@ -492,19 +527,4 @@ export class WeftDocument {
 
 function edits(count: number): string {
   return count === 1 ? '1 edit' : `${count} edits`
-}
-
-async function withinStoreTimeout(work: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`the local store does not answer for ${STORE_TIMEOUT_MS} ms`)),
-      STORE_TIMEOUT_MS,
-    )
-  })
-  try {
-    await Promise.race([work, timeout])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -18,7 +18,7 @@ export interface ConnectOptions {
   user?: User
   /** First awareness state of this client. Default `{}`; `false`: the others don't see it at all. */
   awareness?: Record<string, unknown> | false
-  /** Keeps the document on this device too (`@weft/client/indexeddb`). */
+  /** Keeps the document on this device too (`@weft/client/indexeddb`, `@weft/client/leveldb`). */
   store?: LocalStore
   /** A replica that exists already. What it holds counts as unsaved until the server has it. `close` leaves it alone. */
   ydoc?: Y.Doc

@@ -47,3 +47,22 @@ export class MessageError extends Error {
     this.code = code
   }
 }
+
+/**
+ * - `full`: no room: the disk is full, or the browser's quota used up;
+ * - `locked`: another process, or another document of this one, has it open (LevelDB);
+ * - `damaged`: what is stored can't be read, or not all of it. Nothing more is written to it;
+ * - `unavailable`: anything else: no IndexedDB in this browser, a folder that can't be written to, no answer.
+ */
+export type StoreErrorCode = 'full' | 'locked' | 'damaged' | 'unavailable'
+
+/** A local store that can't be used, now or (`damaged`) at all. The document lives on without it. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly code: StoreErrorCode
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
