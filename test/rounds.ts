@@ -11,6 +11,10 @@ export const rounds = {
   kills: isLong ? 20 : 4,
   /** The same while a Hocuspocus provider says whether all is synced. */
   providerKills: isLong ? 50 : 4,
+  /** A program with a LevelDB store that edits, loses the server and is killed. */
+  processKills: isLong ? 900 : 40,
+  /** The same in tabs of Chromium; the tabs or the whole browser are killed. */
+  tabKills: isLong ? 100 : 10,
   /** Random replicas on one document of a real server. */
   realHistories: isLong ? 100 : 6,
   /** The same and more faults in virtual time, without processes and sockets. */

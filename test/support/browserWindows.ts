@@ -10,23 +10,24 @@ import { EditorWindow } from './EditorWindow.ts'
 export const browserNames = ['chromium', 'firefox'] as const
 export type BrowserName = (typeof browserNames)[number]
 
+export const chromiumPath = process.env.CHROMIUM_PATH || '/usr/bin/chromium'
+
+// No sandbox: in containers and as root there is none. The others keep it from calling home.
+export const chromiumArgs = [
+  '--no-sandbox',
+  // The host of the tests behind a proxy.
+  '--host-resolver-rules=MAP example.org 127.0.0.1',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
 const launch: Record<BrowserName, () => Promise<Browser>> = {
   chromium: () =>
-    chromium.launch({
-      executablePath: process.env.CHROMIUM_PATH || '/usr/bin/chromium',
-      // No sandbox: in containers and as root there is none. The others keep it from calling home.
-      args: [
-        '--no-sandbox',
-        // The host of the tests behind a proxy.
-        '--host-resolver-rules=MAP example.org 127.0.0.1',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    }),
+    chromium.launch({ executablePath: chromiumPath, args: chromiumArgs }),
   firefox: () =>
     firefox.launch({
       // The installed Firefox, over WebDriver BiDi; Playwright's own is a patched one.

@@ -38,6 +38,10 @@ export class SmallDisk {
     }
   }
 
+  resize(mebibytes: number): void {
+    run('mount', '-o', `remount,size=${mebibytes}m`, this.folder)
+  }
+
   async empty(): Promise<void> {
     await rm(this.#filler)
   }

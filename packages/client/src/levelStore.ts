@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import type { StoreError } from './errors.ts'
+import { StoreError } from './errors.ts'
 import { LevelFolder, type LevelOperation } from './LevelFolder.ts'
 import type { LocalStore } from './LocalStore.ts'
 
@@ -38,7 +38,7 @@ export function levelStore(folder: string, name: string): LocalStore {
 
   const put = (key: Buffer, value: Uint8Array): LevelOperation => ({ type: 'put', key, value: sealed(key, value) })
   const write = async (operations: LevelOperation[], next: Head): Promise<void> => {
-    if (level === undefined) throw new TypeError('a store that is not open')
+    if (level === undefined) throw new StoreError('unavailable', `the store of ${name} is not open`)
     await level.write([...operations, put(headKey(hash), encodeHead(next))])
     head = next
   }
