@@ -106,6 +106,30 @@ describe('the state line', () => {
 })
 
 describe('this device', () => {
+  it('says so when it has no room, offline, and asks before the page is left', async () => {
+    const server = await testServer()
+    const window = await windows.open(server.url, { expectsNetworkFailures: true })
+    const session = await window.context.newCDPSession(window.page)
+    // Before the first edit: Chromium remembers for half a minute how much room there is.
+    await session.send('Storage.overrideQuotaForOrigin', { origin: server.url, quotaSize: 1 })
+    await window.goTo('a')
+    await window.type('here')
+    await window.shows('saved')
+    await server.kill()
+    await window.shows('unkept')
+    await window.keyboard.type(' and there')
+    await window.page.getByText('Offline – not kept on this device').first().waitFor()
+    const asked = window.page.waitForEvent('dialog')
+    await window.page.close({ runBeforeUnload: true })
+    const dialog = await asked
+    expect(dialog.type()).toBe('beforeunload')
+    await dialog.dismiss()
+    await session.send('Storage.overrideQuotaForOrigin', { origin: server.url })
+    await server.start()
+    await window.shows('saved')
+    await shows(window, ['here and there'])
+  })
+
   it('keeps the name that a person gives, and the light or dark that they choose', async () => {
     const server = await testServer()
     const window = await windows.open(server.url, { colorScheme: 'light' })

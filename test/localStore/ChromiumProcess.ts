@@ -124,13 +124,18 @@ export class ChromiumProcess {
 export class TabProgram implements Program {
   readonly page: Page
   #session: CDPSession | undefined
+  #isOver = false
   readonly #crashed: Promise<never>
 
   constructor(page: Page) {
     this.page = page
     this.#crashed = new Promise((_, reject) => {
-      page.once('crash', () => reject(new Error('killed')))
-      page.once('close', () => reject(new Error('killed')))
+      const end = () => {
+        this.#isOver = true
+        reject(new Error('killed'))
+      }
+      page.once('crash', end)
+      page.once('close', end)
     })
     this.#crashed.catch(() => {})
   }
@@ -162,6 +167,8 @@ export class TabProgram implements Program {
 
   /** The process of the tab crashes. */
   async kill(): Promise<void> {
+    // Tabs of one site may share a process.
+    if (this.#isOver) return
     const crashed = this.page.waitForEvent('crash')
     this.#session ??= await this.page.context().newCDPSession(this.page)
     // Nobody is left to answer.

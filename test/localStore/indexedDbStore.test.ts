@@ -188,6 +188,20 @@ describe('indexedDbStore', () => {
     await tab.call('closeDocument')
   })
 
+  it('has the last edits when the page is left at once', async () => {
+    const origin = chromium.origin(`place${++placeCount}`)
+    const tab = await newTab(origin)
+    const server = await testServer()
+    await tab.call('connect', `${server.socketUrl}/a`, 'notes')
+    await server.kill()
+    // The second one is written after a pause.
+    await tab.call('insert', 'one', '')
+    await tab.call('insert', ' two', 'one')
+    await tab.page.goto('about:blank')
+    const next = await newTab(origin)
+    expect((await next.call('connect', 'ws://127.0.0.1:9/a', 'notes')).text).toBe('one two')
+  })
+
   it('says that a database of a newer version is none of its own', async () => {
     const tab = await newTab()
     await tab.page.evaluate(

@@ -1,4 +1,5 @@
-import { mkdir, readdir, realpath } from 'node:fs/promises'
+import { mkdir, open, readdir, realpath } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import leveldown, { type Leveldown } from 'leveldown'
 import { StoreError } from './errors.ts'
 
@@ -109,7 +110,8 @@ export class LevelFolder {
         batch.write({ sync: true }, done)
       })
     } catch (error) {
-      void this.#close()
+      // It is of no use any more, whether it can be closed or not; the write has failed.
+      this.#close().catch(() => {})
       throw error
     }
   }
@@ -161,7 +163,12 @@ export class LevelFolder {
 
 /** Makes the folder. LevelDB would begin an empty store in the place of one that has lost its file `CURRENT`. */
 async function preparedPath(folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true })
+  const first = await mkdir(folder, { recursive: true })
+  // The name of a new folder is an entry of its parent, and lost with the power as long as that is not synced.
+  for (let made = resolve(folder); first !== undefined; made = dirname(made)) {
+    await syncFolder(dirname(made))
+    if (made === resolve(first)) break
+  }
   const path = await realpath(folder)
   const names = await readdir(path)
   if (!names.includes('CURRENT')) {
@@ -173,6 +180,15 @@ async function preparedPath(folder: string): Promise<string> {
     if (others.length > 0) throw new StoreError('damaged', `${folder} is neither empty nor a store`)
   }
   return path
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }
 
 function promised<R>(start: (done: (error: Error | null | undefined, result?: R) => void) => void): Promise<R> {

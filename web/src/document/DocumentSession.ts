@@ -8,7 +8,14 @@ import { base } from '../base.ts'
 import { currentToken } from '../device/token.ts'
 import { serverUrl } from '../route.ts'
 import { type RefusalText, refusalText } from './refusalText.ts'
-import { nextWaitingSince, type SaveFacts, type ShownSaveState, saveState } from './saveState.ts'
+import {
+  isAllKept,
+  nextKeptSince,
+  nextWaitingSince,
+  type SaveFacts,
+  type ShownSaveState,
+  saveState,
+} from './saveState.ts'
 
 /**
  * - `opening`: no content yet, neither from this device nor from the server;
@@ -52,12 +59,15 @@ export class DocumentSession {
   readonly #save = signal<ShownSaveState>({ state: 'opening', text: 'Opening…', changesAt: null })
   readonly #refusal = signal<RefusalText | null>(null)
   readonly #isReadOnly = signal(false)
+  readonly #isKept = signal(true)
   #facts: SaveFacts = {
     status: 'opening',
     unsavedCount: 0,
     waitingSince: null,
     isKept: true,
     isReadOnly: false,
+    unkeptCount: 0,
+    keptSince: 0,
     refusal: null,
   }
   #document: WeftDocument | undefined
@@ -92,14 +102,14 @@ export class DocumentSession {
     return this.#isReadOnly
   }
 
-  /** Whether this device keeps a copy of the document. */
-  get isKept(): boolean {
-    return this.#facts.isKept
+  /** Whether this device keeps a copy of the document, with every edit. */
+  get isKept(): ReadonlySignal<boolean> {
+    return this.#isKept
   }
 
-  /** Whether leaving now would lose edits: they are not saved, and this device doesn't keep them. */
+  /** Whether leaving now could lose edits: they are not saved, and not all of them are kept on this device yet. */
   get wouldLoseEdits(): boolean {
-    return this.#facts.unsavedCount > 0 && !this.#facts.isKept
+    return this.#facts.unsavedCount > 0 && !isAllKept(this.#facts)
   }
 
   setUser(user: AwarenessUser): void {
@@ -180,6 +190,7 @@ export class DocumentSession {
     document.awareness.setLocalStateField('user', this.#user)
     document.on('status', () => this.#read(document))
     document.on('unsaved', () => this.#read(document))
+    document.on('storeError', () => this.#read(document))
     document.on('saved', () => {
       // Whatever the server let pass by before, it has everything now.
       if (this.#refusal.value === null) this.#change({ refusal: null })
@@ -223,15 +234,18 @@ export class DocumentSession {
 
   #read(document: WeftDocument): void {
     const before = this.#facts
-    const unsavedCount = document.unsaved
+    const { unsaved: unsavedCount, unsavedLocally: unkeptCount } = document
+    const now = performance.now()
     if (document.status !== 'refused') this.#refusal.value = null
     this.#isReadOnly.value = document.access === 'read-only'
     this.#change({
       status: document.status,
       unsavedCount,
-      waitingSince: nextWaitingSince(before.unsavedCount, unsavedCount, before.waitingSince, performance.now()),
+      waitingSince: nextWaitingSince(before.unsavedCount, unsavedCount, before.waitingSince, now),
       isKept: document.storeError === undefined,
       isReadOnly: document.access === 'read-only',
+      unkeptCount,
+      keptSince: nextKeptSince(before.unkeptCount, unkeptCount, before.keptSince, now),
     })
   }
 
@@ -242,6 +256,7 @@ export class DocumentSession {
     if (before.status !== 'synced' && next.status === 'synced' && next.unsavedCount > 0)
       next.waitingSince = performance.now()
     this.#facts = next
+    this.#isKept.value = isAllKept(next)
     this.#show()
   }
 

@@ -14,22 +14,24 @@ const details: Record<SaveState, string> = {
   pending: 'The last edit is on its way to the server.',
   saving: 'The last edits are on their way to the server.',
   late: 'The server hasn’t said that it stored your last edits. They are kept on this device.',
-  offline: 'Go on writing: your edits are kept on this device, and go to the server when it can be reached.',
-  unkept: 'This browser keeps no copy. Leave this page open until you are online again.',
+  offline: 'Go on writing: your edits are written to this device, and go to the server when it can be reached.',
+  unkept: 'This browser can’t keep a copy. Leave this page open until you are online again.',
   failed: 'Your text is kept on this device.',
 }
 
 /** Whether what is written is stored, true at every moment. */
-export function SaveLine({ save, isKept }: { save: ReadonlySignal<ShownSaveState>; isKept: boolean }) {
+export function SaveLine({ save, isKept }: { save: ReadonlySignal<ShownSaveState>; isKept: ReadonlySignal<boolean> }) {
   const { state, text } = save.value
   const [heard, setHeard] = useState('')
   useEffect(() => {
-    if (spoken.includes(state)) setHeard(state === 'late' ? 'Not saved yet' : text)
+    // That the edits are kept is said once, and not after each of them.
+    if (state === 'offline') setHeard(was => (text === 'Offline' && was.startsWith(text) ? was : text))
+    else if (spoken.includes(state)) setHeard(state === 'late' ? 'Not saved yet' : text)
     else if (state === 'saved') setHeard(was => (was === '' ? '' : 'Saved'))
   }, [state, text])
   const detail =
-    !isKept && (state === 'late' || state === 'failed')
-      ? 'Leave this page open: this browser keeps no copy.'
+    !isKept.value && (state === 'late' || state === 'failed')
+      ? 'Leave this page open: this browser has no copy of your last edits.'
       : details[state]
   return (
     <>

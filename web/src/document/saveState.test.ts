@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { lateAfterMs, nextWaitingSince, type SaveFacts, saveState, savingAfterMs } from './saveState.ts'
+import {
+  keptAfterMs,
+  lateAfterMs,
+  nextKeptSince,
+  nextWaitingSince,
+  type SaveFacts,
+  saveState,
+  savingAfterMs,
+} from './saveState.ts'
 
 const synced: SaveFacts = {
   status: 'synced',
@@ -7,6 +15,8 @@ const synced: SaveFacts = {
   waitingSince: null,
   isKept: true,
   isReadOnly: false,
+  unkeptCount: 0,
+  keptSince: 0,
   refusal: null,
 }
 
@@ -18,7 +28,7 @@ describe('the state line', () => {
           for (const refusal of [null, 'no room']) {
             const waitingSince = unsavedCount === 0 ? null : 0
             for (const isReadOnly of [true, false]) {
-              const facts = { status, unsavedCount, waitingSince, isKept, isReadOnly, refusal }
+              const facts = { ...synced, status, unsavedCount, waitingSince, isKept, isReadOnly, refusal }
               const isSaved = status === 'synced' && unsavedCount === 0 && refusal === null && !isReadOnly
               expect(saveState(facts, 1_000).state === 'saved').toBe(isSaved)
             }
@@ -52,7 +62,23 @@ describe('the state line', () => {
       text: 'Offline – kept on this device',
       changesAt: null,
     })
-    expect(saveState({ ...synced, status: 'offline', isKept: false }, 0).state).toBe('unkept')
+    expect(saveState({ ...synced, status: 'offline', isKept: false }, 99_000)).toMatchObject({
+      state: 'unkept',
+      text: 'Offline – not kept on this device',
+    })
+  })
+
+  it('claims to keep edits on this device only when it keeps them all, and for a while', () => {
+    const offline = { ...synced, status: 'offline' } as const
+    expect(saveState({ ...offline, unkeptCount: 1, keptSince: null }, 99_000).text).toBe('Offline')
+    expect(saveState({ ...offline, keptSince: 98_900 }, 99_000)).toEqual({
+      state: 'offline',
+      text: 'Offline',
+      changesAt: 98_900 + keptAfterMs,
+    })
+    expect(saveState({ ...offline, keptSince: 98_900 }, 98_900 + keptAfterMs).text).toBe(
+      'Offline – kept on this device',
+    )
   })
 
   it('is loud when the server refuses', () => {
@@ -69,5 +95,15 @@ describe('how long edits have been waiting', () => {
     expect(nextWaitingSince(1, 2, 100, 150)).toBe(100)
     expect(nextWaitingSince(2, 1, 100, 180)).toBe(180)
     expect(nextWaitingSince(1, 0, 180, 200)).toBe(null)
+  })
+})
+
+describe('how long everything has been kept', () => {
+  it('begins when the last edit is kept, and ends with the next', () => {
+    expect(nextKeptSince(0, 0, 0, 100)).toBe(0)
+    expect(nextKeptSince(0, 1, 0, 100)).toBe(null)
+    expect(nextKeptSince(1, 2, null, 110)).toBe(null)
+    expect(nextKeptSince(2, 0, null, 120)).toBe(120)
+    expect(nextKeptSince(0, 0, 120, 130)).toBe(120)
   })
 })

@@ -5,10 +5,14 @@ export interface SaveFacts {
   unsavedCount: number
   /** When the count last rose from none, or fell, in ms; no unsaved edit has waited for longer. `null`: none is unsaved. */
   waitingSince: number | null
-  /** Whether this device keeps a copy. */
+  /** Whether this device can keep a copy. */
   isKept: boolean
   /** Whether the server takes no edits of this person. */
   isReadOnly: boolean
+  /** Local edits that are not in that copy yet. */
+  unkeptCount: number
+  /** When the last of them came there, in ms; `null`: some are not. */
+  keptSince: number | null
   /** Why the server refuses the document, or lets edits pass by; in words. */
   refusal: string | null
 }
@@ -19,7 +23,7 @@ export interface SaveFacts {
  * - `reading`: nothing is to be saved, for this person may only read;
  * - `saved`: all is committed on the server; `pending`: an edit is under way for less than `savingAfterMs`;
  * - `saving`: for longer; `late`: for so long that the person should know;
- * - `offline`: kept on this device; `unkept`: offline, and not kept on this device;
+ * - `offline`: its text says whether all is kept on this device already; `unkept`: offline, and this device can't keep it;
  * - `failed`: the server doesn't take the edits.
  */
 export type SaveState =
@@ -40,6 +44,12 @@ export const savingAfterMs = 300
 /** Time after which an edit that the server has not committed is called late, in ms. */
 export const lateAfterMs = 10_000
 
+/**
+ * Time for which everything must have been kept before an offline line says so again, in ms: the claim is withdrawn at once, and
+ * does not come and go between the keys of somebody who types.
+ */
+export const keptAfterMs = 500
+
 export interface ShownSaveState {
   state: SaveState
   text: string
@@ -49,13 +59,17 @@ export interface ShownSaveState {
 
 /** The state line at the time `now` (ms). Says "Saved" only where the server has said so for every edit. */
 export function saveState(facts: SaveFacts, now: number): ShownSaveState {
-  const { status, unsavedCount, waitingSince, isKept, isReadOnly, refusal } = facts
+  const { status, unsavedCount, waitingSince, isKept, keptSince, isReadOnly, refusal } = facts
   const still = (state: SaveState, text: string): ShownSaveState => ({ state, text, changesAt: null })
   if (refusal !== null || status === 'refused')
     return still('failed', `Can’t save: ${refusal ?? 'the server refuses this document'}`)
   if (status === 'opening') return still('opening', 'Opening…')
   if (status === 'offline') {
-    return isKept ? still('offline', 'Offline – kept on this device') : still('unkept', 'Offline – keep this page open')
+    if (!isKept) return still('unkept', 'Offline – not kept on this device')
+    if (keptSince === null) return still('offline', 'Offline')
+    const changesAt = keptSince + keptAfterMs
+    if (now < changesAt) return { state: 'offline', text: 'Offline', changesAt }
+    return still('offline', 'Offline – kept on this device')
   }
   if (status === 'connecting') return still('connecting', 'Connecting…')
   // What Yjs tidies in this replica by itself is no edit of a person's.
@@ -76,4 +90,15 @@ export function nextWaitingSince(before: number, after: number, since: number | 
   if (after === 0) return null
   // Fewer than before: the oldest are committed, and those that are left are younger than this moment's answer is old.
   return since === null || after < before ? now : since
+}
+
+/** `keptSince` after the number of edits that are not kept went from `before` to `after`. */
+export function nextKeptSince(before: number, after: number, since: number | null, now: number): number | null {
+  if (after > 0) return null
+  return before > 0 ? now : since
+}
+
+/** Whether every edit is in the copy on this device. */
+export function isAllKept(facts: Pick<SaveFacts, 'isKept' | 'unkeptCount'>): boolean {
+  return facts.isKept && facts.unkeptCount === 0
 }

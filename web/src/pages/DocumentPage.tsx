@@ -1,4 +1,4 @@
-import { useSignal } from '@preact/signals'
+import { type ReadonlySignal, useSignal } from '@preact/signals'
 import type { Editor } from '@tiptap/core'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { base } from '../base.ts'
@@ -267,8 +267,16 @@ function Problem({ title, advice, onRetry }: { title: string; advice: string; on
   )
 }
 
-function RefusedNote({ refusal, isKept, onRetry }: { refusal: RefusalText; isKept: boolean; onRetry(): void }) {
-  const safe = isKept
+function RefusedNote({
+  refusal,
+  isKept,
+  onRetry,
+}: {
+  refusal: RefusalText
+  isKept: ReadonlySignal<boolean>
+  onRetry(): void
+}) {
+  const safe = isKept.value
     ? 'Your text is kept on this device and can be read and copied, but not changed.'
     : 'Your text is in this page only, where it can be read and copied: leave it open.'
   return (
