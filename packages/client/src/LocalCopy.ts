@@ -60,6 +60,8 @@ export class LocalCopy {
   #running: Promise<void> | undefined
   /** What runs has not ended within `STORE_TIMEOUT_MS`. */
   #isHanging = false
+  /** The store has gone away by itself, and that is still to be dealt with. */
+  #lossToTell: StoreError | undefined
   #isDue = false
   #timer: ReturnType<typeof setTimeout> | undefined
   #isClosing = false
@@ -92,13 +94,7 @@ export class LocalCopy {
     if (this.#state !== 'open') return
     this.#queue.push(update)
     this.#queuedBytes += update.length
-    if (this.#running !== undefined || this.#timer !== undefined || this.#isDue) return
-    this.#isDue = true
-    // One write for all edits of one turn of the event loop.
-    queueMicrotask(() => {
-      this.#isDue = false
-      void this.#run()
-    })
+    if (this.#timer === undefined) this.#runSoon()
   }
 
   /**
@@ -146,6 +142,18 @@ export class LocalCopy {
   #ran(): void {
     this.#running = undefined
     this.#isHanging = false
+    // What came while it ended.
+    if (this.#lossToTell !== undefined || (this.#queue.length > 0 && this.#timer === undefined)) this.#runSoon()
+  }
+
+  /** One write for all edits of one turn of the event loop. What runs now looks again when it ends. */
+  #runSoon(): void {
+    if (this.#running !== undefined || this.#isDue) return
+    this.#isDue = true
+    queueMicrotask(() => {
+      this.#isDue = false
+      void this.#run()
+    })
   }
 
   async #work(): Promise<void> {
@@ -153,6 +161,7 @@ export class LocalCopy {
     clearTimeout(this.#timer)
     this.#timer = undefined
     try {
+      this.#throwLoss()
       if (this.#state === 'shut') await this.#load()
       if (this.#state === 'open') await this.#write()
     } catch (error) {
@@ -162,9 +171,8 @@ export class LocalCopy {
 
   async #load(): Promise<void> {
     const { updates, damage } = await this.#store.open(error => {
-      // A write that is under way fails by itself.
-      if (this.#state === 'open' && this.#running === undefined)
-        this.#running = this.#fail(error).finally(() => this.#ran())
+      this.#lossToTell = error
+      this.#runSoon()
     })
     // From here to the end of comparing nothing is awaited: what changes meanwhile is queued behind it.
     const before = this.#ydoc.store.clients.size > 0 ? Y.encodeStateAsUpdate(this.#ydoc) : null
@@ -180,6 +188,12 @@ export class LocalCopy {
     }
     // Before what was queued by observers of the store's content, which may build upon it.
     if (before !== null) this.#queue.unshift(...missing(updates, before))
+  }
+
+  #throwLoss(): void {
+    const loss = this.#lossToTell
+    this.#lossToTell = undefined
+    if (loss !== undefined && this.#state === 'open') throw loss
   }
 
   /** @returns how many of them could not be applied. */

@@ -10,7 +10,7 @@ export interface StoredUpdates {
 
 /**
  * Where one document's updates are kept on this device. It knows nothing of Yjs or the network: `LocalCopy` decides what is
- * written and when. `localStoreSuite.ts` is this contract as tests.
+ * written and when. `test/localStore/localStoreSuite.ts` is this contract as tests.
  *
  * - Calls don't overlap: each waits for the one before, `close` too. The promises of `open`, `append` and `replace` reject
  *   with a `StoreError`.

@@ -1043,8 +1043,9 @@ describe('WeftDocument: a store', () => {
       type(document, 'kept')
       await document.saved('local')
       store.updates = []
+      const told = event(document, 'storeError')
       store.lost(new StoreError('unavailable', 'cleared'))
-      expect(document.storeError?.message).toBe('cleared')
+      expect(await told).toMatchObject([{ message: 'cleared' }])
       await vi.advanceTimersByTimeAsync(1_000)
       expect(document.storeError).toBeUndefined()
       expect(store.text).toBe('kept')
@@ -1096,6 +1097,36 @@ describe('WeftDocument: a store', () => {
     await document.close({ saved: false })
     expect(store.text).toBe('now')
     expect(store.isOpen).toBe(false)
+  })
+
+  it('is enough to be closed, where that is asked for', async () => {
+    server.manners.acknowledges = false
+    const store = new MemoryStore()
+    const document = await connected({ store })
+    type(document, 'offline')
+    await document.close({ saved: 'local' })
+    expect(document.isClosed).toBe(true)
+    expect(store.text).toBe('offline')
+
+    const other = await connected({ store })
+    store.error = new StoreError('full', 'no room')
+    type(other, ', then')
+    await expect(other.close({ saved: 'local' })).rejects.toThrow('1 edit of team/notes not saved on this device: no room')
+    expect(other.isClosed).toBe(false)
+  })
+
+  it('gets an edit that is made in the moment in which a write ends', async () => {
+    const store = new MemoryStore()
+    const document = await connected({ store })
+    for (let ticks = 0; ticks < 12; ticks++) {
+      // Nothing to write, so that no later write takes it along.
+      const flushed = document.saved('local')
+      for (let i = 0; i < ticks; i++) await undefined
+      type(document, 'a')
+      await flushed
+      while (document.unsavedLocally > 0) await event(document, 'unsaved')
+    }
+    expect(store.text).toBe('a'.repeat(12))
   })
 
   it('has the last edits also when it is still opening', async () => {

@@ -291,37 +291,37 @@ export class WeftDocument {
   /**
    * Waits until everything is saved and releases all: connection, timers, awareness, store.
    * Changes of the `Y.Doc` after that are nobody's concern.
-   * @param options.saved `false`: don't wait. Default `true`.
-   * @param options.timeoutMs longest wait for the server. Default 10 000.
+   * @param options.saved the level to wait for (`true`: `server`); `false`: don't wait. Default `server`. What is local is
+   * written in any case.
+   * @param options.timeoutMs longest wait. Default 10 000.
    * @throws {UnsavedError} not everything could be saved. The document is then still open and nothing is discarded.
    */
   async close({
     saved = true,
     timeoutMs = CLOSE_TIMEOUT_MS,
   }: {
-    saved?: boolean
+    saved?: boolean | SaveLevel
     timeoutMs?: number
   } = {}): Promise<void> {
-    if (saved && !this.#isClosed) await this.#saveWithin(timeoutMs)
+    if (saved !== false && !this.#isClosed) await this.#saveWithin(saved === true ? 'server' : saved, timeoutMs)
     if (!this.#isClosed) this.#released = this.#release()
     return this.#released
   }
 
-  async #saveWithin(timeoutMs: number): Promise<void> {
+  async #saveWithin(level: SaveLevel, timeoutMs: number): Promise<void> {
+    const count = () => (level === 'local' ? this.unsavedLocally : this.unsaved)
     let timer: ReturnType<typeof setTimeout> | undefined
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1_000} s`)), timeoutMs)
     })
     try {
       // Others may edit while this waits.
-      do await Promise.race([this.saved(), timeout])
-      while (this.unsaved > 0 && !this.isClosed)
+      do await Promise.race([this.saved(level), timeout])
+      while (count() > 0 && !this.isClosed)
     } catch (cause) {
-      const count = this.unsaved
       const why = cause instanceof Error ? cause.message : String(cause)
-      throw new UnsavedError(`${edits(count)} of ${this.documentId} not saved (${this.#status}): ${why}`, count, {
-        cause,
-      })
+      const where = level === 'local' ? 'on this device' : `(${this.#status})`
+      throw new UnsavedError(`${edits(count())} of ${this.documentId} not saved ${where}: ${why}`, count(), { cause })
     } finally {
       clearTimeout(timer)
     }

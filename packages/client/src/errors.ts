@@ -20,7 +20,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** Edits that are not committed on the server at the moment somebody stopped waiting for it. */
+/** Edits that are not saved, on the server or (where that was asked for) locally, at the moment somebody stopped waiting. */
 export class UnsavedError extends Error {
   override readonly name = 'UnsavedError'
   readonly unsavedCount: number
