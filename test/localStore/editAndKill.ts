@@ -134,6 +134,10 @@ export async function editAndKill(
       await programs.killAll(random)
       await Promise.all(waiting)
       check(await programs.stored(), 'the store', 'local', round)
+      if (random.chance(0.1)) {
+        await server.kill()
+        await server.start()
+      }
     }
     proxy.refuse(false)
     const last = await programs.start()

@@ -1111,7 +1111,9 @@ describe('WeftDocument: a store', () => {
     const other = await connected({ store })
     store.error = new StoreError('full', 'no room')
     type(other, ', then')
-    await expect(other.close({ saved: 'local' })).rejects.toThrow('1 edit of team/notes not saved on this device: no room')
+    await expect(other.close({ saved: 'local' })).rejects.toThrow(
+      '1 edit of team/notes not saved on this device: no room',
+    )
     expect(other.isClosed).toBe(false)
   })
 
