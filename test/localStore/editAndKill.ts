@@ -46,8 +46,9 @@ export async function editAndKill(
   const promised = { local: 0, server: 0, offline: 0 }
 
   const check = (text: string, where: string, level: Level, round: number): void => {
+    const counts = countTokens(text)
     for (const { text: token, removedBy, kept, gone } of tokens) {
-      const count = text.split(token).length - 1
+      const count = counts.get(token) ?? 0
       const least = kept.has(level) && removedBy === null ? 1 : 0
       const most = gone.has(level) ? 0 : 1
       if (count < least || count > most) {
@@ -104,10 +105,10 @@ export async function editAndKill(
         } else if (kind < 18) {
           const level = isOnline && random.chance(0.5) ? 'server' : 'local'
           // What this program has in its document, and so what the promise is about.
-          const text = await program.call('text')
+          const counts = countTokens(await program.call('text'))
           const held = tokens.map(token => ({
             token,
-            isThere: text.includes(token.text),
+            isThere: counts.has(token.text),
             isGone: token.removedBy === program,
           }))
           const saved = program.call('saved', level).then(
@@ -153,4 +154,15 @@ export async function editAndKill(
   } finally {
     await proxy.stop()
   }
+}
+
+/** How often each token is in a text. @throws where there is anything else between them */
+function countTokens(text: string): Map<string, number> {
+  const counts = new Map<string, number>()
+  const rest = text.replaceAll(/\(\d+(\.\d+)?\)/g, token => {
+    counts.set(token, (counts.get(token) ?? 0) + 1)
+    return ''
+  })
+  if (rest !== '') throw new Error(`pieces of tokens: ${rest}`)
+  return counts
 }

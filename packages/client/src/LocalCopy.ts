@@ -6,8 +6,8 @@ import type { LocalStore } from './LocalStore.ts'
 const STORE_TIMEOUT_MS = 3_000
 
 /**
- * Shortest pause between two writes that nobody waits for, in ms. A write costs a flush of the disk, 0.3 ms to 30 ms: with
- * this, somebody who types costs five of them a second and not one for each key.
+ * Shortest pause between two writes that nobody waits for, in ms. A write costs a flush of the disk, measured 0.7 to 20 ms: with
+ * this, somebody who types fast costs at most five of them a second and not one for each key.
  */
 const WRITE_PAUSE_MS = 200
 
