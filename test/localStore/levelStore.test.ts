@@ -100,6 +100,18 @@ describe('levelStore', () => {
     expect(await readdir(folder)).toEqual(before)
   })
 
+  it('begins anew where its first start was cut short', async () => {
+    const folder = await testFolder()
+    // What LevelDB leaves behind when it is killed before it has made its file CURRENT.
+    for (const name of ['LOCK', 'LOG', 'MANIFEST-000001', '000001.dbtmp']) await writeFile(join(folder, name), '')
+    const store = levelStore(folder, 'one')
+    expect(await store.open(noLoss)).toEqual({ updates: [], damage: null })
+    await store.append([Uint8Array.of(1)])
+    await store.close()
+    expect((await store.open(noLoss)).updates).toEqual([Uint8Array.of(1)])
+    await store.close()
+  })
+
   it('notices a row that LevelDB has lost', async () => {
     const folder = await testFolder()
     const store = levelStore(folder, 'one')
