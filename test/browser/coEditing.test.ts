@@ -26,6 +26,7 @@ describe.each(browserNames)('in %s', browser => {
       await window.keyboard.type(' and there')
       await shows(window, ['here and there'])
       expect(await saidStates()).toEqual(['offline'])
+      await window.page.getByText('Offline – kept on this device').first().waitFor()
       await server.start()
       await window.shows('saved')
       await has({ ydoc: plain.doc }, 'here and there')

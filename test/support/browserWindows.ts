@@ -26,8 +26,7 @@ export const chromiumArgs = [
 ]
 
 const launch: Record<BrowserName, () => Promise<Browser>> = {
-  chromium: () =>
-    chromium.launch({ executablePath: chromiumPath, args: chromiumArgs }),
+  chromium: () => chromium.launch({ executablePath: chromiumPath, args: chromiumArgs }),
   firefox: () =>
     firefox.launch({
       // The installed Firefox, over WebDriver BiDi; Playwright's own is a patched one.

@@ -527,6 +527,8 @@ describe('WeftDocument: states', () => {
   })
 
   it('tries again where the token can’t be had now, and where it can’t be one', async () => {
+    const kept = new Y.Doc()
+    kept.getText('t').insert(0, 'kept')
     const tokens = ['no token', new Error('the sign-in is down'), 'good']
     const reasons: string[] = []
     const document = await connected({
@@ -535,7 +537,12 @@ describe('WeftDocument: states', () => {
         if (next instanceof Error || next === undefined) throw next
         return next
       },
-      store: { open: async () => ({ isEmpty: false }), close: async () => {} },
+      store: {
+        open: async () => ({ updates: [Y.encodeStateAsUpdate(kept)], damage: null }),
+        append: async () => {},
+        replace: async () => {},
+        close: async () => {},
+      },
     })
     document.on('disconnected', ({ reason }) => reasons.push(reason))
     await status(document, 'synced')
