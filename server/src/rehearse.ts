@@ -1,7 +1,7 @@
 import { on, once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type DocumentId, encodeAck, encodeSyncStep1, encodeSyncStep2, encodeUpdate } from '@weft/protocol'
+import { type DocumentId, encodeAck, encodeSyncStep1, encodeSyncStep2, encodeUpdate, messageType } from '@weft/protocol'
 import pino from 'pino'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
@@ -28,7 +28,6 @@ const LOOPBACK = '127.0.0.1'
 const DOCUMENT = 'rehearsal' as DocumentId
 /** Whatever goes wrong: the start doesn't wait longer. */
 const LIMIT_MS = 1000
-const ACKNOWLEDGEMENT = 102
 
 /**
  * Serves one client of a document that exists in memory only, before anybody else comes: it joins, edits, is acknowledged and
@@ -86,16 +85,22 @@ export async function rehearse(log: UpdateLog, workshop: Workshop, settings: Con
 
 async function visit(port: number, edit: Uint8Array): Promise<void> {
   const client = new WebSocket(`ws://${LOOPBACK}:${port}/${DOCUMENT}`, { perMessageDeflate: false })
+  // Where the process stands still for longer than the limit, it breaks when nobody waits for it any more.
+  client.on('error', () => {})
   const signal = AbortSignal.timeout(LIMIT_MS)
-  const messages = on(client, 'message', { signal, close: ['close'] })
-  await once(client, 'open', { signal })
-  client.send(encodeSyncStep1(Uint8Array.of(0)))
-  client.send(encodeSyncStep2(EMPTY_UPDATE))
-  client.send(encodeUpdate(edit))
-  client.send(encodeAck(Uint8Array.of(0)))
-  for await (const [message] of messages) if (message[0] === ACKNOWLEDGEMENT) break
-  client.close()
-  await once(client, 'close', { signal })
+  try {
+    const messages = on(client, 'message', { signal, close: ['close'] })
+    await once(client, 'open', { signal })
+    client.send(encodeSyncStep1(Uint8Array.of(0)))
+    client.send(encodeSyncStep2(EMPTY_UPDATE))
+    client.send(encodeUpdate(edit))
+    client.send(encodeAck(Uint8Array.of(0)))
+    for await (const [message] of messages) if (message[0] === messageType.ack) break
+    client.close()
+    await once(client, 'close', { signal })
+  } finally {
+    client.terminate()
+  }
 }
 
 /** A document with a snapshot, deletions and a tail, and the next edit in it. */
