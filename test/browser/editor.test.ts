@@ -1,5 +1,6 @@
-import { fragmentOf, textOf } from '@weft/client/text'
-import { describe, expect, it } from 'vitest'
+import { connect } from '@weft/client'
+import { append, fragmentOf, textOf } from '@weft/client/text'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import * as Y from 'yjs'
 import { browserWindows } from '../support/browserWindows.ts'
 import type { EditorWindow } from '../support/EditorWindow.ts'
@@ -418,3 +419,42 @@ async function luminance(window: EditorWindow, property: 'color' | 'background-c
     return 0.2126 * (linear[0] ?? 0) + 0.7152 * (linear[1] ?? 0) + 0.0722 * (linear[2] ?? 0)
   }, property)
 }
+
+describe('carets of others', () => {
+  it('that are none take nothing away, whatever somebody calls a caret', async () => {
+    const place = { type: null, tname: 'default', item: null, assoc: 0 }
+    const nowhere = { item: { client: 5, clock: 1_000_000 } }
+    const cursors = [
+      {},
+      { anchor: 1, head: 1 },
+      { anchor: {}, head: {} },
+      { anchor: place },
+      { anchor: nowhere, head: nowhere },
+      { anchor: { tname: 'another' }, head: { tname: 'another' } },
+      { anchor: { ...place, assoc: 'x' }, head: place },
+      { anchor: { item: { client: 'x', clock: null } }, head: { type: { client: -1, clock: 0.5 } } },
+    ]
+    const users = ['Vic', 7, { name: 'Vic', color: { toString: 1 } }, { name: { toString: 1 }, color: 'red' }]
+    const states = [
+      ...cursors.map(cursor => ({ user: { name: 'Vic', color: '#112233' }, cursor })),
+      ...users.map(user => ({ user, cursor: { anchor: place, head: place } })),
+    ]
+    const server = await testServer()
+    const bot = await program(server, 'a', 'one')
+    const window = await windows.open(server.url)
+    await window.goTo('a')
+    await shows(window, ['one'])
+    const others = await Promise.all(states.map(state => connect(`${server.socketUrl}/a`, { awareness: state })))
+    onTestFinished(async () => {
+      for (const other of others) await other.close({ saved: false })
+    })
+    await eventually('the bot to see them all', () => bot.awareness.getStates().size >= states.length + 2)
+    append(bot, 'two')
+    await shows(window, ['one', 'two'])
+    await window.text.click()
+    await window.keyboard.press('Control+End')
+    await window.keyboard.type(' and three')
+    await shows(window, ['one', 'two and three'])
+    await has(bot, 'one\ntwo and three')
+  })
+})

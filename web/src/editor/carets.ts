@@ -5,6 +5,7 @@ import { yCursorPlugin, yCursorPluginKey } from '@tiptap/y-tiptap'
 import type { Awareness } from 'y-protocols/awareness'
 import { shownUser } from '../people/collaborators.ts'
 import { textColorOn } from '../people/color.ts'
+import { isDrawable } from './isDrawable.ts'
 
 /** How long a caret shows its name after it moved, in ms: look.md. */
 const nameShownMs = 2_000
@@ -75,6 +76,7 @@ export function carets(awareness: Awareness): Extension {
     priority: 999,
     addProseMirrorPlugins: () => [
       yCursorPlugin(awareness, {
+        awarenessStateFilter: (ownID: number, clientID: number, state: unknown) => clientID !== ownID && isDrawable(state),
         cursorBuilder: build,
         selectionBuilder: (_user, clientID) => ({
           class: 'other-selection',
