@@ -76,7 +76,8 @@ export function carets(awareness: Awareness): Extension {
     priority: 999,
     addProseMirrorPlugins: () => [
       yCursorPlugin(awareness, {
-        awarenessStateFilter: (ownID: number, clientID: number, state: unknown) => clientID !== ownID && isDrawable(state),
+        awarenessStateFilter: (ownID: number, clientID: number, state: unknown) =>
+          clientID !== ownID && isDrawable(state),
         cursorBuilder: build,
         selectionBuilder: (_user, clientID) => ({
           class: 'other-selection',
