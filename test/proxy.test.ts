@@ -2,6 +2,7 @@ import { request } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { append, textOf } from '@weft/client/text'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { WebSocket } from 'ws'
 import { isLong } from './rounds.ts'
 import { browserWindows } from './support/browserWindows.ts'
 import type { EditorWindow } from './support/EditorWindow.ts'
@@ -103,6 +104,19 @@ async function has(client: { readonly doc: StockClient['doc'] }, text: string): 
 async function shows(window: EditorWindow, ...lines: string[]): Promise<void> {
   await eventually(`the lines ${JSON.stringify(lines)}`, async () => {
     return JSON.stringify(await window.lines()) === JSON.stringify(lines)
+  })
+}
+
+/** Asks for a WebSocket with a token in every place; resolves when there is one, or none. */
+function upgrade(url: string): Promise<void> {
+  const socket = new WebSocket(url, ['weft', 'weft.token.a.secret.token'], {
+    ...reach,
+    headers: { Authorization: 'Bearer a.secret.token' },
+  })
+  return new Promise(resolve => {
+    socket.on('open', () => socket.close())
+    socket.on('error', () => resolve())
+    socket.on('close', () => resolve())
   })
 }
 
@@ -244,10 +258,17 @@ describe.each(proxyKinds)('behind %s under a path', kind => {
     }
   })
 
-  it('keeps a token in a query out of its log', async () => {
-    const { get, proxy } = await behind(kind)
-    await get('/weft/d/notes?token=a.secret.token')
-    await eventually('a line in the log', async () => proxy.output.includes('/weft/d/notes'))
+  it('keeps tokens out of its logs, also where the server is away', async () => {
+    const { get, proxy, server, socketUrl } = await behind(kind)
+    const ask = async () => {
+      await get('/weft/d/notes?token=a.secret.token')
+      await upgrade(`${socketUrl}/a?token=a.secret.token`)
+    }
+    await ask()
+    await server.kill()
+    await ask()
+    await get('/weft/the-end')
+    await eventually('the last line in the log', async () => proxy.output.includes('/weft/the-end'))
     expect(proxy.output).not.toContain('secret')
   })
 

@@ -32,6 +32,7 @@ const kinds: Record<ProxyKind, Kind> = {
     program: process.env.NGINX_PATH || '/usr/sbin/nginx',
     replacements: (port, folder) => ({
       '/var/log/nginx/access.log': join(folder, 'log'),
+      '/var/log/nginx/error.log': 'stderr',
       'listen 443 ssl': `listen 127.0.0.1:${port} ssl`,
       '/etc/ssl/certs/example.org.pem': CERTIFICATE,
       '/etc/ssl/private/example.org.key': KEY,
@@ -49,14 +50,13 @@ const kinds: Record<ProxyKind, Kind> = {
   caddy: {
     file: 'Caddyfile',
     program: process.env.CADDY_PATH || '/usr/bin/caddy',
-    replacements: port => ({ 'example.org {': `https://example.org:${port} {\n\ttls ${CERTIFICATE} ${KEY}` }),
-    around: (folder, file) => `{
-      admin off
-      auto_https disable_redirects
-      storage file_system ${folder}
-    }
-    import ${file}`,
-    args: (_folder, main) => ['run', '--adapter', 'caddyfile', '--config', main],
+    replacements: (port, folder) => ({
+      '{\n\t# Clients': `{\n\tadmin off\n\tauto_https disable_redirects\n\tstorage file_system ${folder}\n\t# Clients`,
+      'example.org {': `https://example.org:${port} {\n\ttls ${CERTIFICATE} ${KEY}`,
+    }),
+    // The file is a whole configuration already.
+    around: () => '',
+    args: folder => ['run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')],
   },
   haproxy: {
     file: 'haproxy.cfg',
