@@ -214,7 +214,7 @@ describe('subprotocols (RFC 6455, sections 4.2.2 and 11.3.4)', () => {
     return answer.status === 101 ? (answer.headers.get('sec-websocket-protocol') ?? null) : answer.status
   }
 
-  it('that are offered are answered by the first: Weft has none of its own, and browsers fail without an answer', async () => {
+  it('that are offered are answered by the first, for browsers fail without an answer', async () => {
     const server = running()
     expect(await chosen(server, 'weft')).toBe('weft')
     expect(await chosen(server, 'one, two')).toBe('one')

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { describeSettings } from '../server/dist/config.js'
-import { within } from './support/eventually.ts'
+import { eventually, within } from './support/eventually.ts'
 import { freePort } from './support/freePort.ts'
 import { RawClient } from './support/RawClient.ts'
 import { ServerProcess } from './support/ServerProcess.ts'
@@ -39,7 +39,7 @@ describe('a log that cannot be written', () => {
 })
 
 describe('a stop', () => {
-  it.each(['SIGTERM', 'SIGINT'] as const)(
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     'by %s commits what came, tells everybody to come back, and ends with 0',
     async signal => {
       const server = await testServer()
@@ -196,5 +196,14 @@ describe('a start', () => {
   it('prints the address and where the data is, and nothing else', async () => {
     const server = await testServer({ WEFT_LOG_LEVEL: 'info' })
     expect(server.output).toBe(`Weft is at ${server.url}\nDocuments are in ${server.folder}\n`)
+  })
+
+  it('says so where it lets in anybody who reaches it', async () => {
+    const open = await testServer({ WEFT_HOST: '0.0.0.0' })
+    await eventually('a third line', async () => open.output.split('\n').length > 3)
+    expect(open.output).toContain('WEFT_AUTH_SECRET is not set')
+    const closed = await testServer({ WEFT_HOST: '0.0.0.0', WEFT_AUTH_SECRET: 'x'.repeat(32) })
+    await closed.stop()
+    expect(closed.output).not.toContain('is not set')
   })
 })

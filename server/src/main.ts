@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { ConfigError, helpText, readConfig } from './config.ts'
 import { createLogger } from './createLogger.ts'
 import { WeftError } from './errors.ts'
+import { isLoopbackHost } from './socket/address.ts'
 import { startServer, UNSTORED } from './startServer.ts'
 
 /** Exit codes: 0 stopped, 1 a failure, 2 a wrong setting, 73 the store can't be used (sysexits.h: EX_CANTCREAT). */
@@ -40,6 +41,9 @@ async function main(): Promise<void> {
   const server = await startServer(config, logger)
   const places = [...config.publicUrls, server.url].join(' and ')
   process.stdout.write(`Weft is at ${places}\nDocuments are in ${resolve(config.data)}\n`)
+  if (config.authSecret === null && !isLoopbackHost(config.host)) {
+    process.stdout.write('Who reaches that address can read and write every document: WEFT_AUTH_SECRET is not set\n')
+  }
 
   let isStopping = false
   const stop = () => {
@@ -58,7 +62,8 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  if (server.reloadCertificate !== null) process.on('SIGHUP', server.reloadCertificate)
+  // A terminal that is closed says so, too: without a certificate to read, that is a stop.
+  process.on('SIGHUP', server.reloadCertificate ?? stop)
 }
 
 main().catch(explain)

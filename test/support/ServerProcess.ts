@@ -117,7 +117,7 @@ export class ServerProcess {
   }
 
   /** Asks it to end, and tells how it did. */
-  async stop(signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<Exit> {
+  async stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP' = 'SIGTERM'): Promise<Exit> {
     this.#child?.kill(signal)
     return this.#exit
   }

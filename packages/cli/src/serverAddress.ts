@@ -1,3 +1,4 @@
+import { isToken } from '@weft/protocol'
 import { UsageError } from './errors.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:9091'
@@ -24,6 +25,6 @@ export function serverAddress(
     throw new UsageError(`${source} is '${text}': not the address of a server, like ${DEFAULT_URL}`)
   }
   const token = env.WEFT_TOKEN || undefined
-  if (token !== undefined && !/^[\w.~+-]+$/.test(token)) throw new UsageError('WEFT_TOKEN holds what no token has')
+  if (token !== undefined && !isToken(token)) throw new UsageError('WEFT_TOKEN holds what no token has')
   return { url: text.replace(/\/+$/, ''), token }
 }

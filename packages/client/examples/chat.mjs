@@ -42,7 +42,10 @@ export function openChat(doc, changed) {
     changed()
   }
 
-  const nameOf = clientID => String(doc.awareness.getStates().get(clientID)?.user?.name ?? '')
+  function nameOf(clientID) {
+    const name = doc.awareness.getStates().get(clientID)?.user?.name
+    return typeof name === 'string' ? name : ''
+  }
 
   doc.on('message', heard)
   lines.observe(lineCame)

@@ -1,14 +1,11 @@
-import { SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '@weft/protocol'
+import { isToken, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '@weft/protocol'
 
 /** Says who this is: a token, or a function that is asked for one at each connection. An empty one is none. */
 export type TokenSource = string | (() => string | Promise<string>)
 
-/** What a subprotocol's name may consist of (RFC 9110, section 5.6.2), as far as tokens need it. */
-const TOKEN = /^[\w.~+-]*$/
-
 /** @throws {TypeError} what can't be a token: a browser would refuse it too, in words that don't help */
 export function checkToken(token: string): string {
-  if (typeof token !== 'string' || !TOKEN.test(token)) {
+  if (typeof token !== 'string' || (token !== '' && !isToken(token))) {
     throw new TypeError('a token is made of letters, digits and - . _ ~ + only')
   }
   return token

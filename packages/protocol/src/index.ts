@@ -33,4 +33,4 @@ export {
 } from './encodeMessage.ts'
 export type { AccessName, HocuspocusFrame, HocuspocusMessage, Message, ReceiptOutcome } from './message.ts'
 export { accessNames, ephemeralLimit, hocuspocusType, messageType, receiptOutcome, syncStep } from './message.ts'
-export { SUBPROTOCOL, TOKEN_SUBPROTOCOL } from './subprotocol.ts'
+export { isToken, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from './subprotocol.ts'

@@ -1,6 +1,6 @@
 import { BadDocumentIdError, type DocumentId, parseDocumentId } from '@weft/protocol'
 import { BadTokenError } from './BadTokenError.ts'
-import { isRole, type Role } from './Role.ts'
+import { isRole, type Role, roles } from './Role.ts'
 
 /**
  * The claim `docs` of a token: which role in which documents.
@@ -38,7 +38,7 @@ export class DocumentRights {
   #add(entry: unknown, where: string): void {
     if (typeof entry !== 'object' || entry === null) throw new BadTokenError(`${where} is no object`)
     const { document, prefix, role, create } = entry as Record<string, unknown>
-    if (!isRole(role)) throw new BadTokenError(`${where} has no known role`)
+    if (!isRole(role)) throw new BadTokenError(`${where}.role is none of ${roles.join(', ')}`)
     if (create !== undefined && typeof create !== 'boolean') throw new BadTokenError(`${where}.create is no boolean`)
     if ((document === undefined) === (prefix === undefined)) {
       throw new BadTokenError(`${where} needs either document or prefix`)

@@ -17,7 +17,7 @@ export function tokenOfRequest({ headers, url = '' }: Pick<IncomingMessage, 'hea
   return query < 0 ? null : new URLSearchParams(url.slice(query)).get('token')
 }
 
-/** The subprotocol that is answered: the first that is offered and isn't a token; false: none. */
+/** The subprotocol that is answered: `weft`, else the first that isn't a token (browsers fail without an answer); false: none. */
 export function chooseSubprotocol(offered: ReadonlySet<string>): string | false {
   if (offered.has(SUBPROTOCOL)) return SUBPROTOCOL
   for (const name of offered) if (!name.startsWith(TOKEN_SUBPROTOCOL)) return name

@@ -23,11 +23,13 @@ export function encodeUpdateFrame(update: Uint8Array): Buffer {
 
 /** What is larger is not copied for an address, nor remembered. */
 const MAX_COPIED_BYTES = 64 * 1024
+/** Between a document's name and the id of one session of it: such an address is used once. */
+const SESSION_MARK = '\0'
 const addressed = new WeakMap<Buffer, { readonly address: string; readonly parts: readonly Buffer[] }>()
 
 /**
- * The same messages in Hocuspocus' dialect, where an address stands before each, to be written one after the other. The last
- * ones made of a batch are remembered: all who have a document open without session ids have the same address.
+ * The same messages in Hocuspocus' dialect, where an address stands before each, to be written one after the other. They
+ * are remembered: all who have a document open without session ids have the same address.
  * A compressed frame stays compressed, and as it is: the address goes before it as a stored block (RFC 1951, section 3.2.4).
  * @param frames one or more frames of `encodeFrame`
  * @returns one buffer; of more than 64 KiB heads and views of `frames` in turn
@@ -49,7 +51,7 @@ export function addressFrames(frames: Buffer, address: string): readonly Buffer[
   }
   if (frames.length > MAX_COPIED_BYTES) return parts
   const copied = [Buffer.concat(parts)]
-  addressed.set(frames, { address, parts: copied })
+  if (!address.includes(SESSION_MARK)) addressed.set(frames, { address, parts: copied })
   return copied
 }
 

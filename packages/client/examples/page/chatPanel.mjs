@@ -28,7 +28,7 @@ export function showChat(doc, element) {
     const text = document.createElement('span')
     text.textContent = line.text
     const when = document.createElement('time')
-    const date = new Date(line.time)
+    const date = new Date(typeof line.time === 'number' ? line.time : Number.NaN)
     when.textContent = Number.isNaN(date.getTime()) ? '' : time.format(date)
     item.append(name, when, text)
     return item
