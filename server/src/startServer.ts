@@ -7,7 +7,9 @@ import { Access } from './access/Access.ts'
 import { systemClock, type Timer } from './clock.ts'
 import type { Config } from './config.ts'
 import { WeftError } from './errors.ts'
+import { ApiGate } from './http/ApiGate.ts'
 import { createApp } from './http/app.ts'
+import { documentsApi } from './http/documentsApi.ts'
 import { Metrics } from './http/Metrics.ts'
 import { createMetricsApp } from './http/metricsApp.ts'
 import { readCertificate } from './http/readCertificate.ts'
@@ -17,6 +19,7 @@ import { noMeters } from './Meters.ts'
 import { rehearse } from './rehearse.ts'
 import { MAX_HELD_BYTES } from './room/BytesCache.ts'
 import { Committer } from './room/Committer.ts'
+import { Documents } from './room/Documents.ts'
 import { Rooms } from './room/Rooms.ts'
 import { FrameCompressor } from './socket/FrameCompressor.ts'
 import { HostCheck } from './socket/HostCheck.ts'
@@ -71,9 +74,10 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const proxies = new TrustedProxies(config.trustedProxies, logger)
   const publicOrigins = config.publicUrls.map(url => new URL(url).origin)
   const hosts = new HostCheck([...config.origins, ...publicOrigins], config.host, logger, proxies)
+  const access = new Access(config.authSecret, clock)
   const endpoint = new WebSocketEndpoint(
     {
-      access: new Access(config.authSecret, clock),
+      access,
       rooms,
       clock,
       meters,
@@ -87,11 +91,13 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     hosts,
     proxies,
   )
+  const documents = new Documents({ log, rooms, committer, workshop, clock, settings: config })
   const app = createApp({
     webFolder: fileURLToPath(new URL('../../web/dist', import.meta.url)),
     logger,
     hosts,
     proxies,
+    documentsApi: documentsApi(documents, new ApiGate(access, proxies), logger),
     isReady: async () => !committer.isFailing && log.state === 'open' && (await log.isWritable()),
   })
   const options = {

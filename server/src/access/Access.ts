@@ -3,7 +3,7 @@ import type { DocumentId } from '@weft/protocol'
 import type { Clock } from '../clock.ts'
 import { BadTokenError } from './BadTokenError.ts'
 import { type Denial, type Grant, UNASKED } from './Grant.ts'
-import { verifyToken } from './verifyToken.ts'
+import { type VerifiedToken, verifyToken } from './verifyToken.ts'
 
 /** Who may do what in which document, told by signed tokens. */
 export class Access {
@@ -16,15 +16,33 @@ export class Access {
     this.#clock = clock
   }
 
+  /** Whether tokens are asked for. */
+  get isAsking(): boolean {
+    return this.#secret !== null
+  }
+
   /** @param token null or empty: none was given. @returns what its bearer may do in a document, or why nothing. */
   async admit(token: string | null, documentId: DocumentId): Promise<Grant | Denial> {
     if (this.#secret === null) return UNASKED
+    const verified = await this.#verify(token, this.#secret)
+    if ('close' in verified) return verified
+    const { userId, rights, expiresAt } = verified
+    const role = rights.roleIn(documentId)
+    if (role === null) return { close: 'forbidden', text: 'the token gives no right to this document' }
+    return { userId, role, expiresAt }
+  }
+
+  /** @param token null or empty: none was given. @returns which documents its bearer may read, or why none. */
+  async readable(token: string | null): Promise<((documentId: DocumentId) => boolean) | Denial> {
+    if (this.#secret === null) return () => true
+    const verified = await this.#verify(token, this.#secret)
+    return 'close' in verified ? verified : documentId => verified.rights.roleIn(documentId) !== null
+  }
+
+  async #verify(token: string | null, secret: KeyObject): Promise<VerifiedToken | Denial> {
     if (token === null || token === '') return { close: 'unauthorized', text: 'no token was given' }
     try {
-      const { userId, rights, expiresAt } = await verifyToken(token, this.#secret, this.#clock)
-      const role = rights.roleIn(documentId)
-      if (role === null) return { close: 'forbidden', text: 'the token gives no right to this document' }
-      return { userId, role, expiresAt }
+      return await verifyToken(token, secret, this.#clock)
     } catch (error) {
       if (error instanceof BadTokenError) return { close: 'unauthorized', text: error.message }
       throw error

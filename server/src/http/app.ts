@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import express, { type Express, type NextFunction, type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
 import type { HostCheck } from '../socket/HostCheck.ts'
 import { requestFault } from '../socket/requestFault.ts'
@@ -14,6 +14,8 @@ export interface AppServices {
   readonly proxies: TrustedProxies
   /** Whether edits can be stored now. */
   readonly isReady: () => Promise<boolean>
+  /** What answers under `/api/v1/documents`. */
+  readonly documentsApi: Router
 }
 
 /** How long an answer about readiness holds, in ms. */
@@ -39,8 +41,8 @@ function contentSecurityPolicy(host: string): string {
   ].join('; ')
 }
 
-/** The HTTP side: health, and the web app. */
-export function createApp({ webFolder, logger, hosts, proxies, isReady }: AppServices): Express {
+/** The HTTP side: health, documents, and the web app. */
+export function createApp({ webFolder, logger, hosts, proxies, isReady, documentsApi }: AppServices): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
@@ -83,6 +85,8 @@ export function createApp({ webFolder, logger, hosts, proxies, isReady }: AppSer
       .type('text/plain')
       .send(ready ? 'ready\n' : 'edits cannot be stored now\n')
   })
+
+  app.use('/api/v1/documents', documentsApi)
 
   const page = join(webFolder, 'index.html')
   // Built files carry their hash in their name; the page itself must always be asked for.

@@ -6,6 +6,9 @@ import { type MeteredCommit, type Meters, noMeters } from '../Meters.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import type { Room } from './Room.ts'
 
+/** What everybody in a deleted document is told. */
+export const DELETED = 'the document was deleted'
+
 /** Pauses before a failed write is tried again. */
 const FIRST_RETRY_MS = 1000
 const MAX_RETRY_MS = 30_000
@@ -166,7 +169,8 @@ export class Committer {
           const [room] = rooms.splice(refused, 1)
           batch.splice(refused, 1)
           this.#logger.error({ err: error, document: room?.documentId }, 'a document can no longer be written to')
-          room?.fail('this document cannot be written to now')
+          if (error instanceof WeftError && error.code === 'DOCUMENT_DELETED') room?.fail(DELETED, 'deleted')
+          else room?.fail('this document cannot be written to now')
           continue
         }
         this.#isFailing = true

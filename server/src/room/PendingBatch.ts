@@ -16,7 +16,7 @@ export class PendingBatch {
   readonly number: number
   byteLength = 0
   readonly #updates: Uint8Array[] = []
-  readonly #authors = new Set<Session>()
+  readonly #authors = new Set<Session | null>()
 
   constructor(number: number) {
     this.number = number
@@ -26,13 +26,13 @@ export class PendingBatch {
     return this.#updates.length === 0
   }
 
-  add(update: Uint8Array, author: Session): void {
+  add(update: Uint8Array, author: Session | null): void {
     this.#updates.push(update)
     this.#authors.add(author)
     this.byteLength += update.length
   }
 
-  /** The session that wrote all of it, which needn't get it back; null where several did. */
+  /** The session that wrote all of it, which needn't get it back; null where several did, or none. */
   get onlyAuthor(): Session | null {
     if (this.#authors.size !== 1) return null
     for (const author of this.#authors) return author

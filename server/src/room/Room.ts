@@ -1,4 +1,4 @@
-import { type DocumentId, encodeSyncStep2 } from '@weft/protocol'
+import { type CloseName, type DocumentId, encodeSyncStep2 } from '@weft/protocol'
 import type { Logger } from 'pino'
 import * as Y from 'yjs'
 import type { Clock } from '../clock.ts'
@@ -10,7 +10,7 @@ import { covers, encodeStateVector, type StateVector, stateVectorKey } from '../
 import { DEFAULT_UPDATE_LIMITS, NO_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
 import type { Append, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
 import type { Meters } from '../Meters.ts'
-import type { Workshop } from '../worker/Workshop.ts'
+import type { StoredLog, Workshop } from '../worker/Workshop.ts'
 import { AwarenessBroadcast } from './AwarenessBroadcast.ts'
 import type { BytesCache, BytesHolder } from './BytesCache.ts'
 import type { Committer } from './Committer.ts'
@@ -79,6 +79,8 @@ export class Room implements BytesHolder {
   readonly #knowledge: Knowledge
   readonly #tail: Tail
   #isFailed = false
+  /** Works without a session for whose end the room stays. */
+  #holds = 0
   #log: Logger | null = null
 
   #gathering = new PendingBatch(1)
@@ -177,6 +179,16 @@ export class Room implements BytesHolder {
     if (this.#sessions.size === 0) this.#emptySince = this.#services.clock.now()
   }
 
+  /** Runs something that has no session. The room isn't unloaded meanwhile. */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    this.#holds++
+    try {
+      return await work()
+    } finally {
+      this.#holds--
+    }
+  }
+
   // ── Receive and gather ────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Whether an update names operations that neither the log nor the pending batch has (rule 5). */
@@ -205,9 +217,13 @@ export class Room implements BytesHolder {
 
   /** Whether its deletions take anything from the document that its readers see: `Workshop.erases`. */
   async erases({ deletes }: UpdateContents): Promise<boolean> {
-    await this.#settled()
-    const { snapshot, updates } = this.#documentBytes(await this.#loadBytes())
-    return this.#services.workshop.erases({ snapshot, updates, deletes })
+    return this.#services.workshop.erases({ ...(await this.storedLog()), deletes })
+  }
+
+  /** All that the log holds, with what was pending at the call. */
+  async storedLog(): Promise<StoredLog> {
+    await this.whenCommitted(this.latestBatch)
+    return this.#documentBytes(await this.#loadBytes())
   }
 
   /** The batch after whose commit everything is on disk that is known now. */
@@ -218,14 +234,15 @@ export class Room implements BytesHolder {
 
   /**
    * Takes in a closed update. What brings nothing new is not stored.
+   * @param author null: no session's, so that all of them get it
    * @returns the batch after whose commit all of it is on disk
    * @throws {MalformedUpdate} it would damage what is there
    */
-  admit(session: Session, update: Uint8Array, contents: UpdateContents): number {
+  admit(author: Session | null, update: Uint8Array, contents: UpdateContents): number {
     const fresh = admitUpdate(this.#knowledge, update, contents, this.updateLimits)
     if (fresh === null) return this.latestBatch
     // Copied: what came in is a view of a larger buffer, which would be kept alive.
-    this.#gathering.add(fresh === update ? new Uint8Array(update) : fresh, session)
+    this.#gathering.add(fresh === update ? new Uint8Array(update) : fresh, author)
     this.#services.committer.pendingBytes += fresh.length
     this.#services.committer.request(this, this.#nextCommitAt)
     return this.#gathering.number
@@ -233,14 +250,11 @@ export class Room implements BytesHolder {
 
   /** The part of an update that can be stored although some of it has no predecessor; null where there is none. */
   async closedPart(update: Uint8Array): Promise<{ update: Uint8Array | null; missing: ReadonlyMap<number, number> }> {
-    await this.#settled()
-    const { snapshot, updates } = this.#documentBytes(await this.#loadBytes())
-    return this.#services.workshop.closedPart({ snapshot, updates, update })
+    return this.#services.workshop.closedPart({ ...(await this.storedLog()), update })
   }
 
-  /** Resolves when nothing that was pending at the call is pending any more. */
-  #settled(): Promise<void> {
-    const batch = this.latestBatch
+  /** Resolves when a batch is on disk. @throws {Error} it never will be */
+  whenCommitted(batch: number): Promise<void> {
     if (batch <= this.#committedBatch) return Promise.resolve()
     return new Promise((resolve, reject) => {
       const check = () => {
@@ -248,7 +262,7 @@ export class Room implements BytesHolder {
         else if (this.#isFailed) reject(new Error('what was pending is lost with its room'))
         else this.#afterCommit.push(check)
       }
-      this.#afterCommit.push(check)
+      check()
     })
   }
 
@@ -328,14 +342,14 @@ export class Room implements BytesHolder {
     return pause < MIN_PAUSE_MS ? 0 : Math.min(pause, maxCommitPauseMs)
   }
 
-  /** The log refuses this document for good: everybody is told, nothing is written any more. */
-  fail(reason: string): void {
+  /** The log takes nothing of this document any more: everybody is told, what is pending is dropped. */
+  fail(reason: string, close: CloseName = 'internal'): void {
     if (this.#isFailed) return
     this.#isFailed = true
     this.#services.committer.pendingBytes -= this.#gathering.byteLength + (this.#inFlight?.batch.byteLength ?? 0)
     this.#inFlight = null
     this.#gathering = new PendingBatch(this.#gathering.number + 1)
-    for (const session of [...this.#sessions]) session.outlet.close('internal', reason)
+    for (const session of [...this.#sessions]) session.outlet.close(close, reason)
     for (const check of this.#afterCommit.splice(0)) check()
   }
 
@@ -524,6 +538,8 @@ export class Room implements BytesHolder {
     this.#runCompaction()
       .then(() => this.meters.compacted(clock.now() - begin))
       .catch(error => {
+        // Deleted meanwhile, say.
+        if (this.#isFailed) return
         this.meters.compactionFailed()
         this.#compactAgainAt = clock.now() + COMPACTION_RETRY_MS
         this.log.error({ err: error }, 'the log could not be compacted; it stays as it is')
@@ -577,7 +593,7 @@ export class Room implements BytesHolder {
     const isQuiet = now - this.#lastCommitAt >= QUIET_MS && !this.hasPending
     if (isQuiet && this.#tail.isTidyingDue && !this.#isAnybodyBehind) this.#compact()
     const isEmpty = this.#sessions.size === 0 && now - this.#emptySince >= idleMs
-    return isEmpty && !this.hasPending && !this.#isCompacting && this.#bytesLoading === null
+    return isEmpty && this.#holds === 0 && !this.hasPending && !this.#isCompacting && this.#bytesLoading === null
   }
 
   /** Nothing may be called on a room after this. */

@@ -2,6 +2,7 @@ import type { DocumentId } from '@weft/protocol'
 import type { Timer } from '../clock.ts'
 import { WeftError } from '../errors.ts'
 import { BytesCache } from './BytesCache.ts'
+import { DELETED } from './Committer.ts'
 import { Room, type RoomServices } from './Room.ts'
 
 const SWEEP_MS = 5000
@@ -11,7 +12,8 @@ export class Rooms {
   readonly #services: RoomServices
   readonly #idleMs: number
   readonly #rooms = new Map<DocumentId, Promise<Room>>()
-  readonly #loaded = new Set<Room>()
+  /** Each with its place in `#rooms`, which a deleted one has left to the next. */
+  readonly #loaded = new Map<Room, Promise<Room>>()
   #timer: Timer | null = null
 
   constructor(services: Omit<RoomServices, 'bytesCache'>, idleMs: number) {
@@ -39,7 +41,7 @@ export class Rooms {
 
   #sum(read: (room: Room) => number): number {
     let sum = 0
-    for (const room of this.#loaded) sum += read(room)
+    for (const room of this.#loaded.keys()) sum += read(room)
     return sum
   }
 
@@ -54,12 +56,26 @@ export class Rooms {
     this.#rooms.set(documentId, loading)
     loading.then(
       room => {
-        this.#loaded.add(room)
+        this.#loaded.set(room, loading)
         this.#scheduleSweep()
       },
-      () => this.#rooms.delete(documentId),
+      () => this.#leave(documentId, loading),
     )
     return loading
+  }
+
+  /** Ends the room of a document that was deleted in the log: everybody in it is told, and who comes now finds it deleted. */
+  async deleted(documentId: DocumentId): Promise<void> {
+    // It may be loading still, from what was read before.
+    const loading = this.#rooms.get(documentId)
+    if (loading === undefined) return
+    this.#rooms.delete(documentId)
+    const room = await loading.catch(() => null)
+    room?.fail(DELETED, 'deleted')
+  }
+
+  #leave(documentId: DocumentId, place: Promise<Room>): void {
+    if (this.#rooms.get(documentId) === place) this.#rooms.delete(documentId)
   }
 
   async #load(documentId: DocumentId): Promise<Room> {
@@ -80,12 +96,12 @@ export class Rooms {
 
   #sweep(): void {
     const now = this.#services.clock.now()
-    for (const room of this.#loaded) {
+    for (const [room, place] of this.#loaded) {
       const canUnload = room.sweep(now, this.#idleMs)
       if (!canUnload && !(room.isFailed && room.sessionCount === 0)) continue
       room.unload()
       this.#loaded.delete(room)
-      this.#rooms.delete(room.documentId)
+      this.#leave(room.documentId, place)
     }
   }
 
@@ -93,7 +109,7 @@ export class Rooms {
   stop(): void {
     if (this.#timer !== null) this.#services.clock.clearTimer(this.#timer)
     this.#services.bytesCache.stop()
-    for (const room of this.#loaded) room.unload()
+    for (const room of this.#loaded.keys()) room.unload()
     this.#loaded.clear()
     this.#rooms.clear()
   }

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
+import { ContentError, type ContentForm } from '../ContentError.ts'
 import { MalformedUpdate } from '../crdt/MalformedUpdate.ts'
 import type { Ranges } from '../crdt/ranges.ts'
 import type { UpdateContents } from '../crdt/readUpdate.ts'
 import type { UpdateLimits } from '../crdt/UpdateLimits.ts'
 import { WeftError } from '../errors.ts'
+import type { Rendering, Replacement } from './contentTasks.ts'
 import { packUpdates } from './packedUpdates.ts'
 import type { ClosedPartResult, CompactionResult, TaskResult } from './tasks.ts'
 
@@ -22,6 +24,9 @@ export interface WorkshopOptions {
   /** After so long without a task a thread ends, in ms. Default 30,000: the next task then waits about 60 ms for its start. */
   readonly idleTimeoutMs?: number
 }
+
+/** Longest time for one document's content, in ms: 4 MiB of Markdown take 2 s. */
+const CONTENT_LIMIT_MS = 30_000
 
 /** A document's stored updates, as a log reads them: the snapshot, if there is one, and what follows it. */
 export interface StoredLog {
@@ -41,6 +46,8 @@ export interface StoredLog {
  */
 export class Workshop {
   readonly #pool: Piscina
+  /** Apart from the other tasks: it brings the schema along, which most threads never need. */
+  readonly #contentTasks: string
   readonly #threads: number
   readonly #maxQueued: number
   readonly #maxBytes: number
@@ -61,6 +68,7 @@ export class Workshop {
     if (!existsSync(file)) {
       throw new Error(`${fileURLToPath(file)} is missing: workers run what is built (npx tsc -b server)`)
     }
+    this.#contentTasks = new URL('contentTasks.js', file).href
     this.#pool = new Piscina({
       filename: file.href,
       minThreads: 0,
@@ -131,6 +139,35 @@ export class Workshop {
   }
 
   /**
+   * A document in one of its forms.
+   * @throws {ContentError} @throws {WeftError} `DOCUMENT_INCOMPLETE`
+   */
+  async render(request: StoredLog & { readonly form: ContentForm }): Promise<Rendering> {
+    const { task, transfer } = logTask(request)
+    return this.#run<Rendering>('render', { ...task, form: request.form }, transfer, this.#contentTasks)
+  }
+
+  /**
+   * The smallest edit that makes a document say what `content` says.
+   * @param request.content UTF-8 @param request.clientID who makes the edit: a Yjs client id that nobody else writes with now
+   * @returns `update`: null where it says so already
+   * @throws {ContentError} @throws {WeftError} `DOCUMENT_INCOMPLETE`
+   */
+  async replace(
+    request: StoredLog & {
+      readonly form: Exclude<ContentForm, 'yjs'>
+      readonly content: Uint8Array
+      readonly clientID: number
+    },
+  ): Promise<Replacement> {
+    const { task, transfer } = logTask(request)
+    const { form, clientID } = request
+    const content = copy(request.content)
+    const whole = { ...task, form, content, clientID }
+    return this.#run<Replacement>('replace', whole, [...transfer, content.buffer], this.#contentTasks)
+  }
+
+  /**
    * Refuses new tasks, waits for those that wait or run, ends the threads.
    * @param graceMs after so long, what still runs is ended and rejects with `WORKER_STOPPED`. Default: no limit; 0: at once.
    */
@@ -154,7 +191,8 @@ export class Workshop {
     await this.#pool.destroy()
   }
 
-  async #run<T>(name: string, task: unknown, transfer: ArrayBuffer[]): Promise<T> {
+  /** @param contentTasks its file, where the task is one of those; they have a time limit, for anybody may have written the content */
+  async #run<T>(name: string, task: unknown, transfer: ArrayBuffer[], contentTasks?: string): Promise<T> {
     if (this.#stopping) throw new WeftError('WORKER_STOPPED', `no worker for ${name}: they are stopped`)
     const bytes = transfer.reduce((sum, buffer) => sum + buffer.byteLength, 0)
     // One task is always let in: its size has a bound of its own.
@@ -173,9 +211,15 @@ export class Workshop {
     else await new Promise<void>(resolve => this.#waiting.push(resolve))
     try {
       if (this.#isTerminated) throw new WeftError('WORKER_STOPPED', `no worker for ${name}: they are stopped`)
-      const result: TaskResult<T> = await this.#pool.run(task, { name, transferList: transfer })
+      const options = { name, transferList: transfer }
+      const result: TaskResult<T> = await (contentTasks === undefined
+        ? this.#pool.run(task, options)
+        : this.#runWithin(CONTENT_LIMIT_MS, signal =>
+            this.#pool.run(task, { ...options, filename: contentTasks, signal }),
+          ))
       if (result.state === 'done') return result.value
       if (result.state === 'malformed') throw new MalformedUpdate(result.reason)
+      if (result.state === 'refused') throw new ContentError(result.code, result.reason)
       throw new WeftError('DOCUMENT_INCOMPLETE', `the log has gaps: ${result.reason}`)
     } catch (error) {
       throw this.#taskError(name, error)
@@ -188,8 +232,22 @@ export class Workshop {
     }
   }
 
+  /** Ends the thread that takes longer: the next task gets a new one. */
+  async #runWithin<T>(limitMs: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const limit = new AbortController()
+    const timer = setTimeout(() => limit.abort(), limitMs)
+    try {
+      return await run(limit.signal)
+    } catch (error) {
+      if (!limit.signal.aborted) throw error
+      throw new ContentError('too-complex', `the content takes longer than ${limitMs / 1000} s to work through`)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   #taskError(name: string, error: unknown): Error {
-    if (error instanceof WeftError || error instanceof MalformedUpdate) return error
+    if (error instanceof WeftError || error instanceof MalformedUpdate || error instanceof ContentError) return error
     const text = error instanceof Error ? error.message : String(error)
     if (this.#isTerminated)
       return new WeftError('WORKER_STOPPED', `the worker for ${name} was stopped`, { cause: error })

@@ -3,6 +3,7 @@ import { platform } from 'node:process'
 import { isMainThread } from 'node:worker_threads'
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 import * as Y from 'yjs'
+import { type ContentCode, ContentError } from '../ContentError.ts'
 import { Knowledge } from '../crdt/Knowledge.ts'
 import { MalformedUpdate } from '../crdt/MalformedUpdate.ts'
 import type { Ranges } from '../crdt/ranges.ts'
@@ -20,6 +21,7 @@ export type TaskResult<T> =
   | { readonly state: 'done'; readonly value: T }
   | { readonly state: 'malformed'; readonly reason: string }
   | { readonly state: 'incomplete'; readonly reason: string }
+  | { readonly state: 'refused'; readonly code: ContentCode; readonly reason: string }
 
 export interface CheckTask {
   readonly update: Uint8Array
@@ -133,7 +135,7 @@ function holdsContent(doc: Y.Doc, clientID: number, ranges: Ranges): boolean {
 class IncompleteLog extends Error {}
 
 /** @throws {IncompleteLog} where something of the log stays pending: the log is causally closed, so that is damage. */
-function documentFromLog({ snapshot, updates }: LogTask): Y.Doc {
+export function documentFromLog({ snapshot, updates }: LogTask): Y.Doc {
   const doc = new Y.Doc({ gc: true })
   // One transaction: cleaning up after each of thousands would cost more than applying them.
   Y.transact(
@@ -160,18 +162,19 @@ function lacking(requires: ReadonlyMap<number, number>, stateVector: ReadonlyMap
   return new Map([...requires].filter(([clientID, clock]) => (stateVector.get(clientID) ?? 0) < clock))
 }
 
-function settle<T>(run: () => T): TaskResult<T> {
+export function settle<T>(run: () => T): TaskResult<T> {
   try {
     return { state: 'done', value: run() }
   } catch (error) {
     if (error instanceof MalformedUpdate) return { state: 'malformed', reason: error.reason }
+    if (error instanceof ContentError) return { state: 'refused', code: error.code, reason: error.message }
     if (error instanceof IncompleteLog) return { state: 'incomplete', reason: error.message }
     throw error
   }
 }
 
 /** Lets the bytes of a result go to the main thread without a copy, where they have a buffer of their own. */
-function withBytes<T>(result: TaskResult<T>, bytesOf: (value: T) => Uint8Array[]): unknown {
+export function withBytes<T>(result: TaskResult<T>, bytesOf: (value: T) => Uint8Array[]): unknown {
   if (result.state !== 'done') return result
   const transfer = bytesOf(result.value)
     .filter(bytes => bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer)

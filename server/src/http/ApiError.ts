@@ -1,0 +1,43 @@
+/**
+ * Every error of the HTTP API, once: its status, and what it means. PROTOCOL.md prints this table, a test compares the two.
+ */
+export const apiErrors = {
+  'bad-request': { status: 400, meaning: 'a parameter or header that is not as it must be' },
+  'bad-name': { status: 400, meaning: 'the path names no document' },
+  unauthorized: { status: 401, meaning: 'a missing, bad or expired token' },
+  forbidden: { status: 403, meaning: 'the token gives no right to this' },
+  'local-only': { status: 403, meaning: 'without a secret, only this machine is answered' },
+  'cross-site': { status: 403, meaning: 'a change without a header that a foreign page could not send' },
+  'not-found': { status: 404, meaning: 'nobody ever wrote this document' },
+  'bad-method': { status: 405, meaning: 'no such method here' },
+  'not-acceptable': { status: 406, meaning: 'none of the forms that are asked for' },
+  'not-text': { status: 409, meaning: 'the document holds something that is no text' },
+  'unknown-content': { status: 409, meaning: 'the document holds what this version would delete' },
+  deleted: { status: 410, meaning: 'the document was deleted' },
+  stale: { status: 412, meaning: 'the version to compare with is held no more: read the document again' },
+  'too-large': { status: 413, meaning: 'the content is over 4 MiB' },
+  'bad-type': { status: 415, meaning: 'a content type that is no form of a document' },
+  'bad-content': { status: 422, meaning: 'the content is not what its type says, or no document can hold it' },
+  'too-complex': { status: 422, meaning: 'the content takes too long to work through' },
+  damaged: { status: 500, meaning: 'stored records of the document are damaged' },
+  internal: { status: 500, meaning: 'our fault' },
+  busy: { status: 503, meaning: 'too much waits: `Retry-After` says how long' },
+  unavailable: { status: 503, meaning: 'the store can’t be read or written to now; it may have been written' },
+} as const satisfies Record<string, { status: number; meaning: string }>
+
+export type ApiCode = keyof typeof apiErrors
+
+/** A request that can't be answered as it wants. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  readonly code: ApiCode
+
+  constructor(code: ApiCode, message: string) {
+    super(message)
+    this.code = code
+  }
+
+  get status(): number {
+    return apiErrors[this.code].status
+  }
+}

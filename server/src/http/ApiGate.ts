@@ -1,0 +1,76 @@
+import type { IncomingMessage } from 'node:http'
+import type { DocumentId } from '@weft/protocol'
+import type { Access } from '../access/Access.ts'
+import type { Denial } from '../access/Grant.ts'
+import { type Role, roles } from '../access/Role.ts'
+import { tokenOfRequest } from '../access/tokenOfRequest.ts'
+import { isLoopbackHost } from '../socket/address.ts'
+import type { TrustedProxies } from '../socket/TrustedProxies.ts'
+import { ApiError } from './ApiError.ts'
+
+/**
+ * Who may ask what of the HTTP API. Behind `HostCheck`, which has refused pages of other origins.
+ *
+ * [G1] Without a secret only programs of this machine are answered: not through a proxy, and under a name of this machine, so
+ *      that no page can reach it by a name of its own that points here (DNS rebinding).
+ * [G2] With one, a token in the header `Authorization` must give the role. Never one in the URL, which others see.
+ * [G3] What changes something needs a header that a page of another origin can't send unasked (CSRF).
+ */
+export class ApiGate {
+  readonly #access: Access
+  readonly #proxies: TrustedProxies
+
+  constructor(access: Access, proxies: TrustedProxies) {
+    this.#access = access
+    this.#proxies = proxies
+  }
+
+  /** @throws {ApiError} `unauthorized`, `forbidden`, `local-only`, `cross-site` */
+  async admit(request: IncomingMessage, documentId: DocumentId, needed: Role): Promise<void> {
+    this.#check(request)
+    const grant = await this.#access.admit(tokenOf(request), documentId)
+    if ('close' in grant) throw denied(grant)
+    if (!this.#access.isAsking || roles.indexOf(grant.role) >= roles.indexOf(needed)) return
+    throw new ApiError('forbidden', `this needs the role ${needed}, and the token gives ${grant.role}`)
+  }
+
+  /**
+   * @returns which documents may be read
+   * @throws {ApiError} `unauthorized`, `local-only`, `cross-site`
+   */
+  async readable(request: IncomingMessage): Promise<(documentId: DocumentId) => boolean> {
+    this.#check(request)
+    const readable = await this.#access.readable(tokenOf(request))
+    if (typeof readable !== 'function') throw denied(readable)
+    return readable
+  }
+
+  #check(request: IncomingMessage): void {
+    if (!this.#access.isAsking) this.#checkLocal(request)
+    if (request.method === 'GET' || request.method === 'HEAD' || isDeliberate(request)) return
+    throw new ApiError('cross-site', 'a change needs the header Authorization, X-Requested-With or a JSON Content-Type')
+  }
+
+  #checkLocal(request: IncomingMessage): void {
+    const host = (this.#proxies.hostOf(request) ?? '').replace(/:\d+$/u, '')
+    if (this.#proxies.isFromHere(request) && isLoopbackHost(host)) return
+    throw new ApiError('local-only', 'without WEFT_AUTH_SECRET, only programs of this machine are answered here')
+  }
+}
+
+function tokenOf({ headers: { authorization } }: IncomingMessage): string | null {
+  return authorization === undefined ? null : tokenOfRequest({ headers: { authorization } })
+}
+
+/** Types that a form of any page can send (https://fetch.spec.whatwg.org/#cors-safelisted-request-header). */
+const FORM_TYPES = ['text/plain', 'multipart/form-data', 'application/x-www-form-urlencoded']
+
+function isDeliberate({ headers }: IncomingMessage): boolean {
+  if (headers.authorization !== undefined || headers['x-requested-with'] !== undefined) return true
+  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+  return type !== undefined && type !== '' && !FORM_TYPES.includes(type)
+}
+
+function denied({ close, text }: Denial): ApiError {
+  return new ApiError(close, text)
+}

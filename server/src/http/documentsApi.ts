@@ -1,0 +1,237 @@
+import { BadDocumentIdError, type DocumentId, documentIdFromPath } from '@weft/protocol'
+import express, { type NextFunction, type Request, type Response, type Router } from 'express'
+import type { Logger } from 'pino'
+import { ContentError, type ContentForm, contentForms } from '../ContentError.ts'
+import { MalformedUpdate } from '../crdt/MalformedUpdate.ts'
+import { WeftError } from '../errors.ts'
+import type { Documents } from '../room/Documents.ts'
+import { ApiError } from './ApiError.ts'
+import type { ApiGate } from './ApiGate.ts'
+
+/** Largest content that is taken in. 4 MiB of Markdown are 2 s of a worker. */
+const MAX_CONTENT_BYTES = 4 << 20
+/** Documents in one listing: as many as are asked for, at most; and names that are looked at for it, where few may be read. */
+const DEFAULT_LIMIT = 100
+const MAX_LIMIT = 1000
+const MAX_LOOKED_AT = 10_000
+/** When to come back where too much waits, in s. */
+const RETRY_AFTER_S = 5
+
+const types: Readonly<Record<ContentForm, string>> = {
+  markdown: 'text/markdown',
+  html: 'text/html',
+  json: 'application/json',
+  yjs: 'application/octet-stream',
+}
+
+/**
+ * Documents over HTTP (`PROTOCOL.md`): listed, given out, taken in and deleted. The path is the document's name, as in the
+ * WebSocket's URL. Each answer that isn't content is JSON; errors are `{ error: { code, message } }` (`ApiError`).
+ */
+export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger): Router {
+  const router = express.Router()
+  const readBody = express.raw({ type: () => true, limit: MAX_CONTENT_BYTES, inflate: false })
+
+  router.use((request, response, next) => {
+    // What people wrote, under the address of the server: it may do nothing, and is kept by no cache that others use.
+    response.set({ 'Content-Security-Policy': "default-src 'none'; sandbox; frame-ancestors 'none'" })
+    response.set({ 'Cache-Control': 'private, no-cache', Vary: 'Accept, Authorization' })
+    const path = request.url.split('?', 1)[0] ?? ''
+    if (path === '/' || path === '') answerList(request, response).catch(next)
+    else answerDocument(request, response, path, next).catch(next)
+  })
+
+  async function answerList(request: Request, response: Response): Promise<void> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw badMethod(response, 'GET, HEAD')
+    const isReadable = await gate.readable(request)
+    const query = readQuery(request, ['prefix', 'after', 'limit'])
+    const limit = readLimit(query.limit)
+    const names: { name: string; createdAt: string }[] = []
+    let lookedAt = 0
+    let last: string | null = null
+    let isWhole = true
+    const options = { prefix: query.prefix ?? '', limit: MAX_LOOKED_AT + 1 }
+    for await (const { documentId, createdAt } of documents.list(
+      query.after === undefined ? options : { ...options, after: query.after as DocumentId },
+    )) {
+      if (names.length === limit || lookedAt === MAX_LOOKED_AT) {
+        isWhole = false
+        break
+      }
+      lookedAt++
+      last = documentId
+      if (isReadable(documentId)) names.push({ name: documentId, createdAt: new Date(createdAt).toISOString() })
+    }
+    response.json({ documents: names, next: isWhole ? null : last })
+  }
+
+  async function answerDocument(request: Request, response: Response, path: string, next: NextFunction): Promise<void> {
+    const documentId = readName(path)
+    switch (request.method) {
+      case 'GET':
+      case 'HEAD':
+        return give(request, response, documentId)
+      case 'PUT':
+        await gate.admit(request, documentId, 'editor')
+        // Read only now: nobody unknown makes us hold anything.
+        readBody(request, response, error => {
+          if (error) next(error)
+          else take(request, response, documentId).catch(next)
+        })
+        return
+      case 'DELETE':
+        return remove(request, response, documentId)
+      default:
+        throw badMethod(response, 'GET, HEAD, PUT, DELETE')
+    }
+  }
+
+  async function give(request: Request, response: Response, documentId: DocumentId): Promise<void> {
+    await gate.admit(request, documentId, 'viewer')
+    const form = readForm(request)
+    const { presence, version, tag, log } = await documents.find(documentId)
+    if (presence !== 'there') throw absent(presence)
+    response.set({ ETag: `W/"${tag}.${form}"`, 'Weft-Version': String(version) })
+    if (request.fresh) {
+      response.status(304).end()
+      return
+    }
+    const { bytes, leftOut } = await documents.render(log, form)
+    // What this version doesn't know and can't show; the update has it.
+    if (leftOut > 0) response.set('Weft-Left-Out', String(leftOut))
+    response.set('Content-Type', form === 'yjs' ? types.yjs : `${types[form]}; charset=utf-8`)
+    response.send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+  }
+
+  async function take(request: Request, response: Response, documentId: DocumentId): Promise<void> {
+    const { anew, base } = readQuery(request, ['anew', 'base'])
+    if (base !== undefined && !/^\d{1,15}$/u.test(base)) throw new ApiError('bad-request', 'base is a Weft-Version')
+    if (anew !== undefined && anew !== 'true') throw new ApiError('bad-request', 'anew is true, or not there')
+    // It takes back what only an owner may do.
+    if (anew === 'true') await gate.admit(request, documentId, 'owner')
+    const form = contentForms.find(candidate => candidate !== 'yjs' && request.is(types[candidate]))
+    if (form === undefined || form === 'yjs') {
+      throw new ApiError('bad-type', 'the Content-Type must be text/markdown, text/html or application/json')
+    }
+    const charset = /;\s*charset="?([^";\s]+)/iu.exec(request.headers['content-type'] ?? '')?.[1]
+    if (charset !== undefined && charset.toLowerCase() !== 'utf-8')
+      throw new ApiError('bad-type', 'the charset must be utf-8')
+    const content = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    const { found, isChanged } = await documents.replace(documentId, form, content, {
+      base: base === undefined ? null : Number(base),
+      isAnew: anew === 'true',
+    })
+    if (found === 'deleted' && anew !== 'true') throw absent(found)
+    response.status(found === 'there' ? 200 : 201).json({ document: documentId, changed: isChanged })
+  }
+
+  async function remove(request: Request, response: Response, documentId: DocumentId): Promise<void> {
+    await gate.admit(request, documentId, 'owner')
+    const found = await documents.delete(documentId)
+    if (found !== 'there') throw absent(found)
+    response.json({ document: documentId, deleted: true })
+  }
+
+  router.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) return next(error)
+    const { status, code, message } = explain(error)
+    if (status === 500) logger.error({ err: error, method: request.method }, 'a request of the API failed')
+    if (status === 503) response.set('Retry-After', String(RETRY_AFTER_S))
+    if (status === 401) response.set('WWW-Authenticate', 'Bearer')
+    response.removeHeader('ETag')
+    response.status(status).json({ error: { code, message } })
+  })
+  return router
+}
+
+function readName(path: string): DocumentId {
+  try {
+    return documentIdFromPath(path)
+  } catch (error) {
+    if (error instanceof BadDocumentIdError) throw new ApiError('bad-name', error.message)
+    throw error
+  }
+}
+
+/** The parameters of a query, each once at most. @throws {ApiError} `bad-request`: another one, or one twice */
+function readQuery<Name extends string>(request: Request, allowed: readonly Name[]): { [N in Name]?: string } {
+  const query: { [N in Name]?: string } = {}
+  const start = request.url.indexOf('?')
+  for (const [name, value] of new URLSearchParams(start < 0 ? '' : request.url.slice(start + 1))) {
+    const known = allowed.find(candidate => candidate === name)
+    if (known === undefined)
+      throw new ApiError('bad-request', `there is no parameter ${JSON.stringify(name.slice(0, 50))} here`)
+    if (query[known] !== undefined) throw new ApiError('bad-request', `${known} is given twice`)
+    query[known] = value
+  }
+  return query
+}
+
+function readLimit(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_LIMIT
+  const limit = /^\d{1,6}$/u.test(text) ? Number(text) : 0
+  if (limit < 1 || limit > MAX_LIMIT)
+    throw new ApiError('bad-request', `limit is a whole number from 1 to ${MAX_LIMIT}`)
+  return limit
+}
+
+/** `?format=`, else `Accept`, else Markdown. */
+function readForm(request: Request): ContentForm {
+  const { format } = readQuery(request, ['format'])
+  if (format === undefined) {
+    const type = request.accepts(contentForms.map(form => types[form]))
+    const form = contentForms.find(candidate => types[candidate] === type)
+    if (form !== undefined) return form
+    throw new ApiError('not-acceptable', `there is ${Object.values(types).join(', ')}`)
+  }
+  const form = contentForms.find(candidate => candidate === format)
+  if (form === undefined) throw new ApiError('bad-request', `format is one of ${contentForms.join(', ')}`)
+  return form
+}
+
+function badMethod(response: Response, allowed: string): ApiError {
+  response.set('Allow', allowed)
+  return new ApiError('bad-method', `allowed here: ${allowed}`)
+}
+
+function absent(presence: 'missing' | 'deleted'): ApiError {
+  return presence === 'deleted'
+    ? new ApiError('deleted', 'the document was deleted')
+    : new ApiError('not-found', 'there is no such document')
+}
+
+function explain(error: unknown): Pick<ApiError, 'status' | 'code' | 'message'> {
+  if (error instanceof ApiError) return error
+  if (error instanceof ContentError) return new ApiError(error.code, error.message)
+  if (error instanceof MalformedUpdate) return new ApiError('bad-content', `no document can hold this: ${error.reason}`)
+  if (error instanceof WeftError) return explainWeftError(error)
+  // What reading the body throws (http-errors).
+  const type = error instanceof Error && 'type' in error ? error.type : null
+  if (type === 'entity.too.large') return new ApiError('too-large', `the content is over ${MAX_CONTENT_BYTES} bytes`)
+  if (type === 'encoding.unsupported') return new ApiError('bad-type', 'the content must not be compressed')
+  if (type === 'request.aborted' || type === 'request.size.invalid')
+    return new ApiError('bad-request', 'the request broke off')
+  return new ApiError('internal', 'this request failed')
+}
+
+function explainWeftError({ code, message }: WeftError): ApiError {
+  switch (code) {
+    case 'DOCUMENT_DELETED':
+      return new ApiError('deleted', 'the document was deleted')
+    case 'DOCUMENT_DAMAGED':
+    case 'DOCUMENT_INCOMPLETE':
+      return new ApiError('damaged', 'stored records of this document are damaged; the server’s log says which')
+    case 'HEAD_MOVED':
+      return new ApiError('stale', message)
+    case 'WORKER_BUSY':
+      return new ApiError('busy', message)
+    case 'STORAGE_WRITE_FAILED':
+      return new ApiError('unavailable', message)
+    case 'STORAGE_READ_FAILED':
+    case 'STORE_CLOSED':
+    case 'WORKER_STOPPED':
+      return new ApiError('unavailable', 'the document cannot be read now')
+    default:
+      return new ApiError('internal', 'this request failed')
+  }
+}

@@ -1,0 +1,56 @@
+import { request } from 'node:http'
+import { within } from './eventually.ts'
+import type { ServerProcess } from './ServerProcess.ts'
+
+/** The path of a document in the HTTP API. */
+export const apiPath = (name: string, query = ''): string =>
+  `/api/v1/documents/${name.split('/').map(encodeURIComponent).join('/')}${query}`
+
+export interface ApiAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** Of a JSON answer that is an error; else null. */
+  readonly code: string | null
+}
+
+/** One request to the HTTP API. */
+export async function api(
+  server: ServerProcess,
+  method: string,
+  path: string,
+  options: { token?: string; headers?: Record<string, string>; body?: string | Uint8Array } = {},
+): Promise<ApiAnswer> {
+  const { token, headers = {}, body } = options
+  const response = await fetch(server.url + path, {
+    method,
+    headers: { ...(token !== undefined && { Authorization: `Bearer ${token}` }), ...headers },
+    ...(body !== undefined && { body: body as BodyInit }),
+  })
+  const text = await response.text()
+  const isJSON = response.headers.get('content-type')?.startsWith('application/json') === true
+  const code = isJSON && !response.ok ? JSON.parse(text).error.code : null
+  return { status: response.status, headers: response.headers, text, code }
+}
+
+/** Puts Markdown. */
+export function putMarkdown(server: ServerProcess, name: string, body: string, token?: string): Promise<ApiAnswer> {
+  const headers = { 'Content-Type': 'text/markdown' }
+  return api(server, 'PUT', apiPath(name), { headers, body, ...(token !== undefined && { token }) })
+}
+
+/** A request with headers that `fetch` writes itself: `Host`. */
+export function rawStatus(server: ServerProcess, path: string, headers: Record<string, string>, localAddress?: string) {
+  return within(
+    'an answer',
+    new Promise<number>((resolve, reject) => {
+      const options = { host: '127.0.0.1', port: server.port, path, headers, ...(localAddress && { localAddress }) }
+      const asked = request(options, response => {
+        response.resume()
+        resolve(response.statusCode ?? 0)
+      })
+      asked.on('error', reject)
+      asked.end()
+    }),
+  )
+}
