@@ -24,6 +24,8 @@ export interface Surroundings {
   readonly signal: AbortSignal
   /** Prints a line of the result. */
   print(line: string): void
+  /** Prints bytes of the result as they are. */
+  write(bytes: Uint8Array): Promise<void>
   /** Prints a line about the run, beside the result. */
   note(line: string): void
 }

@@ -1,13 +1,18 @@
 import { CommandError, UsageError } from './errors.ts'
-import type { Surroundings } from './Verb.ts'
+import type { Surroundings, Verb } from './Verb.ts'
+import { catVerb } from './verbs/cat.ts'
+import { exportVerb } from './verbs/export.ts'
 import { importVerb } from './verbs/import.ts'
+import { lsVerb } from './verbs/ls.ts'
+import { rmVerb } from './verbs/rm.ts'
+import { serveVerb } from './verbs/serve.ts'
 
 /** Exit codes: 0 all done, 1 not (all) done, 2 called in a wrong way, 130 and 143 interrupted (128 + the signal's number). */
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
 const signals = { SIGINT: 130, SIGTERM: 143 } as const
 
-const verbs = [importVerb]
+const verbs: readonly Verb[] = [serveVerb, lsVerb, catVerb, exportVerb, importVerb, rmVerb]
 
 const help = [
   'weft VERB …: a Weft server from the command line.',
@@ -30,13 +35,18 @@ async function main(args: readonly string[], surroundings: Surroundings): Promis
 
 const interruption = new AbortController()
 const interrupted = interruption.signal
-for (const [signal, exitCode] of Object.entries(signals)) {
-  process.on(signal, () => {
-    // The second time: now.
-    if (interrupted.aborted) process.exit(exitCode)
-    process.exitCode = exitCode
-    interruption.abort(new CommandError(`interrupted by ${signal}`))
-  })
+// A server stops in its own way.
+if (process.argv[2] !== serveVerb.name) catchSignals()
+
+function catchSignals(): void {
+  for (const [signal, exitCode] of Object.entries(signals)) {
+    process.on(signal, () => {
+      // The second time: now.
+      if (interrupted.aborted) process.exit(exitCode)
+      process.exitCode = exitCode
+      interruption.abort(new CommandError(`interrupted by ${signal}`))
+    })
+  }
 }
 // Nobody reads the result any more (`weft … | head`).
 process.stdout.on('error', () => interruption.abort(new CommandError('the output could not be written')))
@@ -45,6 +55,7 @@ main(process.argv.slice(2), {
   env: process.env,
   signal: interrupted,
   print: line => process.stdout.write(`${line}\n`),
+  write: bytes => new Promise(resolve => process.stdout.write(bytes, () => resolve())),
   note: line => process.stderr.write(`${line}\n`),
 }).then(
   exitCode => {

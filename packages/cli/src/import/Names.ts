@@ -1,6 +1,6 @@
 import { BadDocumentIdError, type DocumentId, parseDocumentId } from '@weft/protocol'
 import { UsageError } from '../errors.ts'
-import { quoteName, unquoteName } from './quoteName.ts'
+import { quoteName, unquoteName } from '../quoteName.ts'
 
 /** A document's name in Weft, or why it gets none. */
 export type NamedDocument =

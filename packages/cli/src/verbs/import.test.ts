@@ -4,7 +4,13 @@ import { importVerb } from './import.ts'
 
 function run(args: readonly string[], env: Record<string, string> = {}): Promise<number> {
   const silent = () => {}
-  return importVerb.run(args, { env, signal: new AbortController().signal, print: silent, note: silent })
+  return importVerb.run(args, {
+    env,
+    signal: new AbortController().signal,
+    print: silent,
+    note: silent,
+    write: async () => {},
+  })
 }
 
 describe('a call that is wrong', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { UsageError } from '../errors.ts'
-import { readRename } from './Names.ts'
+import { UsageError } from './errors.ts'
+import { readRename } from './import/Names.ts'
 import { quoteName, unquoteName } from './quoteName.ts'
 
 it.each([

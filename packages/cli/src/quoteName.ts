@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts'
+import { UsageError } from './errors.ts'
 
 /** A name as a person can read and type it: a JSON string where it holds anything that is not plainly visible. */
 export function quoteName(name: string): string {

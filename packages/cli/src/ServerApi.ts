@@ -1,0 +1,131 @@
+import { type DocumentId, documentPath } from '@weft/protocol'
+import { CommandError } from './errors.ts'
+import type { ServerAddress } from './serverAddress.ts'
+
+/** Forms of a document's content, and how the server names their types. */
+export const contentTypes = {
+  markdown: 'text/markdown',
+  html: 'text/html',
+  json: 'application/json',
+  yjs: 'application/octet-stream',
+} as const
+
+export type ContentForm = keyof typeof contentTypes
+
+export interface ListedDocument {
+  readonly name: DocumentId
+  /** ISO 8601 */
+  readonly createdAt: string
+}
+
+export interface Content {
+  readonly bytes: Uint8Array
+  /** The place in the document's log. */
+  readonly version: number
+  /** Things in the document that have no form here. */
+  readonly leftOut: number
+}
+
+/** The server refused a request; `code` is PROTOCOL.md's. */
+export class RefusedRequestError extends CommandError {
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** What a refusal of one document says of all others: nothing can be done any more. */
+const GENERAL = ['unauthorized', 'local-only', 'unavailable', 'busy', 'internal']
+
+/** Whether other documents may fare better. */
+export function isOfOneDocument(error: unknown): error is RefusedRequestError {
+  return error instanceof RefusedRequestError && !GENERAL.includes(error.code)
+}
+
+/** Documents of a server over HTTP: `/api/v1/documents` in PROTOCOL.md. Every method throws {CommandError}. */
+export class ServerApi {
+  readonly #server: ServerAddress
+  readonly #url: string
+  readonly #signal: AbortSignal
+
+  /** @param signal ends what is under way, with its reason */
+  constructor(server: ServerAddress, signal: AbortSignal) {
+    this.#server = server
+    this.#url = `${server.url.replace(/^ws/i, 'http')}/api/v1/documents`
+    this.#signal = signal
+  }
+
+  /** All that the token may read, in the order of their names. */
+  async *list(prefix: string): AsyncGenerator<ListedDocument> {
+    for (let after: string | null = null; ; ) {
+      const query = new URLSearchParams({ prefix, limit: '1000', ...(after !== null && { after }) })
+      const response = await this.#request('GET', `?${query}`)
+      const page = (await response.json()) as { documents: ListedDocument[]; next: string | null }
+      yield* page.documents
+      if (page.next === null) return
+      after = page.next
+    }
+  }
+
+  async read(documentId: DocumentId, form: ContentForm): Promise<Content> {
+    const response = await this.#request('GET', `/${documentPath(documentId)}?format=${form}`)
+    return {
+      bytes: new Uint8Array(await response.arrayBuffer()),
+      version: Number(response.headers.get('Weft-Version')),
+      leftOut: Number(response.headers.get('Weft-Left-Out')),
+    }
+  }
+
+  async delete(documentId: DocumentId): Promise<void> {
+    await this.#request('DELETE', `/${documentPath(documentId)}`, { 'X-Requested-With': 'weft' })
+  }
+
+  async #request(
+    method: string,
+    path: string,
+    headers: Record<string, string> = {},
+    body: Uint8Array<ArrayBuffer> | null = null,
+  ): Promise<Response> {
+    const { token, url } = this.#server
+    let response: Response
+    try {
+      response = await fetch(this.#url + path, {
+        method,
+        headers: { ...headers, ...(token !== undefined && { Authorization: `Bearer ${token}` }) },
+        body,
+        signal: this.#signal,
+        redirect: 'error',
+      })
+    } catch (error) {
+      this.#signal.throwIfAborted()
+      throw new CommandError(`no Weft server at ${url}: ${describe(error)}`)
+    }
+    if (!response.ok) throw await this.#refusal(response)
+    return response
+  }
+
+  async #refusal(response: Response): Promise<CommandError> {
+    const text = await response.text().catch(() => '')
+    let error: { code?: unknown; message?: unknown } | undefined
+    try {
+      error = JSON.parse(text).error
+    } catch {
+      // Not the API's: a proxy's, or another server's.
+    }
+    const { code, message } = error ?? {}
+    if (typeof code !== 'string' || typeof message !== 'string') {
+      const said = text.split('\n', 1)[0]?.slice(0, 100) ?? ''
+      return new CommandError(`${this.#server.url} answers ${response.status} (${said}): is it a Weft server?`)
+    }
+    return new RefusedRequestError(code, code === 'unauthorized' ? `${message} (WEFT_TOKEN)` : message)
+  }
+}
+
+function describe(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  if (!(cause instanceof Error)) return String(cause)
+  // Of several addresses none answered: Node says it in the code alone.
+  return cause.message || ('code' in cause ? String(cause.code) : cause.name)
+}

@@ -1,0 +1,53 @@
+import { formatOption, readForm } from '../contentForm.ts'
+import { UsageError } from '../errors.ts'
+import { quoteName } from '../quoteName.ts'
+import { readDocumentId } from '../readDocumentId.ts'
+import { type Content, type ContentForm, isOfOneDocument, ServerApi } from '../ServerApi.ts'
+import { serverAddress } from '../serverAddress.ts'
+import { defineVerb, serverOptions } from '../Verb.ts'
+
+export const catVerb = defineVerb({
+  name: 'cat',
+  summary: 'print documents',
+  usage: ['cat DOCUMENT…'],
+  details: `Prints what is stored of each document, one after the other: as Markdown, or in another form.
+
+Exit code: 0 all printed, 1 not all, 2 called in a wrong way.`,
+  options: {
+    ...serverOptions,
+    ...formatOption,
+    json: { type: 'boolean', help: 'a JSON object per line: document, version, leftOut, content (of yjs: base64)' },
+  },
+  examples: ['weft cat team/notes', 'weft cat --format html team/notes > notes.html', 'weft cat --json a b'],
+  async run(positionals, values, { env, signal, print, note, write }) {
+    if (positionals.length === 0) throw new UsageError('expected a document (weft cat --help)')
+    const documentIds = positionals.map(readDocumentId)
+    const form = readForm(values.format ?? 'markdown')
+    const api = new ServerApi(serverAddress(values.url, env), signal)
+    let exitCode = 0
+    for (const documentId of documentIds) {
+      try {
+        const content = await api.read(documentId, form)
+        if (values.json) print(JSON.stringify({ document: documentId, ...describe(content, form) }))
+        else await write(content.bytes)
+        if (content.leftOut > 0) note(leftOutNote(documentId, content))
+      } catch (error) {
+        if (!isOfOneDocument(error)) throw error
+        note(`weft: ${quoteName(documentId)}: ${error.message}`)
+        exitCode = 1
+      }
+    }
+    return exitCode
+  },
+})
+
+/** Says that a form doesn't hold all of a document. */
+export function leftOutNote(documentId: string, { leftOut }: Content): string {
+  const things = leftOut === 1 ? '1 thing has' : `${leftOut} things have`
+  return `weft: ${quoteName(documentId)}: ${things} no form here and ${leftOut === 1 ? 'is' : 'are'} left out; --format yjs has all`
+}
+
+function describe({ bytes, version, leftOut }: Content, form: ContentForm) {
+  const text = Buffer.from(bytes).toString(form === 'yjs' ? 'base64' : 'utf8')
+  return { version, leftOut, content: form === 'json' ? JSON.parse(text) : text }
+}

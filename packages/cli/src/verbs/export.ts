@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { DocumentId } from '@weft/protocol'
+import { extensionOf, formatOption, formOfFile, readForm } from '../contentForm.ts'
+import { UsageError } from '../errors.ts'
+import { quoteName, unquoteName } from '../quoteName.ts'
+import { readDocumentId } from '../readDocumentId.ts'
+import { type ContentForm, isOfOneDocument, ServerApi } from '../ServerApi.ts'
+import { serverAddress } from '../serverAddress.ts'
+import { defineVerb, type Surroundings, serverOptions } from '../Verb.ts'
+import { leftOutNote } from './cat.ts'
+
+export const exportVerb = defineVerb({
+  name: 'export',
+  summary: 'write documents to files',
+  usage: ['export DOCUMENT FILE', 'export --prefix PREFIX FOLDER'],
+  details: `Writes a document to a file, in the form that its name tells (.md, .html, .json, .yjs); or all documents that
+begin with PREFIX ('' for all) into a folder: team/notes becomes FOLDER/team/notes.md. A file that is there is
+replaced as a whole, and stays as it was where something goes wrong.
+
+Only .yjs holds all of a document; Markdown, HTML and JSON hold its text.
+
+Exit code: 0 all written, 1 not all, 2 called in a wrong way.`,
+  options: {
+    ...serverOptions,
+    ...formatOption,
+    prefix: { type: 'string', value: 'PREFIX', help: 'all documents that begin so, into a folder' },
+    json: { type: 'boolean', help: 'a JSON object per document: document, file, bytes, leftOut, problem' },
+  },
+  examples: [
+    'weft export team/notes notes.md',
+    "weft export --prefix '' --format html ./site",
+    'weft export --prefix team/ --format yjs ./copy',
+  ],
+  async run(positionals, values, surroundings) {
+    const { env, signal } = surroundings
+    const [target, ...files] = [...positionals].reverse()
+    const isOne = values.prefix === undefined
+    if (target === undefined || files.length !== (isOne ? 1 : 0)) {
+      throw new UsageError(`expected ${isOne ? 'a document and a file' : 'a folder'} (weft export --help)`)
+    }
+    const form = values.format === undefined ? (isOne ? formOfFile(target) : 'markdown') : readForm(values.format)
+    if (form === null) throw new UsageError(`${target} tells no form: --format does`)
+    const api = new ServerApi(serverAddress(values.url, env), signal)
+    const exporter = new Exporter(api, form, values.json, surroundings)
+    if (isOne) await exporter.write(readDocumentId(files[0] ?? ''), target)
+    else {
+      for await (const { name } of api.list(unquoteName(values.prefix ?? '', '--prefix'))) {
+        signal.throwIfAborted()
+        // No segment of a name is `.` or `..`: nothing leaves the folder.
+        await exporter.write(name, join(target, `${name}${extensionOf[form]}`))
+      }
+    }
+    return exporter.isWhole ? 0 : 1
+  },
+})
+
+class Exporter {
+  isWhole = true
+  readonly #api: ServerApi
+  readonly #form: ContentForm
+  readonly #isJson: boolean
+  readonly #surroundings: Surroundings
+
+  constructor(api: ServerApi, form: ContentForm, isJson: boolean, surroundings: Surroundings) {
+    this.#api = api
+    this.#form = form
+    this.#isJson = isJson
+    this.#surroundings = surroundings
+  }
+
+  async write(documentId: DocumentId, file: string): Promise<void> {
+    const { print, note } = this.#surroundings
+    const report = (said: { bytes: number; leftOut: number; problem: string | null }) => {
+      if (this.#isJson) print(JSON.stringify({ document: documentId, file, ...said }))
+    }
+    try {
+      const content = await this.#api.read(documentId, this.#form)
+      await replaceFile(file, content.bytes)
+      if (!this.#isJson) print(`${quoteName(documentId)}  ${file}  (${content.bytes.length} bytes)`)
+      if (content.leftOut > 0) note(leftOutNote(documentId, content))
+      report({ bytes: content.bytes.length, leftOut: content.leftOut, problem: null })
+    } catch (error) {
+      if (!isOfOneDocument(error) && !isOfOneFile(error)) throw error
+      this.isWhole = false
+      note(`weft: ${quoteName(documentId)}: ${error.message}`)
+      report({ bytes: 0, leftOut: 0, problem: error.message })
+    }
+  }
+}
+
+/** Writes beside, then renames: nobody ever finds half a file. */
+async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(file), { recursive: true })
+  const beside = join(dirname(file), `.weft-${randomUUID()}`)
+  try {
+    await writeFile(beside, bytes, { flag: 'wx' })
+    await rename(beside, file)
+  } catch (error) {
+    await rm(beside, { force: true })
+    throw error
+  }
+}
+
+/** What the file system refuses. */
+function isOfOneFile(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error
+}
