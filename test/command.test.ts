@@ -1,10 +1,12 @@
+import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { textOf, toMarkdown } from '@weft/client/text'
-import { describe, expect, it } from 'vitest'
+import { connect } from '@weft/client'
+import { append, fragmentOf, replaceText, textOf, toMarkdown } from '@weft/client/text'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import * as Y from 'yjs'
 import { api, apiPath, putMarkdown } from './support/apiClient.ts'
-import { program } from './support/editing.ts'
+import { has, program } from './support/editing.ts'
 import { eventually } from './support/eventually.ts'
 import { freePort } from './support/freePort.ts'
 import { RawClient } from './support/RawClient.ts'
@@ -20,7 +22,7 @@ const weft = (server: ServerProcess, ...args: string[]) => runCommand(args, { WE
 const lines = (text: string) => text.split('\n').filter(line => line !== '')
 
 describe('weft', () => {
-  const VERBS = ['serve', 'ls', 'cat', 'export', 'import', 'rm']
+  const VERBS = ['serve', 'ls', 'cat', 'export', 'import', 'append', 'replace', 'tail', 'rm']
 
   it('lists its verbs, and each has help with examples', async () => {
     const { stdout, code } = await runCommand(['--help'])
@@ -34,11 +36,9 @@ describe('weft', () => {
   })
 
   it('called in a wrong way ends with 2 and one line', async () => {
-    for (const args of [[], ['cat'], ['cat', 'a//b'], ['cat', 'a', '--format', 'pdf'], ['ls', 'a', 'b'], ['fly']]) {
-      const { code, stderr } = await runCommand(args, { WEFT_URL: 'http://127.0.0.1:1' })
-      expect([args, code]).toEqual([args, 2])
-      expect(lines(stderr).length).toBeLessThanOrEqual(1)
-    }
+    const calls = [[], ['cat', 'a//b'], ['cat', 'a', '--format', 'pdf'], ['ls', 'a', 'b'], ['fly']]
+    const results = await Promise.all(calls.map(args => runCommand(args, { WEFT_URL: 'http://127.0.0.1:1' })))
+    for (const { code, stderr } of results) expect([code, lines(stderr).length <= 1]).toEqual([2, true])
   })
 
   it('says where no server is, and where something else is: 1', async () => {
@@ -176,6 +176,155 @@ describe('weft rm', () => {
   })
 })
 
+describe('weft import FILE', () => {
+  const server = sharedServer()
+
+  it('makes the document say what the file says, and keeps what is equal', async () => {
+    const file = join(await testFolder(), 'notes.md')
+    await writeFile(file, 'One.\n\nTwo.')
+    expect(await weft(server(), 'import', file, 'i/a b')).toMatchObject({ code: 0, stdout: 'created  "i/a b"\n' })
+    const reader = await program(server(), 'i/a%20b')
+    const kept = fragmentOf(reader).get(0)
+    await writeFile(file, 'One.\n\nTwo and more.')
+    const { stdout } = await weft(server(), 'import', file, 'i/a b', '--json')
+    expect(JSON.parse(stdout)).toEqual({ document: 'i/a b', state: 'changed' })
+    await has(reader, 'One.\nTwo and more.')
+    expect(fragmentOf(reader).get(0)).toBe(kept)
+    expect((await weft(server(), 'import', file, 'i/a b')).stdout).toBe('unchanged  "i/a b"\n')
+  })
+
+  it('takes what `weft export` writes in each form, and merges a Yjs update', async () => {
+    const folder = await testFolder()
+    const markdown = '# A\n\n- [x] **b**\n- [ ] c\n\n```js\nd\n```\n'
+    await putMarkdown(server(), 'from', markdown)
+    for (const extension of ['md', 'html', 'json', 'yjs']) {
+      const file = join(folder, `f.${extension}`)
+      expect((await weft(server(), 'export', 'from', file)).code).toBe(0)
+      expect((await weft(server(), 'import', file, `to/${extension}`)).code).toBe(0)
+      expect((await weft(server(), 'cat', `to/${extension}`)).stdout).toBe(markdown)
+    }
+    // Once more brings nothing twice.
+    expect((await weft(server(), 'import', join(folder, 'f.yjs'), 'to/yjs')).stdout).toBe('merged  to/yjs\n')
+    expect((await weft(server(), 'cat', 'to/yjs')).stdout).toBe(markdown)
+  })
+
+  it('takes standard input, and says what it can’t take', async () => {
+    const env = { WEFT_URL: server().url }
+    expect((await runCommand(['import', '-', 'piped'], env, '# Piped')).code).toBe(0)
+    expect((await weft(server(), 'cat', 'piped')).stdout).toBe('# Piped\n')
+    const json = await runCommand(['import', '-', 'bad', '--format', 'json'], env, '{"type":"nothing"}')
+    expect([json.code, json.stderr]).toEqual([1, expect.stringMatching(/^weft: not a document: .*\n$/)])
+    const update = await runCommand(['import', '-', 'bad', '--format', 'yjs'], env, 'nonsense')
+    expect([update.code, lines(update.stderr).length]).toEqual([1, 1])
+    expect((await weft(server(), 'import', '/nowhere.md', 'bad')).stderr).toMatch(/^weft: ENOENT/)
+    expect((await weft(server(), 'import', 'a.pdf', 'bad')).code).toBe(2)
+    expect((await weft(server(), 'import', 'a.md', 'bad', '--dry-run')).code).toBe(2)
+    expect((await weft(server(), 'cat', 'bad')).code).toBe(1)
+  })
+
+  it('brings a deleted document back only where that is said', async () => {
+    const env = { WEFT_URL: server().url }
+    await putMarkdown(server(), 'phoenix', 'Old.')
+    await weft(server(), 'rm', 'phoenix')
+    expect(await runCommand(['import', '-', 'phoenix'], env, 'New.')).toMatchObject({
+      code: 1,
+      stderr: 'weft: the document was deleted\n',
+    })
+    expect((await runCommand(['import', '-', 'phoenix', '--anew'], env, 'New.')).stdout).toBe('created  phoenix\n')
+    expect((await weft(server(), 'cat', 'phoenix')).stdout).toBe('New.\n')
+  })
+})
+
+describe('weft append and replace', () => {
+  const server = sharedServer()
+
+  it('add at the end and below a heading, and change no more than they must', async () => {
+    const writer = await program(server(), 'e', '## Decisions\n\nShip on *Friday*, not before Friday.')
+    const kept = fragmentOf(writer).get(1)
+    expect((await weft(server(), 'append', 'e', '- bought **milk**')).code).toBe(0)
+    expect((await weft(server(), 'append', 'e', 'None.', '--below', 'Decisions', '--json')).stdout).toBe(
+      '{"document":"e","block":1}\n',
+    )
+    expect((await runCommand(['append', 'e'], { WEFT_URL: server().url }, 'Piped.\n')).code).toBe(0)
+    expect((await weft(server(), 'replace', 'e', 'Friday', 'Monday')).stdout).toBe('1 replaced\n')
+    await has(writer, 'Decisions\nNone.\nShip on Monday, not before Friday.\nbought milk\nPiped.')
+    expect(toMarkdown(writer)).toContain('Ship on *Monday*, not')
+    expect(fragmentOf(writer).get(2)).toBe(kept)
+    expect((await weft(server(), 'replace', '--all', 'e', 'o', 'oo', '--json')).stdout).toBe(
+      '{"document":"e","replaced":7}\n',
+    )
+    await has(writer, 'Decisioons\nNoone.\nShip oon Moonday, noot befoore Friday.\nboought milk\nPiped.')
+  })
+
+  it('begin a document that isn’t there by appending, and change nothing where the text isn’t found', async () => {
+    expect((await weft(server(), 'append', 'begun', 'x')).code).toBe(0)
+    expect((await weft(server(), 'cat', 'begun')).stdout).toBe('x\n')
+    const missing = await weft(server(), 'replace', 'begun', 'y', 'z')
+    expect([missing.code, missing.stderr]).toEqual([1, 'weft: begun: no block of the document contains "y"\n'])
+    expect((await weft(server(), 'replace', 'never', 'y', 'z', '--all')).code).toBe(1)
+    expect((await weft(server(), 'append', 'begun', 'y', '--below', 'No')).stderr).toContain('it has none')
+    expect((await weft(server(), 'ls')).stdout).not.toContain('never')
+  })
+
+  it('edit beside each other and beside people: nothing is lost', async () => {
+    const writer = await program(server(), 'together', 'Start.')
+    const runs = Array.from({ length: 4 }, (_, i) => weft(server(), 'append', 'together', `Run ${i}.`))
+    let typed = 0
+    const ended = Promise.all(runs)
+    let isOver = false
+    void ended.then(() => {
+      isOver = true
+    })
+    while (!isOver) {
+      append(writer, `Typed ${++typed}.`)
+      await writer.saved()
+    }
+    for (const { code, stderr } of await ended) expect([code, stderr]).toEqual([0, ''])
+    const wanted = [
+      'Start.',
+      ...Array.from({ length: 4 }, (_, i) => `Run ${i}.`),
+      ...Array.from({ length: typed }, (_, i) => `Typed ${i + 1}.`),
+    ]
+    await eventually('all edits', () => textOf(writer).split('\n').length >= wanted.length)
+    expect(textOf(writer).split('\n').sort()).toEqual(wanted.sort())
+  })
+})
+
+describe('weft tail', () => {
+  it('prints what changes and who wrote, also over a restart of the server, until it is interrupted', async () => {
+    const server = await testServer()
+    const ann = await connect(`${server.socketUrl}/live`, { user: { name: 'Ann', color: '#0f766e' } })
+    onTestFinished(() => ann.close({ saved: false }))
+    append(ann, 'One.\n\nTwo.')
+    await ann.saved()
+    const said: { line: number; removed: string[]; inserted: string[]; by: string[] }[] = []
+    const env = { WEFT_URL: server.url }
+    const { child, result } = startCommand(['tail', 'live', '--json'], env, line => said.push(JSON.parse(line)))
+    const following = once(child.stderr ?? child, 'data')
+    expect(String(await following)).toBe('weft: following live\n')
+    replaceText(ann, 'Two', 'Two and a half')
+    await eventually('the first change', () => said.length === 1)
+    expect(said[0]).toEqual({ line: 2, removed: ['Two.'], inserted: ['Two and a half.'], by: ['Ann'] })
+    await server.stop()
+    await server.start()
+    append(ann, 'After \u001b[31m the restart.')
+    await ann.saved()
+    await eventually('the second change', () => said.length === 2)
+    expect(said[1]).toMatchObject({ line: 3, removed: [], inserted: [expect.stringContaining('the restart.')] })
+    child.kill('SIGINT')
+    expect(await result).toMatchObject({ code: 130, stderr: 'weft: following live\n' })
+  })
+
+  it('ends when the document is deleted: 1', async () => {
+    const server = await testServer()
+    await putMarkdown(server, 'doomed', 'x')
+    const { child, result } = startCommand(['tail', 'doomed'], { WEFT_URL: server.url })
+    await once(child.stderr ?? child, 'data')
+    await weft(server, 'rm', 'doomed')
+    expect(await result).toMatchObject({ code: 1, stderr: expect.stringContaining('the document was deleted (4404)') })
+  })
+})
+
 describe('with a secret, the token in WEFT_TOKEN', () => {
   const server = sharedServer(asksForTokens)
   const run = (token: string, ...args: string[]) => runCommand(args, { WEFT_URL: server().url, WEFT_TOKEN: token })
@@ -183,12 +332,10 @@ describe('with a secret, the token in WEFT_TOKEN', () => {
   it('lets a viewer read and an owner delete; without one, or with an old one, nothing is done', async () => {
     await putMarkdown(server(), 'a', 'x', await tokenFor('owner'))
     const expired = await sign({ exp: nowInSeconds() - 60, docs: [{ prefix: '', role: 'owner' }] })
-    for (const token of ['', 'nonsense', expired]) {
-      for (const args of [['ls'], ['cat', 'a'], ['rm', 'a']]) {
-        const { code, stdout, stderr } = await run(token, ...args)
-        expect([code, stdout]).toEqual([1, ''])
-        expect(stderr).toMatch(/^weft: .*\(WEFT_TOKEN\)\n$/)
-      }
+    const calls = [['ls'], ['cat', 'a'], ['rm', 'a']].flatMap(args => ['', expired].map(token => run(token, ...args)))
+    for (const { code, stdout, stderr } of await Promise.all(calls)) {
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(/^weft: .*\(WEFT_TOKEN\)\n$/)
     }
     const viewer = await tokenFor('viewer')
     expect((await run(viewer, 'ls')).stdout).toBe('a\n')
@@ -197,6 +344,15 @@ describe('with a secret, the token in WEFT_TOKEN', () => {
       code: 1,
       stderr: 'weft: a: this needs the role owner, and the token gives viewer\n',
     })
+    for (const args of [
+      ['append', 'a', 'y'],
+      ['replace', 'a', 'x', 'y'],
+    ]) {
+      const { code, stderr } = await run(viewer, ...args)
+      expect([args, code, stderr]).toEqual([args, 1, 'weft: refused: there is no right to write it (WEFT_TOKEN)\n'])
+    }
+    expect((await run(expired, 'append', 'a', 'y')).stderr).toContain('the server asks for another token (WEFT_TOKEN)')
+    expect((await run(viewer, 'cat', 'a')).stdout).toBe('x\n')
     expect((await run(await tokenFor('owner'), 'rm', 'a')).code).toBe(0)
     const gone = await api(server(), 'GET', apiPath('a'), { token: viewer })
     expect(gone.code).toBe('deleted')

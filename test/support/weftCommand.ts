@@ -19,17 +19,19 @@ export interface RunningCommand {
   readonly result: Promise<CommandResult>
 }
 
-/** @param onLine is given each line of the result as it is printed */
+/** @param onLine is given each line of the result as it is printed @param input what comes over standard input */
 export function startCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   onLine: (line: string) => void = () => {},
+  input?: string,
 ): RunningCommand {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('WEFT_') && name !== 'NODE_OPTIONS')
   const child = spawn(BIN, args, {
     env: { ...Object.fromEntries(inherited), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
+  child.stdin.end(input)
   onTestFinished(() => {
     child.kill('SIGKILL')
   })
@@ -49,6 +51,10 @@ export function startCommand(
 }
 
 /** Runs it to its end. */
-export function runCommand(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<CommandResult> {
-  return startCommand(args, env).result
+export function runCommand(
+  args: readonly string[],
+  env?: Readonly<Record<string, string>>,
+  input?: string,
+): Promise<CommandResult> {
+  return startCommand(args, env, undefined, input).result
 }

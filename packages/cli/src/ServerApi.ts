@@ -78,6 +78,24 @@ export class ServerApi {
     }
   }
 
+  /**
+   * Makes a document say what `content` says.
+   * @param isAnew begins a deleted document again
+   * @returns resolves when it is on the server's disk
+   */
+  async replace(
+    documentId: DocumentId,
+    form: Exclude<ContentForm, 'yjs'>,
+    content: Uint8Array<ArrayBuffer>,
+    isAnew: boolean,
+  ): Promise<'created' | 'changed' | 'unchanged'> {
+    const path = `/${documentPath(documentId)}${isAnew ? '?anew=true' : ''}`
+    const response = await this.#request('PUT', path, { 'Content-Type': contentTypes[form] }, content)
+    const { changed } = (await response.json()) as { changed: boolean }
+    if (response.status === 201) return 'created'
+    return changed ? 'changed' : 'unchanged'
+  }
+
   async delete(documentId: DocumentId): Promise<void> {
     await this.#request('DELETE', `/${documentPath(documentId)}`, { 'X-Requested-With': 'weft' })
   }

@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborted when somebody interrupts the command. */
   readonly signal: AbortSignal
+  /** All that comes over standard input. */
+  readInput(): Promise<Buffer>
   /** Prints a line of the result. */
   print(line: string): void
   /** Prints bytes of the result as they are. */
@@ -84,10 +86,14 @@ export function defineVerb<const T extends Options>(definition: Definition<T>): 
   }
 }
 
+// There are no options of one letter, and text often begins like one: `- an item`. No argument of a process has a NUL.
+const hide = (arg: string): string => (/^-(?![-a-z]?$)(?!-)/i.test(arg) ? `\0${arg}` : arg)
+const show = <T>(value: T): T => (typeof value === 'string' ? (value.replace(/^\0/, '') as T) : value)
+
 function readArgs(verb: string, args: readonly string[], options: Options) {
   try {
     const { positionals, values } = parseArgs({
-      args: [...args],
+      args: args.map(hide),
       allowPositionals: true,
       options: Object.fromEntries(
         Object.entries(options).map(([name, option]) => [
@@ -96,12 +102,14 @@ function readArgs(verb: string, args: readonly string[], options: Options) {
         ]),
       ),
     })
-    const complete: Record<string, unknown> = { ...values }
+    const complete: Record<string, unknown> = Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, Array.isArray(value) ? value.map(show) : show(value)]),
+    )
     for (const [name, option] of Object.entries(options)) {
       if (option.type === 'boolean') complete[name] ??= false
       else if (option.multiple === true) complete[name] ??= []
     }
-    return { positionals, values: complete }
+    return { positionals: positionals.map(show), values: complete }
   } catch (error) {
     throw new UsageError(`${error instanceof Error ? error.message : error} (weft ${verb} --help)`)
   }

@@ -1,42 +1,39 @@
+import { buffer } from 'node:stream/consumers'
 import { CommandError, UsageError } from './errors.ts'
-import type { Surroundings, Verb } from './Verb.ts'
-import { catVerb } from './verbs/cat.ts'
-import { exportVerb } from './verbs/export.ts'
-import { importVerb } from './verbs/import.ts'
-import { lsVerb } from './verbs/ls.ts'
-import { rmVerb } from './verbs/rm.ts'
-import { serveVerb } from './verbs/serve.ts'
+import type { Surroundings } from './Verb.ts'
+import { verbLoaders } from './verbLoaders.ts'
 
 /** Exit codes: 0 all done, 1 not (all) done, 2 called in a wrong way, 130 and 143 interrupted (128 + the signal's number). */
 const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
 const signals = { SIGINT: 130, SIGTERM: 143 } as const
 
-const verbs: readonly Verb[] = [serveVerb, lsVerb, catVerb, exportVerb, importVerb, rmVerb]
-
-const help = [
-  'weft VERB …: a Weft server from the command line.',
-  '',
-  ...verbs.map(verb => `  ${verb.name.padEnd(8)}  ${verb.summary}`),
-  '',
-  'weft VERB --help says more. WEFT_URL or --url names the server, WEFT_TOKEN holds a token where it asks for one.',
-].join('\n')
+async function help(): Promise<string> {
+  const verbs = await Promise.all(Object.values(verbLoaders).map(load => load()))
+  return [
+    'weft VERB …: a Weft server from the command line.',
+    '',
+    ...verbs.map(verb => `  ${verb.name.padEnd(10)}  ${verb.summary}`),
+    '',
+    'weft VERB --help says more. WEFT_URL or --url names the server, WEFT_TOKEN holds a token where it asks for one.',
+  ].join('\n')
+}
 
 async function main(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const [name, ...rest] = args
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    surroundings.print(help)
+    surroundings.print(await help())
     return name === undefined ? EXIT_USAGE : 0
   }
-  const verb = verbs.find(candidate => candidate.name === name)
-  if (verb === undefined) throw new UsageError(`${name} is no verb (weft --help lists them)`)
-  return verb.run(rest, surroundings)
+  const load = Object.hasOwn(verbLoaders, name) ? verbLoaders[name] : undefined
+  if (load === undefined) throw new UsageError(`${name} is no verb (weft --help lists them)`)
+  return (await load()).run(rest, surroundings)
 }
 
 const interruption = new AbortController()
 const interrupted = interruption.signal
 // A server stops in its own way.
-if (process.argv[2] !== serveVerb.name) catchSignals()
+if (process.argv[2] !== 'serve') catchSignals()
 
 function catchSignals(): void {
   for (const [signal, exitCode] of Object.entries(signals)) {
@@ -54,6 +51,7 @@ process.stdout.on('error', () => interruption.abort(new CommandError('the output
 main(process.argv.slice(2), {
   env: process.env,
   signal: interrupted,
+  readInput: () => buffer(process.stdin),
   print: line => process.stdout.write(`${line}\n`),
   write: bytes => new Promise(resolve => process.stdout.write(bytes, () => resolve())),
   note: line => process.stderr.write(`${line}\n`),

@@ -1,9 +1,9 @@
 import type { DocumentId } from '@weft/protocol'
+import { type DocumentClient, RefusedDocumentError } from '../DocumentClient.ts'
 import { CommandError } from '../errors.ts'
 import { buildDocument, isEmptyDocument } from './buildDocument.ts'
 import type { DocumentSource, SourceDocument } from './DocumentSource.ts'
 import type { NamedDocument, Names } from './Names.ts'
-import { RefusedDocumentError, type Uploader } from './Uploader.ts'
 
 /**
  * What became of one document:
@@ -33,7 +33,7 @@ export interface ImportedDocument {
 export async function* importDocuments(
   source: DocumentSource,
   names: Names,
-  uploader: Uploader | null,
+  uploader: DocumentClient | null,
 ): AsyncGenerator<ImportedDocument> {
   for await (const document of source.documents()) {
     const named = names.take(document.name)
@@ -44,7 +44,7 @@ export async function* importDocuments(
 async function importDocument(
   source: SourceDocument,
   named: Exclude<NamedDocument, { state: 'skipped' }>,
-  uploader: Uploader | null,
+  uploader: DocumentClient | null,
 ): Promise<ImportedDocument> {
   const documentId = named.state === 'named' ? named.documentId : null
   const said = { source: source.name, document: documentId }

@@ -1,5 +1,6 @@
 import { formatOption, readForm } from '../contentForm.ts'
 import { UsageError } from '../errors.ts'
+import { leftOutNote } from '../leftOutNote.ts'
 import { quoteName } from '../quoteName.ts'
 import { readDocumentId } from '../readDocumentId.ts'
 import { type Content, type ContentForm, isOfOneDocument, ServerApi } from '../ServerApi.ts'
@@ -40,12 +41,6 @@ Exit code: 0 all printed, 1 not all, 2 called in a wrong way.`,
     return exitCode
   },
 })
-
-/** Says that a form doesn't hold all of a document. */
-export function leftOutNote(documentId: string, { leftOut }: Content): string {
-  const things = leftOut === 1 ? '1 thing has' : `${leftOut} things have`
-  return `weft: ${quoteName(documentId)}: ${things} no form here and ${leftOut === 1 ? 'is' : 'are'} left out; --format yjs has all`
-}
 
 function describe({ bytes, version, leftOut }: Content, form: ContentForm) {
   const text = Buffer.from(bytes).toString(form === 'yjs' ? 'base64' : 'utf8')

@@ -4,12 +4,12 @@ import { dirname, join } from 'node:path'
 import type { DocumentId } from '@weft/protocol'
 import { extensionOf, formatOption, formOfFile, readForm } from '../contentForm.ts'
 import { UsageError } from '../errors.ts'
+import { leftOutNote } from '../leftOutNote.ts'
 import { quoteName, unquoteName } from '../quoteName.ts'
 import { readDocumentId } from '../readDocumentId.ts'
 import { type ContentForm, isOfOneDocument, ServerApi } from '../ServerApi.ts'
 import { serverAddress } from '../serverAddress.ts'
 import { defineVerb, type Surroundings, serverOptions } from '../Verb.ts'
-import { leftOutNote } from './cat.ts'
 
 export const exportVerb = defineVerb({
   name: 'export',

@@ -10,14 +10,15 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
     print: silent,
     note: silent,
     write: async () => {},
+    readInput: async () => Buffer.of(),
   })
 }
 
 describe('a call that is wrong', () => {
   it.each([
     [[], 'expected weft import'],
-    [['redis', 'x'], 'expected weft import'],
-    [['constructor', 'x'], 'expected weft import'],
+    [['redis', 'x'], 'redis is no store'],
+    [['constructor', 'x'], 'constructor is no store'],
     [['y-leveldb'], 'expected weft import'],
     [['y-leveldb', 'a', 'b'], 'expected weft import'],
     [['y-leveldb', 'a', '--urls', 'x'], '--urls'],

@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises'
+import { DocumentClient } from '../DocumentClient.ts'
 import { UsageError } from '../errors.ts'
 import type { DocumentSource } from '../import/DocumentSource.ts'
 import { HocuspocusSource } from '../import/HocuspocusSource.ts'
 import { type ImportedDocument, importDocuments } from '../import/importDocuments.ts'
+import { importFile } from '../import/importFile.ts'
 import { Names, readRename } from '../import/Names.ts'
-import { Uploader } from '../import/Uploader.ts'
 import { YLeveldbSource } from '../import/YLeveldbSource.ts'
 import { quoteName, unquoteName } from '../quoteName.ts'
+import { readDocumentId } from '../readDocumentId.ts'
 import { serverAddress } from '../serverAddress.ts'
 import { defineVerb, type Surroundings, serverOptions } from '../Verb.ts'
 
@@ -18,9 +20,12 @@ const stores: Readonly<Record<string, (path: string) => Promise<DocumentSource>>
 
 export const importVerb = defineVerb({
   name: 'import',
-  summary: 'copy the documents of another server into this one',
-  usage: ['import y-leveldb FOLDER', 'import hocuspocus FILE.sqlite'],
-  details: `Copies every document of another server's store into a running Weft server: the y-leveldb folder of
+  summary: 'bring in a file, or the documents of another server',
+  usage: ['import FILE DOCUMENT', 'import y-leveldb FOLDER', 'import hocuspocus FILE.sqlite'],
+  details: `Makes a document say what FILE says (.md, .html, .json; - is standard input), by the smallest edit: what is
+equal stays, with the carets of those who write in it. A Yjs update (.yjs) is merged with what is there.
+
+Or copies every document of another server's store into a running Weft server: the y-leveldb folder of
 y-websocket's server (YPERSISTENCE), or the SQLite file of Hocuspocus' extension-sqlite. The store is
 only read. What Weft has already stays, and is merged with what comes: run it as often as you like.
 
@@ -30,13 +35,16 @@ A name that Weft refuses is reported, and --rename gives it another.
 Exit code: 0 all is on the server's disk, 1 something isn't, 2 called in a wrong way.`,
   options: {
     ...serverOptions,
-    'dry-run': { type: 'boolean', help: 'list names, sizes and problems; ask no server' },
+    format: { type: 'string', value: 'FORM', help: 'of FILE: markdown, html, json or yjs' },
+    anew: { type: 'boolean', help: 'FILE begins a deleted document again' },
+    'dry-run': { type: 'boolean', help: 'of a store: list names, sizes and problems; ask no server' },
     only: { type: 'string', value: 'NAME', multiple: true, help: 'only this document of the store; may be repeated' },
     rename: { type: 'string', value: 'OLD=NEW', multiple: true, help: 'another name for a document; may be repeated' },
     renames: { type: 'string', value: 'FILE', help: 'other names, as a JSON object: {"old": "new"}' },
     json: { type: 'boolean', help: 'a JSON object per line: one for each document, one for the whole' },
   },
   examples: [
+    'weft import notes.md team/notes',
     'weft import y-leveldb ./yjs-documents --dry-run',
     'weft import y-leveldb ./yjs-documents --url http://127.0.0.1:9091',
     "weft import hocuspocus db.sqlite --rename 'team//notes=team/notes'",
@@ -44,10 +52,20 @@ Exit code: 0 all is on the server's disk, 1 something isn't, 2 called in a wrong
   async run(positionals, values, surroundings) {
     const { signal } = surroundings
     const [kind, path, ...rest] = positionals
+    if (kind !== undefined && path !== undefined && rest.length === 0 && !Object.hasOwn(stores, kind)) {
+      const isStore = values['dry-run'] || values.renames !== undefined
+      if (isStore || values.only.length + values.rename.length > 0) {
+        throw new UsageError(`${kind} is no store, and a file has no such options (weft import --help)`)
+      }
+      return importFile(kind, readDocumentId(path), values, surroundings)
+    }
+    if (values.anew || values.format !== undefined) {
+      throw new UsageError('--format and --anew are for files (weft import --help)')
+    }
     const openStore = kind !== undefined && Object.hasOwn(stores, kind) ? stores[kind] : undefined
     if (openStore === undefined || path === undefined || rest.length > 0) {
       throw new UsageError(
-        `expected weft import ${Object.keys(stores).join(' or ')}, and one path (weft import --help)`,
+        `expected weft import FILE DOCUMENT, or ${Object.keys(stores).join(' or ')} and one path (weft import --help)`,
       )
     }
     const server = serverAddress(values.url, surroundings.env)
@@ -62,7 +80,7 @@ Exit code: 0 all is on the server's disk, 1 something isn't, 2 called in a wrong
       const report = new Report(values.json, surroundings)
       for (const warning of source.warnings) surroundings.note(`weft: ${warning}`)
       if (source.damage !== null) report.fault(`${source.damage}; what can be read of it is imported`)
-      const uploader = values['dry-run'] ? null : new Uploader(server, signal)
+      const uploader = values['dry-run'] ? null : new DocumentClient(server, signal)
       try {
         for await (const document of importDocuments(source, names, uploader)) {
           report.document(document)

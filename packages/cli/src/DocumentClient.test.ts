@@ -12,13 +12,13 @@ import {
 import { expect, it, onTestFinished } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 import * as Y from 'yjs'
-import { CommandError } from '../errors.ts'
-import { RefusedDocumentError, Uploader } from './Uploader.ts'
+import { DocumentClient, RefusedDocumentError } from './DocumentClient.ts'
+import { CommandError } from './errors.ts'
 
 const documentId = 'notes' as DocumentId
 
-/** A server that says on every connection what a test wants. @returns an uploader to it */
-async function uploaderTo(answer: (socket: WebSocket) => void): Promise<Uploader> {
+/** A server that says on every connection what a test wants. @returns a client to it */
+async function clientOf(answer: (socket: WebSocket) => void): Promise<DocumentClient> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   server.on('connection', socket => socket.once('message', () => answer(socket)))
   onTestFinished(() => {
@@ -27,7 +27,7 @@ async function uploaderTo(answer: (socket: WebSocket) => void): Promise<Uploader
   })
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  return new Uploader({ url: `http://127.0.0.1:${port}`, token: undefined }, new AbortController().signal)
+  return new DocumentClient({ url: `http://127.0.0.1:${port}`, token: undefined }, new AbortController().signal)
 }
 
 function sync(socket: WebSocket): void {
@@ -47,41 +47,41 @@ function textDocument(): Y.Doc {
 it.each(['malformed', 'policy', 'tooBig', 'internal', 'forbidden', 'deleted', 'badName'] as const)(
   'a close with %s is the end of that document, with the server’s reason',
   async name => {
-    const uploader = await uploaderTo(close(name, 'this is why'))
-    const upload = uploader.upload(documentId, textDocument())
+    const client = await clientOf(close(name, 'this is why'))
+    const upload = client.upload(documentId, textDocument())
     await expect(upload).rejects.toThrow(RefusedDocumentError)
     await expect(upload).rejects.toThrow(`refused: this is why (${closeCode[name].code})`)
   },
 )
 
 it('a close with unauthorized is the end of the whole import: the token serves no document', async () => {
-  const uploader = await uploaderTo(socket => {
+  const client = await clientOf(socket => {
     // As servers do before a final close, for clients that know no codes.
     socket.send(encodePermissionDenied('no token'))
     close('unauthorized', 'no token')(socket)
   })
-  const upload = uploader.upload(documentId, textDocument())
+  const upload = client.upload(documentId, textDocument())
   await expect(upload).rejects.toThrow(CommandError)
   await expect(upload).rejects.toThrow('the server asks for another token (WEFT_TOKEN): no token')
 })
 
 it('a role that may only read is told by document', async () => {
-  const uploader = await uploaderTo(socket => {
+  const client = await clientOf(socket => {
     sync(socket)
     socket.send(encodePermissionDenied('viewer'))
   })
-  const upload = uploader.upload(documentId, textDocument())
+  const upload = client.upload(documentId, textDocument())
   await expect(upload).rejects.toThrow(RefusedDocumentError)
   await expect(upload).rejects.toThrow('no right to write it')
 })
 
 it('a connection that breaks over a document again and again is the end of that document', async () => {
   let count = 0
-  const uploader = await uploaderTo(socket => {
+  const client = await clientOf(socket => {
     count++
     socket.terminate()
   })
-  const upload = uploader.upload(documentId, textDocument())
+  const upload = client.upload(documentId, textDocument())
   await expect(upload).rejects.toThrow(RefusedDocumentError)
   await expect(upload).rejects.toThrow('the connection broke 3 times')
   expect(count).toBe(3)
@@ -106,7 +106,7 @@ it('what is synced but not acknowledged does not count as imported', async () =>
       interruption.abort(new CommandError('stop'))
     })
   })
-  const uploader = new Uploader({ url: `http://127.0.0.1:${port}`, token: undefined }, interruption.signal)
-  await expect(uploader.upload(documentId, textDocument())).rejects.toThrow('stop')
+  const client = new DocumentClient({ url: `http://127.0.0.1:${port}`, token: undefined }, interruption.signal)
+  await expect(client.upload(documentId, textDocument())).rejects.toThrow('stop')
   expect(questions.length).toBeGreaterThan(0)
 })

@@ -1,11 +1,11 @@
-import { connect, RefusedError, type WeftDocument } from '@weft/client'
+import { type ConnectOptions, connect, RefusedError, UnsavedError, type WeftDocument } from '@weft/client'
 import { closeCode, type DocumentId, messageType, parseCloseReason } from '@weft/protocol'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
-import { CommandError } from '../errors.ts'
-import type { ServerAddress } from '../serverAddress.ts'
+import { CommandError } from './errors.ts'
+import type { ServerAddress } from './serverAddress.ts'
 
-/** How long the server may be away in the middle of an import (a restart, say), in ms. */
+/** How long the server may be away in the middle of the work (a restart, say), in ms. */
 const OUTAGE_LIMIT_MS = 120_000
 /** Connections that may break over one document before it is left aside. */
 const BREAK_LIMIT = 3
@@ -14,6 +14,7 @@ const ANSWER_LIMIT_S = 60
 /** How long a close may follow the server's "permission denied", in ms. */
 const DENIAL_PAUSE_MS = 500
 const MiB = 2 ** 20
+const NO_RIGHT = 'refused: there is no right to write it (WEFT_TOKEN)'
 
 /** Close codes after which the same document would be refused again. */
 const refusals: ReadonlySet<number> = new Set(
@@ -21,12 +22,10 @@ const refusals: ReadonlySet<number> = new Set(
 )
 
 /** The server doesn't take this document; it may take others. */
-export class RefusedDocumentError extends Error {
-  override readonly name = 'RefusedDocumentError'
-}
+export class RefusedDocumentError extends CommandError {}
 
-/** Brings whole documents to a server, as any client of its would. */
-export class Uploader {
+/** Documents of a server over its WebSocket, as any client has them; with an end to each wait, for nobody looks on. */
+export class DocumentClient {
   readonly #server: ServerAddress
   readonly #signal: AbortSignal
   #wasReached = false
@@ -44,35 +43,73 @@ export class Uploader {
    * @throws {RefusedDocumentError} {CommandError} there is no server, or none that takes anything
    */
   async upload(documentId: DocumentId, ydoc: Y.Doc): Promise<void> {
+    await this.#attempt(documentId, { ydoc }, Y.encodeStateAsUpdate(ydoc).length, () => {})
+  }
+
+  /**
+   * Edits a document. Resolves when that is on the server's disk.
+   * @param change is given the document as the server has it
+   * @throws as `upload`; what `change` throws
+   */
+  edit<T>(documentId: DocumentId, change: (document: WeftDocument) => T): Promise<T> {
+    return this.#attempt(documentId, {}, 0, change)
+  }
+
+  async #attempt<T>(
+    documentId: DocumentId,
+    options: ConnectOptions,
+    byteLength: number,
+    change: (document: WeftDocument) => T,
+  ): Promise<T> {
     this.#signal.throwIfAborted()
-    const attempt = new Attempt(this, Y.encodeStateAsUpdate(ydoc).length)
+    const attempt = new Attempt(this, byteLength)
     // Not `AbortSignal.any`: Node 20 keeps what it makes as long as the oldest of its signals lives.
     const stop = () => attempt.fail(this.#signal.reason)
     this.#signal.addEventListener('abort', stop)
     let document: WeftDocument | undefined
     try {
-      document = await connect(this.#server.url, {
-        documentId,
-        ydoc,
-        awareness: false,
-        signal: attempt.signal,
-        WebSocket: attempt.socketClass,
-        ...(this.#server.token !== undefined && { token: this.#server.token }),
-      })
+      document = await this.#connect(documentId, options, attempt)
+      const result = change(document)
       await Promise.race([document.saved(), rejectOnAbort(attempt.signal)])
       this.#awaySince = null
+      return result
     } catch (error) {
-      if (!(error instanceof RefusedError)) throw error
-      // Whoever is unknown to the server is so for every document.
-      if (error.code === closeCode.unauthorized.code) {
-        throw new CommandError(`the server asks for another token (WEFT_TOKEN): ${error.reason}`)
-      }
-      throw new RefusedDocumentError(`refused: ${error.reason === '' ? error.word : error.reason} (${error.code})`)
+      throw explain(error)
     } finally {
       attempt.end()
       this.#signal.removeEventListener('abort', stop)
       await document?.close({ saved: false })
     }
+  }
+
+  /**
+   * Opens a document for as long as its caller likes: where the connection breaks after that, it comes back by itself.
+   * @throws as `upload`
+   */
+  async open(documentId: DocumentId): Promise<WeftDocument> {
+    this.#signal.throwIfAborted()
+    const attempt = new Attempt(this, 0)
+    const stop = () => attempt.fail(this.#signal.reason)
+    this.#signal.addEventListener('abort', stop)
+    try {
+      return await this.#connect(documentId, {}, attempt)
+    } catch (error) {
+      throw explain(error)
+    } finally {
+      attempt.end()
+      this.#signal.removeEventListener('abort', stop)
+    }
+  }
+
+  #connect(documentId: DocumentId, options: ConnectOptions, attempt: Attempt): Promise<WeftDocument> {
+    return connect(this.#server.url, {
+      ...options,
+      documentId,
+      awareness: false,
+      signal: attempt.signal,
+      WebSocket: attempt.socketClass,
+      ...(this.#server.token !== undefined && { token: this.#server.token }),
+    })
   }
 
   /** A connection is open. */
@@ -97,13 +134,24 @@ export class Uploader {
   }
 }
 
+/** What the command says of it. */
+function explain(error: unknown): unknown {
+  if (error instanceof UnsavedError) return new RefusedDocumentError(NO_RIGHT)
+  if (!(error instanceof RefusedError)) return error
+  // Whoever is unknown to the server is so for every document.
+  if (error.code === closeCode.unauthorized.code) {
+    return new CommandError(`the server asks for another token (WEFT_TOKEN): ${error.reason}`)
+  }
+  return new RefusedDocumentError(`refused: ${error.reason === '' ? error.word : error.reason} (${error.code})`)
+}
+
 /** The connections that one document takes, and when to give it up. */
 class Attempt {
   readonly socketClass: new (
     url: string,
     protocols?: string | string[],
   ) => WebSocket
-  readonly #uploader: Uploader
+  readonly #client: DocumentClient
   readonly #byteLength: number
   readonly #giveUp = new AbortController()
   #socket: WebSocket | null = null
@@ -114,8 +162,8 @@ class Attempt {
   readonly #watch: NodeJS.Timeout
 
   /** @param byteLength of the document as one update */
-  constructor(uploader: Uploader, byteLength: number) {
-    this.#uploader = uploader
+  constructor(client: DocumentClient, byteLength: number) {
+    this.#client = client
     this.#byteLength = byteLength
     this.socketClass = watchedSocketClass(this)
     this.#watch = setInterval(() => this.#second(), 1000)
@@ -138,13 +186,13 @@ class Attempt {
     socket.on('open', () => {
       isOpen = true
       this.#socket = socket
-      this.#uploader.reached()
+      this.#client.reached()
     })
     socket.on('message', (data: ArrayBuffer) => {
       // y-protocols' "permission denied": what was sent is not taken. A close may follow, which says more.
       if (new Uint8Array(data)[0] !== messageType.auth) return
       this.#denial ??= setTimeout(() => {
-        this.fail(new RefusedDocumentError('refused: there is no right to write it (WEFT_TOKEN)'))
+        this.fail(new RefusedDocumentError(NO_RIGHT))
       }, DENIAL_PAUSE_MS)
     })
     socket.on('error', (error: Error & { code?: string }) => {
@@ -164,7 +212,7 @@ class Attempt {
     } else if (wasOpen && code === 1006 && ++this.#breakCount === BREAK_LIMIT) {
       this.fail(new RefusedDocumentError(`the connection broke ${BREAK_LIMIT} times over it${this.#sizeHint(code)}`))
     } else if (code < 4400 || code > 4499) {
-      this.fail(this.#uploader.away(code === 1006 ? failure : reason))
+      this.fail(this.#client.away(code === 1006 ? failure : reason))
     }
   }
 
@@ -181,7 +229,7 @@ class Attempt {
   #second(): void {
     const isWaiting = this.#socket !== null && this.#socket.bufferedAmount === 0
     this.#silentSeconds = isWaiting ? this.#silentSeconds + 1 : 0
-    if (this.#silentSeconds === ANSWER_LIMIT_S) this.fail(this.#uploader.silent())
+    if (this.#silentSeconds === ANSWER_LIMIT_S) this.fail(this.#client.silent())
   }
 
   /** Ends it, with what went wrong; null: it goes on. */

@@ -1,0 +1,14 @@
+import type { Verb } from './Verb.ts'
+
+/** The verbs, by name. Only the one that is called is loaded: some bring an editor's schema along, or a database. */
+export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
+  serve: async () => (await import('./verbs/serve.ts')).serveVerb,
+  ls: async () => (await import('./verbs/ls.ts')).lsVerb,
+  cat: async () => (await import('./verbs/cat.ts')).catVerb,
+  export: async () => (await import('./verbs/export.ts')).exportVerb,
+  import: async () => (await import('./verbs/import.ts')).importVerb,
+  append: async () => (await import('./verbs/append.ts')).appendVerb,
+  replace: async () => (await import('./verbs/replace.ts')).replaceVerb,
+  tail: async () => (await import('./verbs/tail.ts')).tailVerb,
+  rm: async () => (await import('./verbs/rm.ts')).rmVerb,
+}

@@ -1,0 +1,61 @@
+import { DocumentClient } from '../DocumentClient.ts'
+import { CommandError, UsageError } from '../errors.ts'
+import { quoteName } from '../quoteName.ts'
+import { readDocumentId } from '../readDocumentId.ts'
+import { serverAddress } from '../serverAddress.ts'
+import { TextChanges } from '../TextChanges.ts'
+import { defineVerb, serverOptions } from '../Verb.ts'
+
+export const tailVerb = defineVerb({
+  name: 'tail',
+  summary: 'follow the edits of a document',
+  usage: ['tail DOCUMENT'],
+  details: `Prints what changes in a document's text, as it changes, until it is interrupted: the number of the line (from 1),
+who wrote, and the lines as they were (-) and as they are (+). What comes within half a second is one change. After
+a broken connection it goes on by itself, with what it missed.`,
+  options: {
+    ...serverOptions,
+    json: {
+      type: 'boolean',
+      help: 'a JSON object per change: line, removed, inserted (lists of lines), by (list of names)',
+    },
+  },
+  examples: ['weft tail team/notes', "weft tail --json team/notes | jq -r '.inserted[]'"],
+  async run(positionals, values, { env, signal, print, note }) {
+    const [name, ...rest] = positionals
+    if (name === undefined || rest.length > 0) throw new UsageError('expected one document (weft tail --help)')
+    const documentId = readDocumentId(name)
+    const document = await new DocumentClient(serverAddress(values.url, env), signal).open(documentId)
+    const changes = new TextChanges(document, change => {
+      if (values.json) {
+        print(JSON.stringify(change))
+        return
+      }
+      const { line, removed, inserted, by } = change
+      print(
+        [
+          `@@ ${line}${by.length > 0 ? `  ${by.map(quoteName).join(', ')}` : ''}`,
+          ...removed.map(text => `- ${visible(text)}`),
+          ...inserted.map(text => `+ ${visible(text)}`),
+        ].join('\n'),
+      )
+    })
+    note(`weft: following ${quoteName(documentId)}`)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        signal.addEventListener('abort', () => resolve(), { once: true })
+        if (signal.aborted) resolve()
+        document.on('refused', ({ reason, code }) => reject(new CommandError(`refused: ${reason} (${code})`)))
+      })
+    } finally {
+      changes.stop()
+      await document.close({ saved: false })
+    }
+    return 0
+  },
+})
+
+/** What would move a terminal's caret is shown, not done. */
+function visible(text: string): string {
+  return text.replace(/\p{Cc}/gu, character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
