@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { connect } from '@weft/client'
 import { append, fragmentOf, replaceText, textOf, toMarkdown } from '@weft/client/text'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -14,7 +16,7 @@ import type { ServerProcess } from './support/ServerProcess.ts'
 import { sharedServer, testFolder, testServer } from './support/testServer.ts'
 import { asksForTokens, nowInSeconds, sign, tokenFor } from './support/tokens.ts'
 import { typist } from './support/typist.ts'
-import { runCommand, startCommand } from './support/weftCommand.ts'
+import { BIN, runCommand, startCommand } from './support/weftCommand.ts'
 
 /** Runs a verb on a server. */
 const weft = (server: ServerProcess, ...args: string[]) => runCommand(args, { WEFT_URL: server.url })
@@ -22,7 +24,7 @@ const weft = (server: ServerProcess, ...args: string[]) => runCommand(args, { WE
 const lines = (text: string) => text.split('\n').filter(line => line !== '')
 
 describe('weft', () => {
-  const VERBS = ['serve', 'ls', 'cat', 'export', 'import', 'append', 'replace', 'tail', 'rm']
+  const VERBS = ['serve', 'ls', 'cat', 'export', 'import', 'append', 'replace', 'tail', 'rm', 'completion']
 
   it('lists its verbs, and each has help with examples', async () => {
     const { stdout, code } = await runCommand(['--help'])
@@ -31,7 +33,7 @@ describe('weft', () => {
     const helps = await Promise.all(VERBS.slice(1).map(verb => runCommand([verb, '--help'])))
     helps.forEach((help, index) => {
       expect([VERBS[index + 1], help.code, help.stderr]).toEqual([VERBS[index + 1], 0, ''])
-      expect(help.stdout).toMatch(/\n\nExamples:\n {2}weft /)
+      expect(help.stdout).toMatch(/\n\nExamples:\n {2}.*weft /)
     })
   })
 
@@ -325,6 +327,34 @@ describe('weft tail', () => {
   })
 })
 
+describe('weft completion', () => {
+  it('makes bash complete verbs, options and documents, but no name that a shell would run', async () => {
+    const server = await testServer()
+    for (const name of ['team/a', 'team/ü', 'team/$(touch x)', 'team/a b', 'team/`x`', "team/'", 'other']) {
+      await putMarkdown(server, name, 'x')
+    }
+    const { stdout: script } = await runCommand(['completion', 'bash'])
+    const complete = async (...words: string[]) => {
+      const line = `${script}
+        weft() { ${process.execPath} ${BIN} "$@"; }
+        COMP_WORDS=(weft "$@"); COMP_CWORD=$#; _weft; printf '%s\\n' "\${COMPREPLY[@]}"`
+      const env = { ...process.env, WEFT_URL: server.url }
+      const { stdout } = await promisify(execFile)('bash', ['--norc', '-c', line, 'bash', ...words], { env })
+      return lines(stdout)
+    }
+    expect(await complete('re')).toEqual(['replace'])
+    expect(await complete('ls', '--')).toEqual(['--url', '--json', '--help'])
+    expect(await complete('cat', 'team/')).toEqual(['team/a', 'team/ü'])
+    expect(await complete('cat', 'a', 'oth')).toEqual(['other'])
+  })
+
+  it('is there for zsh and fish', async () => {
+    expect((await runCommand(['completion', 'zsh'])).stdout).toMatch(/^#compdef weft\n/)
+    expect((await runCommand(['completion', 'fish'])).stdout).toMatch(/^complete -c weft -f\n/)
+    expect((await runCommand(['completion', 'tcsh'])).code).toBe(2)
+  })
+})
+
 describe('with a secret, the token in WEFT_TOKEN', () => {
   const server = sharedServer(asksForTokens)
   const run = (token: string, ...args: string[]) => runCommand(args, { WEFT_URL: server().url, WEFT_TOKEN: token })
@@ -338,6 +368,8 @@ describe('with a secret, the token in WEFT_TOKEN', () => {
       expect(stderr).toMatch(/^weft: .*\(WEFT_TOKEN\)\n$/)
     }
     const viewer = await tokenFor('viewer')
+    const broken = await run('two words', 'ls')
+    expect([broken.code, broken.stderr]).toEqual([2, expect.stringMatching(/^weft: WEFT_TOKEN is no token: /)])
     expect((await run(viewer, 'ls')).stdout).toBe('a\n')
     expect((await run(viewer, 'cat', 'a')).stdout).toBe('x\n')
     expect(await run(viewer, 'rm', 'a')).toMatchObject({

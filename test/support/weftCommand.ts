@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
-const BIN = fileURLToPath(new URL('../../node_modules/.bin/weft', import.meta.url))
+export const BIN = fileURLToPath(new URL('../../node_modules/.bin/weft', import.meta.url))
 
 /** How a run of the command ended, and all that it printed. */
 export interface CommandResult {

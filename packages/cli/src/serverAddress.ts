@@ -12,7 +12,7 @@ export interface ServerAddress {
 
 /**
  * `--url`, else `WEFT_URL`, else this machine; the token from `WEFT_TOKEN` alone, for others see what is on a command line.
- * @throws {UsageError} no address of a server
+ * @throws {UsageError} no address of a server, or no token
  */
 export function serverAddress(
   option: string | undefined,
@@ -25,6 +25,6 @@ export function serverAddress(
     throw new UsageError(`${source} is '${text}': not the address of a server, like ${DEFAULT_URL}`)
   }
   const token = env.WEFT_TOKEN || undefined
-  if (token !== undefined && !isToken(token)) throw new UsageError('WEFT_TOKEN holds what no token has')
+  if (token !== undefined && !isToken(token)) throw new UsageError('WEFT_TOKEN is no token: it has letters, digits and - . _ ~ + only')
   return { url: text.replace(/\/+$/, ''), token }
 }

@@ -11,4 +11,5 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   replace: async () => (await import('./verbs/replace.ts')).replaceVerb,
   tail: async () => (await import('./verbs/tail.ts')).tailVerb,
   rm: async () => (await import('./verbs/rm.ts')).rmVerb,
+  completion: async () => (await import('./verbs/completion.ts')).completionVerb,
 }
