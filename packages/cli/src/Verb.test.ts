@@ -23,7 +23,7 @@ async function given(...args: string[]) {
   })
   const silent = () => {}
   const { signal } = new AbortController()
-  const surroundings = { env: {}, signal, print: silent, note: silent }
+  const surroundings = { env: {}, signal, print: silent, note: silent, progress: silent }
   await verb.run(args, { ...surroundings, write: async () => {}, readInput: async () => Buffer.of() })
   return said
 }

@@ -28,6 +28,8 @@ export interface Surroundings {
   print(line: string): void
   /** Prints bytes of the result as they are. */
   write(bytes: Uint8Array): Promise<void>
+  /** Says how far long work has come, to a person who watches; the next one replaces it. */
+  progress(text: string): void
   /** Prints a line about the run, beside the result. */
   note(line: string): void
 }

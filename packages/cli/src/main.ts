@@ -1,5 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { CommandError, UsageError } from './errors.ts'
+import { Progress } from './Progress.ts'
 import type { Surroundings } from './Verb.ts'
 import { verbLoaders } from './verbLoaders.ts'
 
@@ -48,20 +49,28 @@ function catchSignals(): void {
 // Nobody reads the result any more (`weft … | head`).
 process.stdout.on('error', () => interruption.abort(new CommandError('the output could not be written')))
 
+const progress = new Progress(process.stderr, process.stdout, () => performance.now())
+
 main(process.argv.slice(2), {
   env: process.env,
   signal: interrupted,
   readInput: () => buffer(process.stdin),
   print: line => process.stdout.write(`${line}\n`),
+  progress: text => progress.show(text),
   write: bytes => new Promise(resolve => process.stdout.write(bytes, () => resolve())),
-  note: line => process.stderr.write(`${line}\n`),
-}).then(
-  exitCode => {
-    process.exitCode ??= exitCode
+  note(line) {
+    progress.clear()
+    process.stderr.write(`${line}\n`)
   },
-  error => {
-    const isOurs = error instanceof CommandError || error instanceof UsageError
-    process.stderr.write(`weft: ${isOurs ? error.message : error instanceof Error ? error.stack : error}\n`)
-    process.exitCode ??= error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE
-  },
-)
+})
+  .finally(() => progress.clear())
+  .then(
+    exitCode => {
+      process.exitCode ??= exitCode
+    },
+    error => {
+      const isOurs = error instanceof CommandError || error instanceof UsageError
+      process.stderr.write(`weft: ${isOurs ? error.message : error instanceof Error ? error.stack : error}\n`)
+      process.exitCode ??= error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE
+    },
+  )

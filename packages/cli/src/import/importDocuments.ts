@@ -27,24 +27,24 @@ export interface ImportedDocument {
 
 /**
  * Imports one document after the other; only one is in memory.
- * @param uploader null: nothing is sent
+ * @param client null: nothing is sent
  * @throws {CommandError} it can't go on
  */
 export async function* importDocuments(
   source: DocumentSource,
   names: Names,
-  uploader: DocumentClient | null,
+  client: DocumentClient | null,
 ): AsyncGenerator<ImportedDocument> {
   for await (const document of source.documents()) {
     const named = names.take(document.name)
-    if (named.state !== 'skipped') yield importDocument(document, named, uploader)
+    if (named.state !== 'skipped') yield importDocument(document, named, client)
   }
 }
 
 async function importDocument(
   source: SourceDocument,
   named: Exclude<NamedDocument, { state: 'skipped' }>,
-  uploader: DocumentClient | null,
+  client: DocumentClient | null,
 ): Promise<ImportedDocument> {
   const documentId = named.state === 'named' ? named.documentId : null
   const said = { source: source.name, document: documentId }
@@ -62,8 +62,8 @@ async function importDocument(
     if (isEmptyDocument(ydoc)) {
       return { ...said, ...size, state: problems.length === 0 ? 'empty' : 'failed', problems }
     }
-    await uploader?.upload(named.documentId, ydoc)
-    const whole = uploader === null ? 'found' : 'imported'
+    await client?.upload(named.documentId, ydoc)
+    const whole = client === null ? 'found' : 'imported'
     return { ...said, ...size, state: problems.length === 0 ? whole : 'incomplete', problems }
   } catch (error) {
     if (!(error instanceof RefusedDocumentError)) throw error

@@ -46,8 +46,10 @@ Exit code: 0 all written, 1 not all, 2 called in a wrong way.`,
     const exporter = new Exporter(api, form, values.json, surroundings)
     if (isOne) await exporter.write(readDocumentId(files[0] ?? ''), target)
     else {
+      let count = 0
       for await (const { name } of api.list(unquoteName(values.prefix ?? '', '--prefix'))) {
         signal.throwIfAborted()
+        surroundings.progress(`${++count}: ${quoteName(name)}`)
         // No segment of a name is `.` or `..`: nothing leaves the folder.
         await exporter.write(name, join(target, `${name}${extensionOf[form]}`))
       }

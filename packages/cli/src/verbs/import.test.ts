@@ -9,6 +9,7 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
     signal: new AbortController().signal,
     print: silent,
     note: silent,
+    progress: silent,
     write: async () => {},
     readInput: async () => Buffer.of(),
   })

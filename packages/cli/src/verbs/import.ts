@@ -80,9 +80,11 @@ Exit code: 0 all is on the server's disk, 1 something isn't, 2 called in a wrong
       const report = new Report(values.json, surroundings)
       for (const warning of source.warnings) surroundings.note(`weft: ${warning}`)
       if (source.damage !== null) report.fault(`${source.damage}; what can be read of it is imported`)
-      const uploader = values['dry-run'] ? null : new DocumentClient(server, signal)
+      const client = values['dry-run'] ? null : new DocumentClient(server, signal)
       try {
-        for await (const document of importDocuments(source, names, uploader)) {
+        let count = 0
+        for await (const document of importDocuments(source, names, client)) {
+          surroundings.progress(`${++count}: ${quoteName(document.source)}`)
           report.document(document)
           signal.throwIfAborted()
         }
