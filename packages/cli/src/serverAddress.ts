@@ -25,6 +25,7 @@ export function serverAddress(
     throw new UsageError(`${source} is '${text}': not the address of a server, like ${DEFAULT_URL}`)
   }
   const token = env.WEFT_TOKEN || undefined
-  if (token !== undefined && !isToken(token)) throw new UsageError('WEFT_TOKEN is no token: it has letters, digits and - . _ ~ + only')
+  if (token !== undefined && !isToken(token))
+    throw new UsageError('WEFT_TOKEN is no token: it has letters, digits and - . _ ~ + only')
   return { url: text.replace(/\/+$/, ''), token }
 }
