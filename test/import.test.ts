@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -16,6 +16,7 @@ import { describeDocument } from './import/describeDocument.ts'
 import contents from './import/stores/contents.json' with { type: 'json' }
 import { freePort } from './support/freePort.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
+import { canMount, SmallDisk } from './support/smallDisk.ts'
 import { stockClient } from './support/stockClient.ts'
 import { documentOf, listStored, withStore } from './support/storedDocument.ts'
 import { testFolder, testServer } from './support/testServer.ts'
@@ -490,6 +491,19 @@ describe('a store', () => {
     const server = await testServer()
     expect((await runImport(server, 'y-leveldb', copy)).documents.get('later')?.state).toBe('imported')
     await store.close()
+  })
+
+  it.runIf(canMount)('that the folder for temporary files has no room for is told, with what helps', async () => {
+    const disk = await SmallDisk.mount(1)
+    const folder = await changedYLeveldb(store =>
+      store.write([{ type: 'put', key: updateKey('long', 0), value: randomBytes(2 << 20) }]),
+    )
+    const { code, stdout, stderr } = await runCommand(['import', 'y-leveldb', folder], { TMPDIR: disk.folder })
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr.replaceAll(/\d+ MiB/g, 'N MiB')).toBe(
+      `weft: a copy of ${folder} needs N MiB, and ${disk.folder} has N MiB left: set TMPDIR to a folder with more room\n`,
+    )
+    expect(await readdir(disk.folder)).toEqual([])
   })
 
   it('without documents is no failure', async () => {

@@ -2,16 +2,21 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LevelStore } from '@weft/server/LevelStore'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { CommandError } from '../errors.ts'
 import { YLeveldbSource } from './YLeveldbSource.ts'
 import { updatesRange } from './yLeveldbKey.ts'
 
+const { signal } = new AbortController()
 let folder = ''
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'weft-test-'))
 })
-afterEach(() => rm(folder, { recursive: true }))
+afterEach(() => {
+  vi.unstubAllEnvs()
+  return rm(folder, { recursive: true })
+})
 
 /** The key of an update with this clock. */
 function updateKey(name: string, clock: number): Buffer {
@@ -28,7 +33,7 @@ async function write(records: readonly [key: Buffer, value: Buffer][]): Promise<
 }
 
 async function readAll(path = folder): Promise<[string, number[]][]> {
-  const source = await YLeveldbSource.open(path)
+  const source = await YLeveldbSource.open(path, signal)
   const documents: [string, number[]][] = []
   for await (const { name, read } of source.documents()) {
     documents.push([name, (await read()).map(update => update[0] ?? -1)])
@@ -67,9 +72,12 @@ describe('YLeveldbSource', () => {
       const names = (await readdir(folder)).sort()
       return Promise.all(names.map(async name => [name, (await readFile(join(folder, name))).toString('hex')]))
     }
+    // What a crashed compaction leaves behind: LevelDB takes one of these numbers for its next table.
+    for (let number = 4; number < 12; number++)
+      await writeFile(join(folder, `${String(number).padStart(6, '0')}.ldb`), 'left')
     const before = await state()
     expect(before.map(([name]) => name).join()).toContain('.log')
-    await readAll()
+    expect(await readAll()).toEqual([['a', [1]]])
     expect(await state()).toEqual(before)
   })
 
@@ -79,6 +87,39 @@ describe('YLeveldbSource', () => {
     await symlink(folder, link)
     expect(await readAll(link)).toEqual([['a', [1]]])
     await rm(join(link, '..'), { recursive: true })
+  })
+
+  it.each(['000005.ldb', '000007.log', 'MANIFEST-000009', 'LOCK', 'CURRENT'])(
+    'refuses a %s that is a link, and leaves what it leads to as it is',
+    async name => {
+      await write([[updateKey('a', 0), Buffer.of(1)]])
+      const victim = join(folder, 'victim.txt')
+      await rm(join(folder, name), { force: true })
+      await symlink(victim, join(folder, name))
+      await expect(YLeveldbSource.open(folder, signal)).rejects.toThrow(`${join(folder, name)} is a link`)
+      await expect(readFile(victim)).rejects.toThrow('ENOENT')
+    },
+  )
+
+  it('copies what is LevelDB’s, and nothing else in the folder', async () => {
+    await write([[updateKey('a', 0), Buffer.of(1)]])
+    await writeFile(join(folder, 'backup.tar'), 'not this')
+    await symlink(join(folder, 'nowhere'), join(folder, 'link'))
+    const temporary = join(folder, 'temporary')
+    await mkdir(temporary)
+    vi.stubEnv('TMPDIR', temporary)
+    const source = await YLeveldbSource.open(folder, signal)
+    const copied = (await readdir(temporary, { recursive: true })).join()
+    expect(copied).toContain('MANIFEST-')
+    expect(copied).not.toMatch(/backup|link/)
+    await source.close()
+    expect(await readdir(temporary)).toEqual([])
+  })
+
+  it('ends its copying when it is told to', async () => {
+    await write([[updateKey('a', 0), Buffer.of(1)]])
+    const reason = new CommandError('interrupted')
+    await expect(YLeveldbSource.open(folder, AbortSignal.abort(reason))).rejects.toThrow(reason)
   })
 
   it('reads a copy without its LOCK, and makes none', async () => {
@@ -98,10 +139,12 @@ describe('YLeveldbSource', () => {
     ['that is a file', () => rm(folder, { recursive: true }).then(() => writeFile(folder, '')), "can't be read"],
     ['that is empty', async () => {}, 'holds no LevelDB store'],
     ['of another program', () => write([[Buffer.from('key'), Buffer.of(1)]]), 'not one of y-leveldb'],
+    ['whose CURRENT leads out of it', () => writeFile(join(folder, 'CURRENT'), '../../x\n'), 'names no manifest'],
+    ['with a CURRENT without end', () => writeFile(join(folder, 'CURRENT'), 'x'.repeat(100)), 'names no manifest'],
     ['without its manifest', () => writeFile(join(folder, 'CURRENT'), 'MANIFEST-000001\n'), "can't be opened"],
   ])('refuses a folder %s', async (_, make, message) => {
     await make()
-    const refused = YLeveldbSource.open(folder)
+    const refused = YLeveldbSource.open(folder, signal)
     await expect(refused).rejects.toThrow(message)
     await expect(refused).rejects.toThrow(folder)
     await rm(folder, { recursive: true, force: true })

@@ -1,4 +1,17 @@
-import { copyFile, mkdir, mkdtemp, readdir, realpath, rm, stat, symlink } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  statfs,
+  symlink,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DocumentId, documentIdFromPath } from '@weft/protocol'
@@ -9,17 +22,25 @@ import { CommandError } from '../errors.ts'
 import type { DocumentSource, SourceDocument } from './DocumentSource.ts'
 import { decodeLevelName, documentEnd, documentsRange, updatesRange } from './yLeveldbKey.ts'
 
-/** LevelDB's tables: written once, later only deleted. */
-const TABLE = /\.(ldb|sst)$/
+/**
+ * The files that LevelDB reads (its db/filename.cc). Not LOG, its diary, nor LOCK, which must not even be opened: closing any
+ * descriptor of it would release it (fcntl).
+ */
+const LEVEL_FILE = /^(CURRENT|MANIFEST-\d+|\d+\.(log|ldb|sst))$/
+/** What CURRENT holds. LevelDB takes it for a path, wherever that leads. */
+const CURRENT_CONTENT = /^MANIFEST-\d+\n$/
+const MAX_CURRENT_BYTES = 64
+const MiB = 2 ** 20
 
 /**
  * The folder of a `y-leveldb` store, as the server of `y-websocket` keeps it (`YPERSISTENCE`).
  *
- * Opening a LevelDB store writes to it: a new manifest, tables made of the log, compaction. So a stand-in is opened, in a
- * temporary folder: copies of the small files that say what the store is, and symbolic links to the tables, which LevelDB
- * only reads or unlinks. It takes no room to speak of.
+ * Opening a LevelDB store writes to it: a new manifest, tables made of the log, compaction. So a copy is opened, in a temporary
+ * folder (TMPDIR chooses where). Links to the tables would not do: LevelDB names a new table by the next number of its manifest
+ * and writes through what has that name already, as a table does that a crash left behind. Where the file system can share the
+ * bytes of two files (Btrfs, XFS, APFS), the copy takes no room.
  *
- * Meanwhile the store's own LOCK is held, through a link too: no server runs on the folder, and none starts.
+ * Meanwhile the store's own LOCK is held, through a link: no server runs on the folder, and none starts.
  */
 export class YLeveldbSource implements DocumentSource {
   readonly damage: string | null
@@ -34,8 +55,11 @@ export class YLeveldbSource implements DocumentSource {
     this.warnings = warnings
   }
 
-  /** @throws {CommandError} it isn't such a folder, it can't be opened, or a server uses it */
-  static async open(folder: string): Promise<YLeveldbSource> {
+  /**
+   * @param signal ends the copying, with its reason
+   * @throws {CommandError} it isn't such a folder, it can't be opened or copied, or a server uses it
+   */
+  static async open(folder: string, signal: AbortSignal): Promise<YLeveldbSource> {
     const names = await readdir(folder).catch(error => {
       throw new CommandError(`${folder} can't be read: ${error.message}`)
     })
@@ -48,7 +72,7 @@ export class YLeveldbSource implements DocumentSource {
         if (!isHeld)
           warnings.push(`the lock of ${folder} can't be tried without the right to write: is no server using it?`)
       }
-      await standIn.imitate(folder)
+      await standIn.imitate(folder, signal)
       let damage: string | null = null
       try {
         for (const warning of await checkLevelFiles(standIn.folder, Number.POSITIVE_INFINITY)) warnings.push(warning)
@@ -129,8 +153,11 @@ class StandIn {
 
   /** Takes the lock of the real store, by an empty one beside it. @returns false: without the right to */
   async holdLock(folder: string): Promise<boolean> {
+    const file = join(await realpath(folder), 'LOCK')
+    // Opening it would make the file that a link leads to.
+    await sizeOf(file)
     await mkdir(this.#lock.folder)
-    await symlink(join(await realpath(folder), 'LOCK'), join(this.#lock.folder, 'LOCK'))
+    await symlink(file, join(this.#lock.folder, 'LOCK'))
     try {
       await this.#lock.open(true)
       return true
@@ -144,17 +171,46 @@ class StandIn {
     }
   }
 
-  async imitate(folder: string): Promise<void> {
+  /** @throws {CommandError} no store that LevelDB made, or no room for a copy. Also the signal's reason. */
+  async imitate(folder: string, signal: AbortSignal): Promise<void> {
     await mkdir(this.folder)
     const real = await realpath(folder)
+    const sizes = new Map<string, number>()
     for (const name of await readdir(real)) {
-      // LevelDB's own diary is of no use. LOCK must not even be read: closing any descriptor of it would release it (fcntl).
-      if (/^LO(CK|G|G\.old)$/.test(name)) continue
-      const from = join(real, name)
-      if (!(await stat(from)).isFile()) continue
-      if (TABLE.test(name)) await symlink(from, join(this.folder, name))
-      else await copyFile(from, join(this.folder, name))
+      if (LEVEL_FILE.test(name)) sizes.set(name, await sizeOf(join(real, name)))
     }
+    await checkCurrent(join(real, 'CURRENT'), sizes.get('CURRENT') ?? 0)
+    // First all that takes no room.
+    for (const name of sizes.keys()) {
+      signal.throwIfAborted()
+      if (await this.#copy(real, name, constants.COPYFILE_FICLONE_FORCE).catch(() => false)) sizes.delete(name)
+    }
+    await this.#checkRoom(folder, sizes)
+    for (const name of sizes.keys()) {
+      signal.throwIfAborted()
+      await this.#copy(real, name, 0)
+    }
+  }
+
+  async #copy(folder: string, name: string, mode: number): Promise<true> {
+    const to = join(this.folder, name)
+    await copyFile(join(folder, name), to, mode)
+    // A copy may be overwritten, though its original may not.
+    await chmod(to, 0o600)
+    return true
+  }
+
+  async #checkRoom(folder: string, sizes: ReadonlyMap<string, number>): Promise<void> {
+    let needed = 0
+    // LevelDB makes tables of its logs before it deletes them.
+    for (const [name, size] of sizes) needed += name.endsWith('.log') ? 2 * size : size
+    const { bavail, bsize } = await statfs(this.folder)
+    const free = bavail * bsize
+    if (needed <= free) return
+    throw new CommandError(
+      `a copy of ${folder} needs ${Math.ceil(needed / MiB)} MiB, and ${tmpdir()} has ${Math.floor(free / MiB)} MiB left: ` +
+        'set TMPDIR to a folder with more room',
+    )
   }
 
   async remove(): Promise<void> {
@@ -166,4 +222,16 @@ class StandIn {
 
 function explain(error: unknown, folder: string, standIn: string): string {
   return (error instanceof Error ? error.message : String(error)).replaceAll(standIn, folder)
+}
+
+/** @throws {CommandError} no regular file: LevelDB makes no others, and what they lead to is none of the store's */
+async function sizeOf(path: string): Promise<number> {
+  const status = await lstat(path)
+  if (status.isFile()) return status.size
+  throw new CommandError(`${path} is ${status.isSymbolicLink() ? 'a link' : 'no file'}; LevelDB makes none`)
+}
+
+async function checkCurrent(path: string, size: number): Promise<void> {
+  if (size <= MAX_CURRENT_BYTES && CURRENT_CONTENT.test(await readFile(path, 'latin1'))) return
+  throw new CommandError(`${path} names no manifest, as LevelDB's does`)
 }

@@ -13,7 +13,7 @@ import { serverAddress } from '../serverAddress.ts'
 import { defineVerb, type Surroundings, serverOptions } from '../Verb.ts'
 
 /** Stores that can be imported from, by the word that names their kind. */
-const stores: Readonly<Record<string, (path: string) => Promise<DocumentSource>>> = {
+const stores: Readonly<Record<string, (path: string, signal: AbortSignal) => Promise<DocumentSource>>> = {
   'y-leveldb': YLeveldbSource.open,
   hocuspocus: HocuspocusSource.open,
 }
@@ -28,6 +28,8 @@ equal stays, with the carets of those who write in it. A Yjs update (.yjs) is me
 Or copies every document of another server's store into a running Weft server: the y-leveldb folder of
 y-websocket's server (YPERSISTENCE), or the SQLite file of Hocuspocus' extension-sqlite. The store is
 only read. What Weft has already stays, and is merged with what comes: run it as often as you like.
+
+A y-leveldb folder is copied first, to the folder for temporary files: TMPDIR names another with more room.
 
 Names: of y-leveldb they are the paths of the clients' URLs, percent-decoded once, as Weft reads those paths.
 A name that Weft refuses is reported, and --rename gives it another.
@@ -74,7 +76,7 @@ Exit code: 0 all is on the server's disk, 1 something isn't, 2 called in a wrong
       ...(values.renames === undefined ? [] : await readRenames(values.renames)),
       ...values.rename.map(readRename),
     ])
-    const source = await openStore(path)
+    const source = await openStore(path, signal)
     try {
       const names = new Names({ only, renames }, name => source.documentId(name))
       const report = new Report(values.json, surroundings)
