@@ -117,8 +117,11 @@ function insert(database: Database, name: string, data: Uint8Array | string): vo
 }
 
 /** The key of one stored update: y-leveldb, src/y-leveldb.js. */
-function updateKey(name: string, clock: number): Buffer {
-  const part = (text: string) => Buffer.concat([Buffer.of(0, Buffer.byteLength(text)), Buffer.from(text)])
+function updateKey(name: string | Uint8Array, clock: number): Buffer {
+  const part = (text: string | Uint8Array) => {
+    const bytes = Buffer.from(text)
+    return Buffer.concat([Buffer.of(0, bytes.length), bytes])
+  }
   const number = Buffer.of(1, 0, 0, 0, 0)
   number.writeUInt32BE(clock, 1)
   return Buffer.concat([part('v1'), part(name), part('update'), number])
@@ -362,6 +365,19 @@ describe('names', () => {
     const server = await testServer()
     const { documents } = await runImport(server, 'y-leveldb', folder, '--only', 'same', '--only', '%73ame')
     expect([documents.get('same')?.state, documents.get('%73ame')?.state].sort()).toEqual(['failed', 'imported'])
+  })
+
+  it('that are not UTF-8 are told, and their documents can get others', async () => {
+    const folder = await changedYLeveldb(store =>
+      store.write([{ type: 'put', key: updateKey(Buffer.of(97, 0xff), 0), value: Buffer.from(textUpdate('here')) }]),
+    )
+    const server = await testServer()
+    const { documents, summary } = await runImport(server, 'y-leveldb', folder)
+    const problems = ['its name is not UTF-8; --rename gives it another']
+    expect(documents.get('a\\xff')).toMatchObject({ document: null, state: 'failed', problems })
+    expect(summary).toMatchObject({ imported: 4, complete: true })
+    await runImport(server, 'y-leveldb', folder, '--rename', 'a\\xff=readable')
+    expect(await describeAt(server, 'readable')).toMatchObject({ text: [{ insert: 'here' }] })
   })
 
   it('with characters that a terminal doesn’t show are printed so that they can be typed', async () => {

@@ -1,9 +1,8 @@
 import type { DocumentId } from '@weft/protocol'
+import type { DecodedName } from './decodeName.ts'
 
 /** One document of another server's store. */
-export interface SourceDocument {
-  /** As the store spells it. */
-  readonly name: string
+export interface SourceDocument extends DecodedName {
   /** Its updates in the order in which they were stored. @throws {CommandError} the store can't be read here */
   read(): Promise<Uint8Array[]>
 }

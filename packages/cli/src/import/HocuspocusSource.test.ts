@@ -40,6 +40,20 @@ describe('HocuspocusSource', () => {
     expect(await readFile(file)).toEqual(before)
   })
 
+  it('tells apart names that are not UTF-8', async () => {
+    await write(database =>
+      database.run("INSERT INTO documents VALUES (CAST(x'61fe' AS TEXT), x'01'), (CAST(x'61ff' AS TEXT), x'02')"),
+    )
+    const source = await HocuspocusSource.open(file)
+    const names: unknown[] = []
+    for await (const { name, nameFault } of source.documents()) names.push([name, nameFault])
+    await source.close()
+    expect(names).toEqual([
+      ['a\\xfe', 'its name is not UTF-8'],
+      ['a\\xff', 'its name is not UTF-8'],
+    ])
+  })
+
   it('tells of a damaged page, and goes on with the others', async () => {
     await write(database => {
       for (let i = 0; i < 50; i++) database.run('INSERT INTO documents VALUES (?, zeroblob(3000))', [`document ${i}`])

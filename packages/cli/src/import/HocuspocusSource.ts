@@ -3,6 +3,7 @@ import { type DocumentId, parseDocumentId } from '@weft/protocol'
 import initSqlJs, { type Database, type SqlValue } from 'sql.js'
 import { CommandError } from '../errors.ts'
 import type { DocumentSource, SourceDocument } from './DocumentSource.ts'
+import { decodeName } from './decodeName.ts'
 
 /** SQLite's header (its file format, section 1.3). */
 const SQLITE_HEADER = 'SQLite format 3\0'
@@ -58,7 +59,7 @@ export class HocuspocusSource implements DocumentSource {
     const rows = this.#query('SELECT rowid, CAST(name AS BLOB) FROM documents ORDER BY rowid')
     for (const [rowid = null, name] of rows) {
       yield {
-        name: name instanceof Uint8Array ? Buffer.from(name).toString('utf8') : '',
+        ...decodeName(name instanceof Uint8Array ? name : Buffer.of()),
         read: async () => {
           const [[data] = []] = this.#query('SELECT data FROM documents WHERE rowid = ?', rowid)
           if (!(data instanceof Uint8Array)) throw new CommandError('its data is no blob')

@@ -1,6 +1,7 @@
 import { BadDocumentIdError, type DocumentId, parseDocumentId } from '@weft/protocol'
 import { UsageError } from '../errors.ts'
 import { quoteName, unquoteName } from '../quoteName.ts'
+import type { DecodedName } from './decodeName.ts'
 
 /** A document's name in Weft, or why it gets none. */
 export type NamedDocument =
@@ -38,11 +39,12 @@ export class Names {
   }
 
   /** Takes the next document of the source. */
-  take(name: string): NamedDocument {
+  take({ name, nameFault }: DecodedName): NamedDocument {
     this.#unused.delete(name)
     if (this.#only.size > 0 && !this.#only.has(name)) return { state: 'skipped' }
     let documentId = this.#renames.get(name)
     if (documentId === undefined) {
+      if (nameFault !== null) return { state: 'bad', problem: `${nameFault}; --rename gives it another` }
       try {
         documentId = this.#translate(name)
       } catch (error) {

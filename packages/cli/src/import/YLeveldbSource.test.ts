@@ -5,7 +5,7 @@ import { LevelStore } from '@weft/server/LevelStore'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CommandError } from '../errors.ts'
 import { YLeveldbSource } from './YLeveldbSource.ts'
-import { updatesRange } from './yLeveldbKey.ts'
+import { documentsRange, updatesRange } from './yLeveldbKey.ts'
 
 const { signal } = new AbortController()
 let folder = ''
@@ -19,10 +19,10 @@ afterEach(() => {
 })
 
 /** The key of an update with this clock. */
-function updateKey(name: string, clock: number): Buffer {
+function updateKey(name: string | Uint8Array, clock: number): Buffer {
   const number = Buffer.of(1, 0, 0, 0, 0)
   number.writeUInt32BE(clock, 1)
-  return Buffer.concat([updatesRange(name).gte, number])
+  return Buffer.concat([updatesRange(Buffer.from(name)).gte, number])
 }
 
 async function write(records: readonly [key: Buffer, value: Buffer][]): Promise<void> {
@@ -35,10 +35,14 @@ async function write(records: readonly [key: Buffer, value: Buffer][]): Promise<
 async function readAll(path = folder): Promise<[string, number[]][]> {
   const source = await YLeveldbSource.open(path, signal)
   const documents: [string, number[]][] = []
-  for await (const { name, read } of source.documents()) {
-    documents.push([name, (await read()).map(update => update[0] ?? -1)])
+  try {
+    for await (const { name, read } of source.documents()) {
+      if (documents.length === 100) throw new Error('it goes round and round')
+      documents.push([name, (await read()).map(update => update[0] ?? -1)])
+    }
+  } finally {
+    await source.close()
   }
-  await source.close()
   return documents
 }
 
@@ -64,6 +68,38 @@ describe('YLeveldbSource', () => {
         [long, [7]],
       ]),
     )
+  })
+
+  // Read as UTF-8, the first is longer than its bytes, and the second shorter: its end in the store would be guessed wrong.
+  it.each([
+    [Buffer.of(0xff), '\\xff'],
+    [Buffer.of(0xf0, 0x9f, 0x98), '\\xf0\\x9f\\x98'],
+    [Buffer.from('a\\\xe9', 'latin1'), 'a\\x5c\\xe9'],
+  ])('gives a document whose name is not UTF-8 (%o) as well, and all others', async (bytes, shown) => {
+    const others = ['', 'a', 'ab', 'abc', 'long', '\ufeffa', 'a\ufffd', '\ufffd']
+    await write([bytes, ...others].map(name => [updateKey(name, 0), Buffer.of(1)]))
+    expect((await readAll()).map(([name]) => name).sort()).toEqual([...others, shown].sort())
+  })
+
+  it.each([
+    ['a length in more bytes than it needs', Buffer.concat([documentsRange.gte, Buffer.of(0, 0x81, 0x00, 97)])],
+    ['no length', Buffer.concat([documentsRange.gte, Buffer.of(5)])],
+    ['a name that is cut short', Buffer.concat([documentsRange.gte, Buffer.of(0, 9, 97)])],
+  ])('ends at a key with %s, which y-leveldb does not make', async (_, key) => {
+    await write([[key, Buffer.of(1)]])
+    await expect(readAll()).rejects.toThrow(`a key that is not y-leveldb's: ${key.toString('hex')}`)
+  })
+
+  it('goes on behind a key that is part of no update', async () => {
+    const odd = Buffer.concat([updateKey('a', 0).subarray(0, 7), Buffer.of(9)])
+    await write([
+      [odd, Buffer.of(9)],
+      [updateKey('b', 0), Buffer.of(1)],
+    ])
+    expect(await readAll()).toEqual([
+      ['a', []],
+      ['b', [1]],
+    ])
   })
 
   it('changes no file of the folder, also where LevelDB would: at its first opening after a crash', async () => {

@@ -20,7 +20,8 @@ import { WeftError } from '@weft/server/errors'
 import { LevelStore } from '@weft/server/LevelStore'
 import { CommandError } from '../errors.ts'
 import type { DocumentSource, SourceDocument } from './DocumentSource.ts'
-import { decodeLevelName, documentEnd, documentsRange, updatesRange } from './yLeveldbKey.ts'
+import { decodeName } from './decodeName.ts'
+import { documentEnd, documentsRange, nameInKey, updatesRange } from './yLeveldbKey.ts'
 
 /**
  * The files that LevelDB reads (its db/filename.cc). Not LOG, its diary, nor LOCK, which must not even be opened: closing any
@@ -96,10 +97,10 @@ export class YLeveldbSource implements DocumentSource {
     for (;;) {
       const [first] = await this.#scan(from, lt, 1)
       if (first === undefined) return
-      const name = decodeLevelName(first[0])
+      const name = nameInKey(first[0])
       if (name === null)
         throw new CommandError(`${this.#folder}: a key that is not y-leveldb's: ${first[0].toString('hex')}`)
-      yield { name, read: () => this.#read(name) }
+      yield { ...decodeName(name), read: () => this.#read(name) }
       from = documentEnd(name)
     }
   }
@@ -113,7 +114,7 @@ export class YLeveldbSource implements DocumentSource {
     await this.#standIn.remove()
   }
 
-  async #read(name: string): Promise<Uint8Array[]> {
+  async #read(name: Uint8Array): Promise<Uint8Array[]> {
     const { gte, lt } = updatesRange(name)
     return (await this.#scan(gte, lt)).map(([, value]) => value)
   }

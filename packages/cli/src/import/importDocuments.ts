@@ -36,7 +36,7 @@ export async function* importDocuments(
   client: DocumentClient | null,
 ): AsyncGenerator<ImportedDocument> {
   for await (const document of source.documents()) {
-    const named = names.take(document.name)
+    const named = names.take(document)
     if (named.state !== 'skipped') yield importDocument(document, named, client)
   }
 }

@@ -9,38 +9,47 @@ import * as encoding from 'lib0/encoding'
 // Source: y-leveldb 0.1 and 0.2, src/y-leveldb.js (keyEncoding, createDocumentUpdateKey).
 
 const STRING = 0
-const UINT32 = 1
 
-function key(...parts: readonly string[]): Buffer {
+function key(...parts: readonly Uint8Array[]): Buffer {
   const encoder = encoding.createEncoder()
   for (const part of parts) {
     encoding.writeUint8(encoder, STRING)
-    encoding.writeVarString(encoder, part)
+    encoding.writeVarUint8Array(encoder, part)
   }
   return Buffer.from(encoding.toUint8Array(encoder))
 }
 
-/** After every key that begins with this one: a part begins with 00 or 01. */
+/** After every key that begins with this one, whatever follows. */
 function behind(prefix: Buffer): Buffer {
-  return Buffer.concat([prefix, Buffer.of(UINT32 + 1)])
+  let last = prefix.length - 1
+  while (prefix[last] === 0xff) last--
+  const next = Buffer.from(prefix.subarray(0, last + 1))
+  next[last] = (next[last] ?? 0) + 1
+  return next
 }
+
+const VERSION = Buffer.from('v1')
+const UPDATE = Buffer.from('update')
 
 /** Where all that is stored of documents lies. */
-export const documentsRange = { gte: key('v1'), lt: behind(key('v1')) } as const
+export const documentsRange = { gte: key(VERSION), lt: behind(key(VERSION)) } as const
 
-/** Behind all that is stored of one document. */
-export function documentEnd(name: string): Buffer {
-  return behind(key('v1', name))
+/** Behind all that is stored of the document with a name of these bytes. */
+export function documentEnd(name: Uint8Array): Buffer {
+  return behind(key(VERSION, name))
 }
 
-/** Where one document's updates lie, in their order. */
-export function updatesRange(name: string): { gte: Buffer; lt: Buffer } {
-  const gte = key('v1', name, 'update')
+/** Where the updates of the document with a name of these bytes lie, in their order. */
+export function updatesRange(name: Uint8Array): { gte: Buffer; lt: Buffer } {
+  const gte = key(VERSION, name, UPDATE)
   return { gte, lt: behind(gte) }
 }
 
-/** The document that a key in `documentsRange` belongs to; null: no key of y-leveldb's. */
-export function decodeLevelName(bytes: Buffer): string | null {
+/**
+ * The name of the document that a key in `documentsRange` belongs to, in bytes: nothing makes sure that they are UTF-8.
+ * Null: no key of y-leveldb's, which writes a length in as few bytes as it needs.
+ */
+export function nameInKey(bytes: Buffer): Buffer | null {
   let at = documentsRange.gte.length
   if (bytes[at++] !== STRING) return null
   let length = 0
@@ -48,8 +57,11 @@ export function decodeLevelName(bytes: Buffer): string | null {
     const byte = bytes[at++]
     if (byte === undefined || scale > 2 ** 28) return null
     length += (byte & 127) * scale
-    if (byte < 128) break
+    if (byte < 128) {
+      if (byte === 0 && scale > 1) return null
+      break
+    }
   }
   if (at + length > bytes.length) return null
-  return bytes.toString('utf8', at, at + length)
+  return bytes.subarray(at, at + length)
 }
