@@ -450,6 +450,24 @@ describe('a store that is not whole', () => {
     expect((await listStored(server.folder)).sort()).toEqual([...plainNames, 'whole'].sort())
   })
 
+  it('can’t speak to the terminal', async () => {
+    const doc = new Y.Doc()
+    doc.getText('text').insertEmbed(0, { place: 'x'.repeat(60) })
+    const update = Buffer.from(Y.encodeStateAsUpdate(doc))
+    const at = update.indexOf('{"place"')
+    update.write('\x1b]0;title\x07\x1b[2K\r\u009b31m\u202eimported', at)
+    const file = await changedHocuspocus(database => insert(database, 'loud', update))
+    const server = await testServer()
+    for (const options of [[], ['--json']]) {
+      const { stdout } = await runCommand(['import', 'hocuspocus', file, '--url', server.url, ...options])
+      expect(stdout).toContain('\\u001b')
+      expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{C}]/u)
+    }
+    const path = 'no\x1b[2J\u202ewhere\n'
+    const { stderr } = await runCommand(['import', 'hocuspocus', path])
+    expect(stderr).toMatch(/^weft: no\\u001b\[2J\\u202ewhere\\u000a can't be read: .*\n$/)
+  })
+
   it('of LevelDB with a broken record says so, and gives what can be read', async () => {
     const folder = join(await testFolder(), 'y-leveldb')
     await cp(yLeveldb.path, folder, { recursive: true })

@@ -1,5 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { CommandError, UsageError } from './errors.ts'
+import { escapeInvisible } from './escapeInvisible.ts'
 import { Progress } from './Progress.ts'
 import type { Surroundings } from './Verb.ts'
 import { verbLoaders } from './verbLoaders.ts'
@@ -70,7 +71,9 @@ main(process.argv.slice(2), {
     },
     error => {
       const isOurs = error instanceof CommandError || error instanceof UsageError
-      process.stderr.write(`weft: ${isOurs ? error.message : error instanceof Error ? error.stack : error}\n`)
+      const text = isOurs ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
+      const lines = isOurs ? [text] : text.split('\n')
+      process.stderr.write(`weft: ${lines.map(escapeInvisible).join('\n')}\n`)
       process.exitCode ??= error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE
     },
   )

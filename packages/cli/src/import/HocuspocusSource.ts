@@ -46,7 +46,11 @@ export class HocuspocusSource implements DocumentSource {
         throw new CommandError(`${file} has no table documents(name, data), as Hocuspocus' extension-sqlite makes it`)
       }
       const [[check] = []] = query(database, 'PRAGMA quick_check(1)')
-      return new HocuspocusSource(file, database, check === 'ok' ? null : `${file} is damaged: ${check}`)
+      return new HocuspocusSource(
+        file,
+        database,
+        check === 'ok' ? null : `${file} is damaged: ${String(check).replaceAll('\n', ' ')}`,
+      )
     } catch (error) {
       database.close()
       if (error instanceof CommandError) throw error

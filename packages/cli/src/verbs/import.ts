@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { DocumentClient } from '../DocumentClient.ts'
 import { UsageError } from '../errors.ts'
+import { escapeInvisible } from '../escapeInvisible.ts'
 import type { DocumentSource } from '../import/DocumentSource.ts'
 import { HocuspocusSource } from '../import/HocuspocusSource.ts'
 import { type ImportedDocument, importDocuments } from '../import/importDocuments.ts'
@@ -80,7 +81,7 @@ Exit code: 0 all is on the server's disk, 1 something isn't, 2 called in a wrong
     try {
       const names = new Names({ only, renames }, name => source.documentId(name))
       const report = new Report(values.json, surroundings)
-      for (const warning of source.warnings) surroundings.note(`weft: ${warning}`)
+      for (const warning of source.warnings) report.warning(warning)
       if (source.damage !== null) report.fault(`${source.damage}; what can be read of it is imported`)
       const client = values['dry-run'] ? null : new DocumentClient(server, signal)
       try {
@@ -142,32 +143,38 @@ class Report {
 
   document(document: ImportedDocument): void {
     this.#counts[document.state]++
-    const { print } = this.#surroundings
     if (this.#isJson) {
-      print(JSON.stringify(document))
+      this.#print(JSON.stringify(document))
       return
     }
     const { source, bytes, updates } = document
     const isRenamed = document.document !== null && document.document !== source
     const target = isRenamed ? ` as ${quoteName(document.document ?? '')}` : ''
-    print(`${document.state.padEnd(10)}  ${quoteName(source)}${target}  (${bytes} bytes, ${updates} updates)`)
-    for (const problem of document.problems) print(`            ${problem}`)
+    this.#print(`${document.state.padEnd(10)}  ${quoteName(source)}${target}  (${bytes} bytes, ${updates} updates)`)
+    for (const problem of document.problems) this.#print(`            ${problem}`)
   }
 
   /** Something that is wrong with the whole. */
   fault(text: string): void {
     this.#faults.push(text)
-    this.#surroundings.note(`weft: ${text}`)
+    this.warning(text)
+  }
+
+  /** Something that should be known. */
+  warning(text: string): void {
+    this.#surroundings.note(escapeInvisible(`weft: ${text}`))
   }
 
   end(): void {
-    const { print } = this.#surroundings
     if (this.#isJson) {
-      print(JSON.stringify({ ...this.#counts, complete: this.isWhole, problems: this.#faults }))
+      this.#print(JSON.stringify({ ...this.#counts, complete: this.isWhole, problems: this.#faults }))
       return
     }
     const counts = Object.entries(this.#counts).filter(([, count]) => count > 0)
     const text = counts.map(([state, count]) => `${count} ${state}`).join(', ')
-    print(`${text === '' ? 'no documents' : text}${this.isWhole ? '' : '; not finished: run it again'}`)
+    this.#print(`${text === '' ? 'no documents' : text}${this.isWhole ? '' : '; not finished: run it again'}`)
+  }
+  #print(line: string): void {
+    this.#surroundings.print(escapeInvisible(line))
   }
 }
