@@ -54,6 +54,29 @@ describe('HocuspocusSource', () => {
     ])
   })
 
+  it('ends where pages lead to each other', async () => {
+    await write(database => {
+      for (let i = 0; i < 50; i++) database.run('INSERT INTO documents VALUES (?, zeroblob(3000))', [`document ${i}`])
+    })
+    const bytes = await readFile(file)
+    // The table's root, page 2, is an interior page: behind its header of 12 bytes stand the places of its cells, each of which
+    // begins with the number of a page (SQLite's file format, section 1.6).
+    const root = bytes.subarray(4096, 8192)
+    expect(root[0]).toBe(5)
+    const first = root.readUInt32BE(root.readUInt16BE(12))
+    root.writeUInt32BE(first, root.readUInt16BE(14))
+    await writeFile(file, bytes)
+    const source = await HocuspocusSource.open(file)
+    const names: string[] = []
+    const readAll = async () => {
+      for await (const { name } of source.documents()) names.push(name)
+    }
+    await expect(readAll()).rejects.toThrow(`${file} is damaged: its rows are out of order`)
+    // What came before is given: rows are read one at a time.
+    expect(names).toEqual(['document 0'])
+    await source.close()
+  })
+
   it('tells of a damaged page, and goes on with the others', async () => {
     await write(database => {
       for (let i = 0; i < 50; i++) database.run('INSERT INTO documents VALUES (?, zeroblob(3000))', [`document ${i}`])
@@ -71,6 +94,8 @@ describe('HocuspocusSource', () => {
     ['that is empty', () => writeFile(file, ''), 'is no SQLite file: it is empty'],
     ['of another kind', () => writeFile(file, 'words, and more of them than a header has'), 'is no SQLite file'],
     ['with another table', () => write(() => {}, 'id, content'), 'has no table documents(name, data)'],
+    ['with a view in its place', () => write(view, 'x'), 'documents is a view, no table'],
+    ['with a virtual table in its place', () => write(virtual, 'x'), 'documents is a virtual, no table'],
     ['that is cut short', () => cut(100), "can't be read"],
     ['with a write-ahead log', () => neighbour('-wal', '00'), 'write-ahead log'],
     ['that is being written', () => neighbour('-journal', 'd9d505f920a163d700000001'), 'is being written'],
@@ -86,6 +111,19 @@ describe('HocuspocusSource', () => {
     await (await HocuspocusSource.open(file)).close()
   })
 })
+
+/** Gives rows for ever. */
+function view(database: Database): void {
+  database.run('DROP TABLE documents')
+  database.run(
+    "CREATE VIEW documents(name, data) AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i, x'00' FROM n",
+  )
+}
+
+function virtual(database: Database): void {
+  database.run('DROP TABLE documents')
+  database.run('CREATE VIRTUAL TABLE documents USING fts3(name, data)')
+}
 
 async function cut(length: number): Promise<void> {
   await write(() => {})

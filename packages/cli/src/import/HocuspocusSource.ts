@@ -41,6 +41,12 @@ export class HocuspocusSource implements DocumentSource {
     const { Database } = await initSqlJs()
     const database = new Database(bytes)
     try {
+      // A view is a program of whoever made the file, and may never end. (`shadow`: a part of a full-text index.)
+      const [[type] = []] = query(
+        database,
+        "SELECT type FROM pragma_table_list WHERE schema = 'main' AND name = 'documents' COLLATE NOCASE",
+      )
+      if (type !== undefined && type !== 'table') throw new CommandError(`${file}: documents is a ${type}, no table`)
       const columns = query(database, "SELECT name FROM pragma_table_info('documents')").map(([name]) => name)
       if (!columns.includes('name') || !columns.includes('data')) {
         throw new CommandError(`${file} has no table documents(name, data), as Hocuspocus' extension-sqlite makes it`)
@@ -59,17 +65,28 @@ export class HocuspocusSource implements DocumentSource {
   }
 
   async *documents(): AsyncGenerator<SourceDocument> {
-    // As bytes, for sql.js would end a name at a NUL.
-    const rows = this.#query('SELECT rowid, CAST(name AS BLOB) FROM documents ORDER BY rowid')
-    for (const [rowid = null, name] of rows) {
-      yield {
-        ...decodeName(name instanceof Uint8Array ? name : Buffer.of()),
-        read: async () => {
-          const [[data] = []] = this.#query('SELECT data FROM documents WHERE rowid = ?', rowid)
-          if (!(data instanceof Uint8Array)) throw new CommandError('its data is no blob')
-          return [data]
-        },
+    // As bytes, for sql.js would end a name at a NUL. One row at a time: there may be more than memory holds.
+    const statement = this.#read(() =>
+      this.#database.prepare('SELECT rowid, CAST(name AS BLOB) FROM documents ORDER BY rowid'),
+    )
+    try {
+      let last = Number.NEGATIVE_INFINITY
+      for (;;) {
+        const row = this.#read(() => (statement.step() ? statement.get() : null))
+        if (row === null) return
+        const [rowid, name] = row
+        // Pages that lead to each other give the same rows for ever.
+        if (typeof rowid !== 'number' || rowid <= last) {
+          throw new CommandError(`${this.#file} is damaged: its rows are out of order`)
+        }
+        last = rowid
+        yield {
+          ...decodeName(name instanceof Uint8Array ? name : Buffer.of()),
+          read: async () => [this.#dataOf(rowid)],
+        }
       }
+    } finally {
+      statement.free()
     }
   }
 
@@ -82,9 +99,15 @@ export class HocuspocusSource implements DocumentSource {
     this.#database.close()
   }
 
-  #query(sql: string, ...values: SqlValue[]): SqlValue[][] {
+  #dataOf(rowid: number): Uint8Array {
+    const [[data] = []] = this.#read(() => query(this.#database, 'SELECT data FROM documents WHERE rowid = ?', rowid))
+    if (!(data instanceof Uint8Array)) throw new CommandError('its data is no blob')
+    return data
+  }
+
+  #read<T>(access: () => T): T {
     try {
-      return query(this.#database, sql, ...values)
+      return access()
     } catch (error) {
       throw new CommandError(`${this.#file} can't be read: ${messageOf(error)}`, { cause: error })
     }
