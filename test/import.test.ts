@@ -233,9 +233,24 @@ describe('an import', () => {
 
   it('says that there is no server', async () => {
     const url = `http://127.0.0.1:${await freePort()}`
-    const { code, stderr } = await runCommand(['import', 'y-leveldb', yLeveldb.path], { WEFT_URL: url })
+    const args = ['import', 'y-leveldb', yLeveldb.path, '--only', 'notes', '--only', 'blank']
+    const { code, stdout, stderr } = await runCommand(args, { WEFT_URL: url })
     expect(code).toBe(1)
-    expect(stderr).toContain(`weft: no Weft server at ${url}: connect ECONNREFUSED`)
+    expect(stdout).toMatch(/^empty {7}blank .*\n$/)
+    expect(stderr).toMatch(/^weft: no Weft server at .*: connect ECONNREFUSED .*\n$/)
+    expect(stderr).toContain(url)
+  })
+
+  it('says only that, where no document that was asked for is there', async () => {
+    const result = await runCommand(['import', 'y-leveldb', yLeveldb.path, '--dry-run', '--only', 'nowhere'])
+    const stderr = `weft: ${yLeveldb.path} has no document nowhere\n`
+    expect(result).toMatchObject({ code: 1, stdout: '', stderr })
+  })
+
+  it('counts one as one', async () => {
+    const file = await changedHocuspocus(database => insert(database, 'short', Uint8Array.of(0)))
+    const { stdout } = await runCommand(['import', 'hocuspocus', file, '--dry-run', '--only', 'short'])
+    expect(stdout).toMatch(/^failed {6}short {2}\(1 byte, 1 update\)\n/)
   })
 })
 

@@ -93,17 +93,23 @@ const hide = (arg: string): string => (/^-(?![-a-z]?$)(?!-)/i.test(arg) ? `\0${a
 const show = <T>(value: T): T => (typeof value === 'string' ? (value.replace(/^\0/, '') as T) : value)
 
 function readArgs(verb: string, args: readonly string[], options: Options) {
+  const config = {
+    args: args.map(hide),
+    allowPositionals: true,
+    options: Object.fromEntries(
+      Object.entries(options).map(([name, option]) => [
+        name,
+        { type: option.type, multiple: option.type === 'string' && option.multiple === true },
+      ]),
+    ),
+  }
+  const { tokens } = parseArgs({ ...config, strict: false, tokens: true })
+  for (const token of tokens) {
+    if (token.kind !== 'option' || Object.hasOwn(options, token.name)) continue
+    throw new UsageError(`${token.rawName} is no option of weft ${verb} (weft ${verb} --help)`)
+  }
   try {
-    const { positionals, values } = parseArgs({
-      args: args.map(hide),
-      allowPositionals: true,
-      options: Object.fromEntries(
-        Object.entries(options).map(([name, option]) => [
-          name,
-          { type: option.type, multiple: option.type === 'string' && option.multiple === true },
-        ]),
-      ),
-    })
+    const { positionals, values } = parseArgs(config)
     const complete: Record<string, unknown> = Object.fromEntries(
       Object.entries(values).map(([name, value]) => [name, Array.isArray(value) ? value.map(show) : show(value)]),
     )
@@ -113,7 +119,8 @@ function readArgs(verb: string, args: readonly string[], options: Options) {
     }
     return { positionals: positionals.map(show), values: complete }
   } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : error} (weft ${verb} --help)`)
+    const text = error instanceof Error ? error.message : String(error)
+    throw new UsageError(`${text.replaceAll('\n', ' ')} (weft ${verb} --help)`)
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import initSqlJs, { type Database } from 'sql.js'
@@ -91,6 +91,7 @@ describe('HocuspocusSource', () => {
 
   it.each([
     ['that is not there', async () => {}, "can't be read"],
+    ['that is a folder', () => mkdir(file), 'Did you mean: weft import y-leveldb '],
     ['that is empty', () => writeFile(file, ''), 'is no SQLite file: it is empty'],
     ['of another kind', () => writeFile(file, 'words, and more of them than a header has'), 'is no SQLite file'],
     ['with another table', () => write(() => {}, 'id, content'), 'has no table documents(name, data)'],

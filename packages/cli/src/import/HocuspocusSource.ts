@@ -4,6 +4,7 @@ import initSqlJs, { type Database, type SqlValue } from 'sql.js'
 import { CommandError } from '../errors.ts'
 import type { DocumentSource, SourceDocument } from './DocumentSource.ts'
 import { decodeName } from './decodeName.ts'
+import { quoteName } from './quoteName.ts'
 
 /** SQLite's header (its file format, section 1.3). */
 const SQLITE_HEADER = 'SQLite format 3\0'
@@ -131,6 +132,11 @@ async function readUnchanging(file: string): Promise<Buffer> {
     const before = await stat(file).catch(error => {
       throw new CommandError(`${file} can't be read: ${error.message}`)
     })
+    if (before.isDirectory()) {
+      throw new CommandError(
+        `${file} is a folder; Hocuspocus' store is a file. Did you mean: weft import y-leveldb ${quoteName(file)}?`,
+      )
+    }
     if (!before.isFile()) throw new CommandError(`${file} is no file`)
     if (before.size > MAX_FILE_BYTES) {
       throw new CommandError(`${file} has ${before.size} bytes; at most ${MAX_FILE_BYTES} can be read`)

@@ -172,7 +172,11 @@ describe('YLeveldbSource', () => {
 
   it.each([
     ['that is not there', () => rm(folder, { recursive: true }), "can't be read"],
-    ['that is a file', () => rm(folder, { recursive: true }).then(() => writeFile(folder, '')), "can't be read"],
+    [
+      'that is a file',
+      () => rm(folder, { recursive: true }).then(() => writeFile(folder, '')),
+      'Did you mean: weft import hocuspocus ',
+    ],
     ['that is empty', async () => {}, 'holds no LevelDB store'],
     ['of another program', () => write([[Buffer.from('key'), Buffer.of(1)]]), 'not one of y-leveldb'],
     ['whose CURRENT leads out of it', () => writeFile(join(folder, 'CURRENT'), '../../x\n'), 'names no manifest'],

@@ -21,6 +21,7 @@ import { LevelStore } from '@weft/server/LevelStore'
 import { CommandError } from '../errors.ts'
 import type { DocumentSource, SourceDocument } from './DocumentSource.ts'
 import { decodeName } from './decodeName.ts'
+import { quoteName } from './quoteName.ts'
 import { documentEnd, documentsRange, nameInKey, updatesRange } from './yLeveldbKey.ts'
 
 /**
@@ -62,6 +63,11 @@ export class YLeveldbSource implements DocumentSource {
    */
   static async open(folder: string, signal: AbortSignal): Promise<YLeveldbSource> {
     const names = await readdir(folder).catch(error => {
+      if (error.code === 'ENOTDIR') {
+        throw new CommandError(
+          `${folder} is a file; a y-leveldb store is a folder. Did you mean: weft import hocuspocus ${quoteName(folder)}?`,
+        )
+      }
       throw new CommandError(`${folder} can't be read: ${error.message}`)
     })
     if (!names.includes('CURRENT')) throw new CommandError(`${folder} holds no LevelDB store (it has no file CURRENT)`)

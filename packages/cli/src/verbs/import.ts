@@ -91,7 +91,7 @@ Exit code: 0 all is on the server's disk, 1 something isn't, 2 called in a wrong
           report.document(document)
           signal.throwIfAborted()
         }
-        for (const name of names.unused) report.fault(`${path} has no document ${quoteName(name)}`)
+        for (const name of names.unused) report.missing(`${path} has no document ${quoteName(name)}`)
       } catch (error) {
         report.isWhole = false
         throw error
@@ -131,6 +131,7 @@ class Report {
   readonly #surroundings: Surroundings
   readonly #counts = { imported: 0, found: 0, empty: 0, incomplete: 0, failed: 0 }
   #faults: string[] = []
+  #isMissing = false
 
   constructor(isJson: boolean, surroundings: Surroundings) {
     this.#isJson = isJson
@@ -150,7 +151,9 @@ class Report {
     const { source, bytes, updates } = document
     const isRenamed = document.document !== null && document.document !== source
     const target = isRenamed ? ` as ${quoteName(document.document ?? '')}` : ''
-    this.#print(`${document.state.padEnd(10)}  ${quoteName(source)}${target}  (${bytes} bytes, ${updates} updates)`)
+    this.#print(
+      `${document.state.padEnd(10)}  ${quoteName(source)}${target}  (${counted(bytes, 'byte')}, ${counted(updates, 'update')})`,
+    )
     for (const problem of document.problems) this.#print(`            ${problem}`)
   }
 
@@ -158,6 +161,12 @@ class Report {
   fault(text: string): void {
     this.#faults.push(text)
     this.warning(text)
+  }
+
+  /** Something that was asked for and is not there. */
+  missing(text: string): void {
+    this.#isMissing = true
+    this.fault(text)
   }
 
   /** Something that should be known. */
@@ -171,10 +180,17 @@ class Report {
       return
     }
     const counts = Object.entries(this.#counts).filter(([, count]) => count > 0)
+    // Where nothing came and it was said why, a sum says no more.
+    const { imported, found, incomplete } = this.#counts
+    if (this.isWhole ? this.#isMissing && counts.length === 0 : imported + found + incomplete === 0) return
     const text = counts.map(([state, count]) => `${count} ${state}`).join(', ')
     this.#print(`${text === '' ? 'no documents' : text}${this.isWhole ? '' : '; not finished: run it again'}`)
   }
   #print(line: string): void {
     this.#surroundings.print(escapeInvisible(line))
   }
+}
+
+function counted(count: number, unit: string): string {
+  return `${count} ${unit}${count === 1 ? '' : 's'}`
 }
