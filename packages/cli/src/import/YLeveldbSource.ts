@@ -183,8 +183,13 @@ class StandIn {
     await mkdir(this.folder)
     const real = await realpath(folder)
     const sizes = new Map<string, number>()
+    // LevelDB makes tables of its logs before it deletes them.
+    let needed = 0
     for (const name of await readdir(real)) {
-      if (LEVEL_FILE.test(name)) sizes.set(name, await sizeOf(join(real, name)))
+      if (!LEVEL_FILE.test(name)) continue
+      const size = await sizeOf(join(real, name))
+      sizes.set(name, size)
+      if (name.endsWith('.log')) needed += size
     }
     await checkCurrent(join(real, 'CURRENT'), sizes.get('CURRENT') ?? 0)
     // First all that takes no room.
@@ -192,7 +197,8 @@ class StandIn {
       signal.throwIfAborted()
       if (await this.#copy(real, name, constants.COPYFILE_FICLONE_FORCE).catch(() => false)) sizes.delete(name)
     }
-    await this.#checkRoom(folder, sizes)
+    for (const size of sizes.values()) needed += size
+    await this.#checkRoom(folder, needed)
     for (const name of sizes.keys()) {
       signal.throwIfAborted()
       await this.#copy(real, name, 0)
@@ -207,10 +213,7 @@ class StandIn {
     return true
   }
 
-  async #checkRoom(folder: string, sizes: ReadonlyMap<string, number>): Promise<void> {
-    let needed = 0
-    // LevelDB makes tables of its logs before it deletes them.
-    for (const [name, size] of sizes) needed += name.endsWith('.log') ? 2 * size : size
+  async #checkRoom(folder: string, needed: number): Promise<void> {
     const { bavail, bsize } = await statfs(this.folder)
     const free = bavail * bsize
     if (needed <= free) return
