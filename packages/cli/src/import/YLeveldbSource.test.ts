@@ -152,6 +152,12 @@ describe('YLeveldbSource', () => {
     expect(await readdir(temporary)).toEqual([])
   })
 
+  it('names TMPDIR where that is no folder', async () => {
+    await write([])
+    vi.stubEnv('TMPDIR', join(folder, 'nowhere'))
+    await expect(YLeveldbSource.open(folder, signal)).rejects.toThrow(/^a folder .*\(TMPDIR chooses where\): ENOENT/)
+  })
+
   it('ends its copying when it is told to', async () => {
     await write([[updateKey('a', 0), Buffer.of(1)]])
     const reason = new CommandError('interrupted')

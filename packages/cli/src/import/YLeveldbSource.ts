@@ -71,7 +71,10 @@ export class YLeveldbSource implements DocumentSource {
       throw new CommandError(`${folder} can't be read: ${error.message}`)
     })
     if (!names.includes('CURRENT')) throw new CommandError(`${folder} holds no LevelDB store (it has no file CURRENT)`)
-    const standIn = new StandIn(await mkdtemp(join(tmpdir(), 'weft-import-')))
+    const temporary = await mkdtemp(join(tmpdir(), 'weft-import-')).catch(error => {
+      throw new CommandError(`a folder for temporary files can't be made (TMPDIR chooses where): ${error.message}`)
+    })
+    const standIn = new StandIn(temporary)
     try {
       const warnings: string[] = []
       if (names.includes('LOCK')) {
