@@ -117,7 +117,7 @@ function readArgs(verb: string, args: readonly string[], options: Options) {
       if (option.type === 'boolean') complete[name] ??= false
       else if (option.multiple === true) complete[name] ??= []
     }
-    return { positionals: positionals.map(show), values: complete }
+    return { positionals: positionals.map(positional => show(positional)), values: complete }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
     throw new UsageError(`${text.replaceAll('\n', ' ')} (weft ${verb} --help)`)

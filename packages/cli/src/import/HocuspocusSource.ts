@@ -2,9 +2,9 @@ import { open, readFile, stat } from 'node:fs/promises'
 import { type DocumentId, parseDocumentId } from '@weft/protocol'
 import initSqlJs, { type Database, type SqlValue } from 'sql.js'
 import { CommandError } from '../errors.ts'
+import { quoteName } from '../quoteName.ts'
 import type { DocumentSource, SourceDocument } from './DocumentSource.ts'
 import { decodeName } from './decodeName.ts'
-import { quoteName } from './quoteName.ts'
 
 /** SQLite's header (its file format, section 1.3). */
 const SQLITE_HEADER = 'SQLite format 3\0'

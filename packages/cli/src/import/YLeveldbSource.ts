@@ -19,9 +19,9 @@ import { checkLevelFiles } from '@weft/server/checkLevelFiles'
 import { WeftError } from '@weft/server/errors'
 import { LevelStore } from '@weft/server/LevelStore'
 import { CommandError } from '../errors.ts'
+import { quoteName } from '../quoteName.ts'
 import type { DocumentSource, SourceDocument } from './DocumentSource.ts'
 import { decodeName } from './decodeName.ts'
-import { quoteName } from './quoteName.ts'
 import { documentEnd, documentsRange, nameInKey, updatesRange } from './yLeveldbKey.ts'
 
 /**
