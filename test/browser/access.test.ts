@@ -72,6 +72,20 @@ describe('a link with a token', () => {
 })
 
 describe('a document that can’t be had', () => {
+  it('is not listed on the first page, where one without a title goes by its name', async () => {
+    const server = await testServer(asksForTokens)
+    const ann = await windows.open(server.url)
+    await ann.page.goto(`${server.url}/d/b`)
+    await ann.page.getByTestId('refused').waitFor()
+    await ann.page.getByRole('link', { name: 'Back to documents' }).click()
+    await ann.page.getByRole('heading', { name: 'Write together' }).waitFor()
+    await follow(ann, `#token=${await tokenFor('editor')}`)
+    await ann.shows('saved')
+    await ann.page.getByRole('link', { name: 'Documents' }).click()
+    const listed = ann.page.getByRole('list', { name: 'Documents opened on this device' }).getByRole('link')
+    expect(await listed.locator('.document-title').allTextContents()).toEqual(['a'])
+  })
+
   it('says kindly why: no token, a bad one, no right, and one that has expired', async () => {
     const server = await testServer(asksForTokens)
     const nobody = await windows.open(server.url)

@@ -68,7 +68,7 @@ function change(how: (list: RecentDocument[]) => RecentDocument[]): void {
   recentDocuments.value = after
 }
 
-/** A document was opened: it comes first. */
+/** A document was opened, and its content is here: it comes first. */
 export function rememberDocument(documentId: string, now: number): void {
   change(list => {
     const title = list.find(entry => entry.documentId === documentId)?.title ?? ''

@@ -3,13 +3,15 @@ import { useRef, useState } from 'preact/hooks'
 import { setTitle } from '../editor/title.ts'
 
 interface Props {
+  /** Empty: it has none yet, and is called by its name. */
   title: string
+  documentId: string
   /** `null` where the document can't be edited. */
   editor: Editor | null
 }
 
 /** The document's title in the top line; changing it changes the document's first heading. */
-export function TitleField({ title, editor }: Props) {
+export function TitleField({ title, documentId, editor }: Props) {
   const input = useRef<HTMLInputElement>(null)
   const [draft, setDraft] = useState<string | null>(null)
   const isReadOnly = editor === null || !editor.isEditable
@@ -21,7 +23,7 @@ export function TitleField({ title, editor }: Props) {
       type="text"
       aria-label="Title of the document"
       data-testid="title"
-      placeholder="Untitled"
+      placeholder={documentId}
       readOnly={isReadOnly}
       maxLength={300}
       value={draft ?? title}

@@ -32,7 +32,6 @@ export default function DocumentPage({ documentId }: { documentId: string }) {
   useEffect(() => {
     const opened = new DocumentSession(documentId, myUser.peek())
     setSession(opened)
-    rememberDocument(documentId, Date.now())
     const stop = myUser.subscribe(user => opened.setUser(user))
     const warn = (event: BeforeUnloadEvent) => {
       if (opened.wouldLoseEdits) event.preventDefault()
@@ -61,6 +60,11 @@ function OpenDocument({ session }: { session: DocumentSession }) {
   const refusal = session.refusal.value
   const isReadOnly = session.isReadOnly.value
   const canWrite = refusal === null && !isReadOnly
+
+  // Not before there is content: a document that is refused, or that nobody has heard of, is not one of theirs.
+  useEffect(() => {
+    if (phase.phase === 'open') rememberDocument(documentId, Date.now())
+  }, [documentId, phase])
 
   useEffect(() => {
     if (phase.phase !== 'open' || host.current === null) return
@@ -125,7 +129,7 @@ function OpenDocument({ session }: { session: DocumentSession }) {
         {hasFailed ? (
           <span class="title-field">{documentId}</span>
         ) : (
-          <TitleField title={title} editor={mode?.mode === 'editing' && canWrite ? editor : null} />
+          <TitleField title={title} documentId={documentId} editor={mode?.mode === 'editing' && canWrite ? editor : null} />
         )}
         {!hasFailed && <SaveLine save={session.save} isKept={session.isKept} />}
         <span class="spring" />

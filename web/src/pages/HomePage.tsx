@@ -59,8 +59,8 @@ function DocumentRow({ entry }: { entry: RecentDocument }) {
   return (
     <li>
       <a href={documentPath(documentId)} data-route>
-        <span class="document-title">{title === '' ? 'Untitled' : title}</span>
-        <span class="document-id">{documentId}</span>
+        <span class="document-title">{title === '' ? documentId : title}</span>
+        {title !== '' && <span class="document-id">{documentId}</span>}
         <time dateTime={new Date(openedAt).toISOString()} title={new Date(openedAt).toLocaleString()}>
           {agoText(openedAt, Date.now())}
         </time>
