@@ -68,6 +68,7 @@ export class DocumentSession {
     isReadOnly: false,
     unkeptCount: 0,
     keptSince: 0,
+    isOnlyShown: false,
     refusal: null,
   }
   #document: WeftDocument | undefined
@@ -115,6 +116,11 @@ export class DocumentSession {
   setUser(user: AwarenessUser): void {
     this.#user = user
     this.#document?.awareness.setLocalStateField('user', user)
+  }
+
+  /** Whether the page shows this document and takes no edits, for it doesn't know all that is in it. */
+  setOnlyShown(isOnlyShown: boolean): void {
+    if (this.#facts.isOnlyShown !== isOnlyShown) this.#change({ isOnlyShown })
   }
 
   /** Asks the server again, after it refused or instead of waiting. */

@@ -9,7 +9,7 @@ const spoken: readonly SaveState[] = ['offline', 'unkept', 'failed', 'late']
 const details: Record<SaveState, string> = {
   opening: 'Waiting for the document’s content.',
   connecting: 'This is the copy on this device. The server hasn’t answered yet.',
-  reading: 'You see what others write. To write here, ask whoever gave you the link.',
+  reading: 'You see what others write.',
   saved: 'Everything is stored on the server.',
   pending: 'The last edit is on its way to the server.',
   saving: 'The last edits are on their way to the server.',

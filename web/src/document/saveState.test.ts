@@ -17,6 +17,7 @@ const synced: SaveFacts = {
   isReadOnly: false,
   unkeptCount: 0,
   keptSince: 0,
+  isOnlyShown: false,
   refusal: null,
 }
 
@@ -27,9 +28,14 @@ describe('the state line', () => {
         for (const isKept of [true, false]) {
           for (const refusal of [null, 'no room']) {
             const waitingSince = unsavedCount === 0 ? null : 0
-            for (const isReadOnly of [true, false]) {
-              const facts = { ...synced, status, unsavedCount, waitingSince, isKept, isReadOnly, refusal }
-              const isSaved = status === 'synced' && unsavedCount === 0 && refusal === null && !isReadOnly
+            for (const [isReadOnly, isOnlyShown] of [
+              [true, false],
+              [false, true],
+              [false, false],
+            ] as const) {
+              const facts = { ...synced, status, unsavedCount, waitingSince, isKept, isReadOnly, isOnlyShown, refusal }
+              const isSaved =
+                status === 'synced' && unsavedCount === 0 && refusal === null && !isReadOnly && !isOnlyShown
               expect(saveState(facts, 1_000).state === 'saved').toBe(isSaved)
             }
           }
@@ -44,6 +50,12 @@ describe('the state line', () => {
     expect(saveState({ ...reader, unsavedCount: 1, waitingSince: 0 }, 60_000).state).toBe('reading')
     expect(saveState({ ...reader, refusal: 'you may only read this document' }, 0).state).toBe('failed')
     expect(saveState({ ...reader, status: 'offline' }, 0).state).toBe('offline')
+  })
+
+  it('says of a document that is only shown that it is read, once the edits from before are saved', () => {
+    const shown = { ...synced, isOnlyShown: true }
+    expect(saveState(shown, 0)).toEqual({ state: 'reading', text: 'Read only', changesAt: null })
+    expect(saveState({ ...shown, unsavedCount: 1, waitingSince: 0 }, 1_000).state).toBe('saving')
   })
 
   it('turns to a dot at the first unacknowledged edit, to saving after 300 ms, and to late after 10 s', () => {

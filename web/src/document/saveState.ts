@@ -13,6 +13,8 @@ export interface SaveFacts {
   unkeptCount: number
   /** When the last of them came there, in ms; `null`: some are not. */
   keptSince: number | null
+  /** Whether the page takes no edits. Those from before may still be unsaved. */
+  isOnlyShown: boolean
   /** Why the server refuses the document, or lets edits pass by; in words. */
   refusal: string | null
 }
@@ -20,7 +22,7 @@ export interface SaveFacts {
 /**
  * What the state line says.
  * - `opening`: no content yet; `connecting`: content of this device, the server hasn't answered;
- * - `reading`: nothing is to be saved, for this person may only read;
+ * - `reading`: nothing is to be saved, for this document can only be read here;
  * - `saved`: all is committed on the server; `pending`: an edit is under way for less than `savingAfterMs`;
  * - `saving`: for longer; `late`: for so long that the person should know;
  * - `offline`: its text says whether all is kept on this device already; `unkept`: offline, and this device can't keep it;
@@ -59,7 +61,7 @@ export interface ShownSaveState {
 
 /** The state line at the time `now` (ms). Says "Saved" only where the server has said so for every edit. */
 export function saveState(facts: SaveFacts, now: number): ShownSaveState {
-  const { status, unsavedCount, waitingSince, isKept, keptSince, isReadOnly, refusal } = facts
+  const { status, unsavedCount, waitingSince, isKept, keptSince, isReadOnly, isOnlyShown, refusal } = facts
   const still = (state: SaveState, text: string): ShownSaveState => ({ state, text, changesAt: null })
   if (refusal !== null || status === 'refused')
     return still('failed', `Can’t save: ${refusal ?? 'the server refuses this document'}`)
@@ -74,7 +76,7 @@ export function saveState(facts: SaveFacts, now: number): ShownSaveState {
   if (status === 'connecting') return still('connecting', 'Connecting…')
   // What Yjs tidies in this replica by itself is no edit of a person's.
   if (isReadOnly) return still('reading', 'Read only')
-  if (unsavedCount === 0) return still('saved', 'Saved')
+  if (unsavedCount === 0) return isOnlyShown ? still('reading', 'Read only') : still('saved', 'Saved')
   const waited = now - (waitingSince ?? now)
   const begun = now - waited
   if (waited < savingAfterMs) return { state: 'pending', text: 'Saving…', changesAt: begun + savingAfterMs }

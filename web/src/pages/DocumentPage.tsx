@@ -82,6 +82,8 @@ function OpenDocument({ session }: { session: DocumentSession }) {
   documentEditor?.tick.value
   const mode = documentEditor?.mode.value ?? null
   const editor = mode === null || mode.editor.isDestroyed ? null : mode.editor
+  const isOnlyShown = mode?.mode === 'reading'
+  useEffect(() => session.setOnlyShown(isOnlyShown), [session, isOnlyShown])
   const doc = editor?.state.doc
   // While the document opens: what it was called when this device last saw it.
   const [remembered] = useState(
@@ -129,7 +131,11 @@ function OpenDocument({ session }: { session: DocumentSession }) {
         {hasFailed ? (
           <span class="title-field">{documentId}</span>
         ) : (
-          <TitleField title={title} documentId={documentId} editor={mode?.mode === 'editing' && canWrite ? editor : null} />
+          <TitleField
+            title={title}
+            documentId={documentId}
+            editor={mode?.mode === 'editing' && canWrite ? editor : null}
+          />
         )}
         {!hasFailed && <SaveLine save={session.save} isKept={session.isKept} />}
         <span class="spring" />
@@ -313,18 +319,15 @@ function ReaderNote({ hasRefused }: { hasRefused: boolean }) {
 }
 
 function ReadingNote({ names }: { names: readonly string[] }) {
-  const shown = [...new Set(names)].slice(0, 3).join(', ')
+  const different = [...new Set(names)]
+  const shown = `${different.slice(0, 3).join(', ')}${different.length > 3 ? '…' : ''}`
   return (
     <div class="notice warning" role="status" data-testid="reading-only">
       <Icon name="eye" />
       <p>
-        <strong>This document can only be read here.</strong> It holds something that this version of the editor doesn’t
-        know ({shown}) and would lose. Nothing is lost: what you wrote and what others write is safe. Reload the page to
-        get the newest version.
+        <strong>This document can only be read here.</strong> It has parts that this editor doesn’t know ({shown}) and
+        would delete. Nothing is lost; to write, open it in the application that wrote it.
       </p>
-      <button type="button" class="button" onClick={() => location.reload()}>
-        Reload
-      </button>
     </div>
   )
 }
