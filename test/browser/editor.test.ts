@@ -236,6 +236,49 @@ describe('what this editor does not know', () => {
   })
 })
 
+describe('a document whose text stands where this page doesn’t look', () => {
+  it('is not shown as an empty one', async () => {
+    const server = await testServer()
+    const other = await program(server)
+    const paragraph = new Y.XmlElement('paragraph')
+    paragraph.insert(0, [new Y.XmlText('written elsewhere')])
+    other.ydoc.getXmlFragment('prosemirror').insert(0, [paragraph])
+    await other.saved()
+    const window = await windows.open(server.url)
+    await window.goTo('a')
+    const note = window.page.getByTestId('elsewhere')
+    expect(await note.textContent()).toContain(
+      'The text of this document is in prosemirror, which this page doesn’t show',
+    )
+    await window.type('beside it')
+    await window.shows('saved')
+    expect(await note.count()).toBe(1)
+    await window.page.reload()
+    await shows(window, ['beside it'])
+    expect(await note.count()).toBe(0)
+  })
+
+  it('is an ordinary one when its text comes, with a chat beside it', async () => {
+    const server = await testServer()
+    const other = await program(server)
+    const chat = other.ydoc.getArray('chat')
+    chat.push([{ text: 'hello' }])
+    await other.saved()
+    const window = await windows.open(server.url)
+    await window.goTo('a')
+    const note = window.page.getByTestId('elsewhere')
+    expect(await note.textContent()).toContain('The content of this document is in chat,')
+    await program(server, 'a', 'the text')
+    await shows(window, ['the text'])
+    await note.waitFor({ state: 'detached' })
+    chat.push([{ text: 'well' }])
+    await other.saved()
+    await program(server, 'a', 'more text')
+    await shows(window, ['the text', 'more text'])
+    expect(await note.count()).toBe(0)
+  })
+})
+
 describe('hostile content', () => {
   it('does not make links or images that run scripts', async () => {
     const server = await testServer()

@@ -1,8 +1,11 @@
 import { type ReadonlySignal, useSignal } from '@preact/signals'
 import type { Editor } from '@tiptap/core'
+import { Fragment } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import type * as Y from 'yjs'
 import { base } from '../base.ts'
 import { recentDocuments, rememberDocument, rememberTitle } from '../device/recentDocuments.ts'
+import { type ContentElsewhere, contentElsewhere } from '../document/contentElsewhere.ts'
 import { DocumentMenu } from '../document/DocumentMenu.tsx'
 import { DocumentSession, type Phase } from '../document/DocumentSession.ts'
 import { OutlinePanel } from '../document/OutlinePanel.tsx'
@@ -161,6 +164,9 @@ function OpenDocument({ session }: { session: DocumentSession }) {
           <ReaderNote hasRefused={session.save.value.state === 'failed'} />
         )}
         {mode?.mode === 'reading' && <ReadingNote names={mode.unknown.map(({ name }) => name)} />}
+        {phase.phase === 'open' && documentEditor !== null && (
+          <ElsewhereNote ydoc={phase.ydoc} documentEditor={documentEditor} />
+        )}
         {phase.phase === 'opening' && <Waiting isSlow={phase.isSlow} />}
         {phase.phase === 'refused' && (
           <Problem title={phase.refusal.title} advice={phase.refusal.advice} onRetry={() => session.retry()} />
@@ -327,6 +333,41 @@ function ReadingNote({ names }: { names: readonly string[] }) {
       <p>
         <strong>This document can only be read here.</strong> It has parts that this editor doesn’t know ({shown}) and
         would delete. Nothing is lost; to write, open it in the application that wrote it.
+      </p>
+    </div>
+  )
+}
+
+/** What would look like a loss: an empty page, where the document's content is in what this page doesn't show. */
+function ElsewhereNote({ ydoc, documentEditor }: { ydoc: Y.Doc; documentEditor: DocumentEditor }) {
+  const [found, setFound] = useState<ContentElsewhere | null>(null)
+  useEffect(() => {
+    const look = () => setFound(documentEditor.mode.peek()?.editor.isEmpty ? contentElsewhere(ydoc) : null)
+    // What this person writes now doesn't take it away: the text would jump under their hand.
+    const changed = ({ local }: Y.Transaction) => {
+      if (!local) look()
+    }
+    look()
+    ydoc.on('afterTransaction', changed)
+    return () => ydoc.off('afterTransaction', changed)
+  }, [ydoc, documentEditor])
+  if (found === null) return null
+  const { isText, names } = found
+  return (
+    <div class="notice plain" role="status" data-testid="elsewhere">
+      <Icon name="eye" />
+      <p>
+        <strong>
+          {isText ? 'The text' : 'The content'} of this document is in{' '}
+          {names.slice(0, 3).map((name, index) => (
+            <Fragment key={name}>
+              {index > 0 && ', '}
+              <code>{name}</code>
+            </Fragment>
+          ))}
+          {names.length > 3 && '…'}, which this page doesn’t show.
+        </strong>{' '}
+        Nothing is lost. What is written here stands beside it.
       </p>
     </div>
   )
