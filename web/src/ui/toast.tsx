@@ -8,16 +8,20 @@ interface Message {
 const shown = signal<Message | null>(null)
 let timer: ReturnType<typeof setTimeout> | undefined
 
-/** How long a message stays, in ms: time to read ten words and to reach its button. */
-const shownForMs = 5_000
+/** How long a message stays, in ms: time to notice and read it (two words: 2 s), and to reach its button. */
+function shownForMs({ text, action }: Message): number {
+  const readMs = 1_400 + 300 * text.split(' ').length
+  return action === undefined ? readMs : Math.max(readMs, 5_000)
+}
 
 /** Says what has just been done, with a way back where there is one. */
 export function toast(text: string, action?: Message['action']): void {
-  shown.value = action === undefined ? { text } : { text, action }
+  const message: Message = action === undefined ? { text } : { text, action }
+  shown.value = message
   clearTimeout(timer)
   timer = setTimeout(() => {
     shown.value = null
-  }, shownForMs)
+  }, shownForMs(message))
 }
 
 /** Where `toast` speaks. One per page. */
