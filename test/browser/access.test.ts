@@ -43,6 +43,9 @@ describe('a link with a token', () => {
     // Nor is it where the back button leads.
     expect(await ann.page.evaluate(() => history.length)).toBeLessThanOrEqual(2)
     expect(await ann.page.getByTestId('reader').count()).toBe(0)
+    // Whom she sends the link to has to have a token too.
+    await ann.page.getByTestId('share').click()
+    await ann.page.getByText('It gives no access by itself').waitFor()
   })
 
   it('opens it for reading, says so, and shows what others write', async () => {

@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type * as Y from 'yjs'
 import { base } from '../base.ts'
 import { recentDocuments, rememberDocument, rememberTitle } from '../device/recentDocuments.ts'
+import { currentToken } from '../device/token.ts'
 import { type ContentElsewhere, contentElsewhere } from '../document/contentElsewhere.ts'
 import { DocumentMenu } from '../document/DocumentMenu.tsx'
 import { DocumentSession, type Phase } from '../document/DocumentSession.ts'
@@ -114,7 +115,13 @@ function OpenDocument({ session }: { session: DocumentSession }) {
 
   const share = async () => {
     const isCopied = await copyText(location.href)
-    toast(isCopied ? 'Link copied' : 'This browser doesn’t allow copying. The link is in the address bar.')
+    const said = isCopied ? 'Link copied' : 'This browser doesn’t allow copying. The link is in the address bar.'
+    // The token isn't in the address bar, and is not this person's to give.
+    toast(
+      currentToken() === ''
+        ? said
+        : `${said.replace(/\.$/, '')}. It gives no access by itself: each person needs their own.`,
+    )
   }
 
   const hasFailed = phase.phase === 'refused' || phase.phase === 'failed'
