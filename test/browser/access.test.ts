@@ -3,6 +3,7 @@ import { append, textOf } from '@weft/client/text'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { browserWindows } from '../support/browserWindows.ts'
 import type { EditorWindow } from '../support/EditorWindow.ts'
+import { link, originOf } from '../support/editing.ts'
 import { eventually } from '../support/eventually.ts'
 import type { ServerProcess } from '../support/ServerProcess.ts'
 import { testServer } from '../support/testServer.ts'
@@ -75,6 +76,41 @@ describe('a link with a token', () => {
 })
 
 describe('a document that can’t be had', () => {
+  it('is shown to a viewer in another tab as the copy on this device, without a word of saving', async () => {
+    const server = await testServer(asksForTokens)
+    await writer(server, 'Hello')
+    const vi = await windows.open(server.url, { viewport: { width: 390, height: 844 } })
+    await follow(vi, `#token=${await tokenFor('viewer')}`)
+    await vi.shows('reading')
+    const tab = await vi.another()
+    await tab.goTo('a')
+    await tab.shows('refused')
+    expect(await tab.lines()).toEqual(['Hello'])
+    expect(await refusalIn(tab)).toMatch(
+      /^The server doesn’t know who you are\. What you see is the copy on this device\. Open the document from the link/,
+    )
+    // The note says the rest.
+    expect(await tab.page.getByTestId('save-state').innerText()).toBe('Not connected')
+  })
+
+  it('says in another tab too that it can’t save what no server has acknowledged', async () => {
+    const server = await testServer(asksForTokens)
+    await writer(server, 'Hello')
+    const proxy = await link(server)
+    const ann = await windows.open(originOf(proxy), { expectsNetworkFailures: true })
+    await follow(ann, `#token=${await tokenFor('editor')}`)
+    await ann.shows('saved')
+    proxy.stall('toServer')
+    await ann.type('!')
+    await ann.shows('saving')
+    const tab = await ann.another()
+    await ann.page.close()
+    proxy.release('toServer')
+    await tab.goTo('a')
+    await tab.shows('failed')
+    expect(await refusalIn(tab)).toContain('Your text is kept on this device')
+  })
+
   it('is not listed on the first page, where one without a title goes by its name', async () => {
     const server = await testServer(asksForTokens)
     const ann = await windows.open(server.url)
@@ -112,8 +148,8 @@ describe('a document that can’t be had', () => {
     // 4 s of the skew are left at most.
     await follow(ann, `#token=${await tokenFor('editor', { exp: nowInSeconds() - 1 })}`)
     await ann.text.waitFor()
-    await ann.shows('failed')
-    expect(await refusalIn(ann)).toMatch(/^Your access has expired\. Your text is kept on this device/)
+    await ann.shows('refused')
+    expect(await refusalIn(ann)).toMatch(/^Your access has expired\. What you see is the copy on this device\./)
     expect(await ann.lines()).toEqual(['Hello'])
     await eventually('the title to be fixed', async () => (await ann.title.getAttribute('readonly')) !== null)
     expect(await ann.text.getAttribute('contenteditable')).toBe('false')

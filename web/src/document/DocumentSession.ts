@@ -6,6 +6,7 @@ import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { base } from '../base.ts'
 import { currentToken } from '../device/token.ts'
+import { type UnsavedMark, unsavedMark } from '../device/unsavedMark.ts'
 import { serverUrl } from '../route.ts'
 import { type RefusalText, refusalText } from './refusalText.ts'
 import {
@@ -63,6 +64,7 @@ export class DocumentSession {
   #facts: SaveFacts = {
     status: 'opening',
     unsavedCount: 0,
+    isOnlyCopy: false,
     waitingSince: null,
     isKept: true,
     isReadOnly: false,
@@ -72,6 +74,9 @@ export class DocumentSession {
     refusal: null,
   }
   #document: WeftDocument | undefined
+  /** Unsaved edits that nobody made in this page: the copy on this device, until the server has acknowledged it. */
+  #copyCount = 0
+  readonly #mark: UnsavedMark
   #user: AwarenessUser
   #abort = new AbortController()
   #slow: ReturnType<typeof setTimeout> | undefined
@@ -80,6 +85,7 @@ export class DocumentSession {
   constructor(documentId: string, user: AwarenessUser) {
     this.documentId = documentId
     this.#user = user
+    this.#mark = unsavedMark(storeName(documentId))
     window.addEventListener('online', this.#networkChanged)
     window.addEventListener('offline', this.#networkChanged)
     this.#open()
@@ -193,6 +199,7 @@ export class DocumentSession {
 
   #opened(document: WeftDocument): void {
     this.#document = document
+    this.#copyCount = this.#mark.isSet() ? 0 : document.unsaved
     document.awareness.setLocalStateField('user', this.#user)
     document.on('status', () => this.#read(document))
     document.on('unsaved', () => this.#read(document))
@@ -242,11 +249,14 @@ export class DocumentSession {
     const before = this.#facts
     const { unsaved: unsavedCount, unsavedLocally: unkeptCount } = document
     const now = performance.now()
+    // The oldest are acknowledged first.
+    if (unsavedCount < this.#copyCount) this.#copyCount = 0
     if (document.status !== 'refused') this.#refusal.value = null
     this.#isReadOnly.value = document.access === 'read-only'
     this.#change({
       status: document.status,
       unsavedCount,
+      isOnlyCopy: unsavedCount <= this.#copyCount,
       waitingSince: nextWaitingSince(before.unsavedCount, unsavedCount, before.waitingSince, now),
       isKept: document.storeError === undefined,
       isReadOnly: document.access === 'read-only',
@@ -271,6 +281,10 @@ export class DocumentSession {
     const now = performance.now()
     const shown = saveState(this.#facts, now)
     this.#save.value = shown
+    const { status, unsavedCount, isOnlyCopy } = this.#facts
+    if (status === 'synced' && unsavedCount === 0) this.#mark.set(false)
+    // Not at every letter: most are acknowledged before anybody asks.
+    else if (!isOnlyCopy && shown.state !== 'pending' && shown.state !== 'reading') this.#mark.set(true)
     // One more millisecond: timers may fire a little early.
     if (shown.changesAt !== null) this.#tick = setTimeout(() => this.#show(), shown.changesAt - now + 1)
   }

@@ -1,6 +1,6 @@
 /** A refusal in words: what happened, and what to do. That the text is safe is said beside it, where it is true. */
 export interface RefusalText {
-  /** Goes on after "Can’t save: ". */
+  /** Goes on after "Can’t save: " or "Not connected: ". */
   short: string
   title: string
   advice: string

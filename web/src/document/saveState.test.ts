@@ -12,6 +12,7 @@ import {
 const synced: SaveFacts = {
   status: 'synced',
   unsavedCount: 0,
+  isOnlyCopy: false,
   waitingSince: null,
   isKept: true,
   isReadOnly: false,
@@ -94,10 +95,19 @@ describe('the state line', () => {
   })
 
   it('is loud when the server refuses', () => {
-    expect(saveState({ ...synced, status: 'refused', refusal: 'the document is full' }, 0).text).toBe(
-      'Can’t save: the document is full',
-    )
+    const refused = { ...synced, status: 'refused' as const, unsavedCount: 1, refusal: 'the document is full' }
+    expect(saveState(refused, 0)).toMatchObject({ state: 'failed', text: 'Can’t save: the document is full' })
     expect(saveState({ ...synced, refusal: 'no right' }, 0).state).toBe('failed')
+  })
+
+  it('speaks of no saving where there is nothing to save', () => {
+    const refused = { ...synced, status: 'refused' as const, refusal: 'the document was deleted' }
+    expect(saveState(refused, 0)).toMatchObject({
+      state: 'refused',
+      text: 'Not connected: the document was deleted',
+    })
+    expect(saveState({ ...refused, unsavedCount: 1, isOnlyCopy: true }, 0).state).toBe('refused')
+    expect(saveState({ ...refused, unsavedCount: 2 }, 0).state).toBe('failed')
   })
 })
 

@@ -3,6 +3,8 @@ export interface SaveFacts {
   status: 'opening' | 'connecting' | 'synced' | 'offline' | 'refused'
   /** Local edits that the server has not said to be committed. */
   unsavedCount: number
+  /** Whether these are but the copy on this device, of which nothing is known to be unsaved: the server wasn't asked yet. */
+  isOnlyCopy: boolean
   /** When the count last rose from none, or fell, in ms; no unsaved edit has waited for longer. `null`: none is unsaved. */
   waitingSince: number | null
   /** Whether this device can keep a copy. */
@@ -26,6 +28,7 @@ export interface SaveFacts {
  * - `saved`: all is committed on the server; `pending`: an edit is under way for less than `savingAfterMs`;
  * - `saving`: for longer; `late`: for so long that the person should know;
  * - `offline`: its text says whether all is kept on this device already; `unkept`: offline, and this device can't keep it;
+ * - `refused`: the server refuses the document, and nothing is unsaved: a copy is shown;
  * - `failed`: the server doesn't take the edits.
  */
 export type SaveState =
@@ -38,6 +41,7 @@ export type SaveState =
   | 'late'
   | 'offline'
   | 'unkept'
+  | 'refused'
   | 'failed'
 
 /** Time after which an unacknowledged edit is called "Saving…", in ms: look.md. A commit takes a tenth of that. */
@@ -54,6 +58,7 @@ export const keptAfterMs = 500
 
 export interface ShownSaveState {
   state: SaveState
+  /** `failed` and `refused`: what is the matter, a colon, and why. */
   text: string
   /** When this will change by itself, in ms; `null`: it won't. */
   changesAt: number | null
@@ -61,10 +66,13 @@ export interface ShownSaveState {
 
 /** The state line at the time `now` (ms). Says "Saved" only where the server has said so for every edit. */
 export function saveState(facts: SaveFacts, now: number): ShownSaveState {
-  const { status, unsavedCount, waitingSince, isKept, keptSince, isReadOnly, isOnlyShown, refusal } = facts
+  const { status, unsavedCount, isOnlyCopy, waitingSince, isKept, keptSince, isReadOnly, isOnlyShown, refusal } = facts
   const still = (state: SaveState, text: string): ShownSaveState => ({ state, text, changesAt: null })
-  if (refusal !== null || status === 'refused')
-    return still('failed', `Can’t save: ${refusal ?? 'the server refuses this document'}`)
+  if (refusal !== null || status === 'refused') {
+    const why = refusal ?? 'the server refuses this document'
+    if (status === 'refused' && (unsavedCount === 0 || isOnlyCopy)) return still('refused', `Not connected: ${why}`)
+    return still('failed', `Can’t save: ${why}`)
+  }
   if (status === 'opening') return still('opening', 'Opening…')
   if (status === 'offline') {
     if (!isKept) return still('unkept', 'Offline – not kept on this device')

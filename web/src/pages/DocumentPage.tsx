@@ -147,7 +147,9 @@ function OpenDocument({ session }: { session: DocumentSession }) {
             editor={mode?.mode === 'editing' && canWrite ? editor : null}
           />
         )}
-        {!hasFailed && <SaveLine save={session.save} isKept={session.isKept} />}
+        {!hasFailed && (
+          <SaveLine save={session.save} isKept={session.isKept} isExplained={refusal !== null || isReadOnly} />
+        )}
         <span class="spring" />
         {phase.phase === 'open' && <People session={session} phase={phase} host={host} />}
         {!hasFailed && (
@@ -165,7 +167,12 @@ function OpenDocument({ session }: { session: DocumentSession }) {
       </TopLine>
       <main class="sheet">
         {phase.phase === 'open' && refusal !== null && (
-          <RefusedNote refusal={refusal} isKept={session.isKept} onRetry={() => session.retry()} />
+          <RefusedNote
+            refusal={refusal}
+            isUnsaved={session.save.value.state === 'failed'}
+            isKept={session.isKept}
+            onRetry={() => session.retry()}
+          />
         )}
         {phase.phase === 'open' && refusal === null && isReadOnly && (
           <ReaderNote hasRefused={session.save.value.state === 'failed'} />
@@ -290,20 +297,22 @@ function Problem({ title, advice, onRetry }: { title: string; advice: string; on
   )
 }
 
-function RefusedNote({
-  refusal,
-  isKept,
-  onRetry,
-}: {
+interface RefusedProps {
   refusal: RefusalText
+  /** Whether the server lacks something that was written here. */
+  isUnsaved: boolean
   isKept: ReadonlySignal<boolean>
   onRetry(): void
-}) {
-  const safe = isKept.value
+}
+
+function RefusedNote({ refusal, isUnsaved, isKept, onRetry }: RefusedProps) {
+  const unsaved = isKept.value
     ? 'Your text is kept on this device and can be read and copied, but not changed.'
     : 'Your text is in this page only, where it can be read and copied: leave it open.'
+  const saved = isKept.value ? 'What you see is the copy on this device.' : 'What you see is in this page only.'
+  const safe = isUnsaved ? unsaved : saved
   return (
-    <div class="notice danger" role="alert" data-testid="refused">
+    <div class={`notice ${isUnsaved ? 'danger' : 'warning'}`} role="alert" data-testid="refused">
       <Icon name="triangle-alert" />
       <p>
         <strong>{refusal.title}.</strong> {safe} {refusal.advice}
