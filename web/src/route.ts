@@ -49,8 +49,16 @@ export function documentIdFrom(input: string, at = base): string {
 
 export const route = signal<Route>({ page: 'unknown' })
 
+let hasNavigated = false
+
+/** Whether the page that is shown is the one that was loaded: by a link from elsewhere, the address bar, a bookmark. */
+export function isFirstPage(): boolean {
+  return !hasNavigated
+}
+
 /** Goes to a page of this app without loading it anew. */
 export function navigate(path: string): void {
+  hasNavigated = true
   history.pushState(null, '', path)
   follow()
 }

@@ -23,6 +23,7 @@ import { titleOf } from '../editor/title.ts'
 import { type Collaborator, collaborators } from '../people/collaborators.ts'
 import { myUser } from '../people/myUser.ts'
 import { PeopleButton } from '../people/PeopleButton.tsx'
+import { isFirstPage } from '../route.ts'
 import { copyText } from '../ui/copyText.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { toast } from '../ui/toast.tsx'
@@ -281,18 +282,23 @@ function Waiting({ isSlow }: { isSlow: boolean }) {
 }
 
 function Problem({ title, advice, onRetry }: { title: string; advice: string; onRetry(): void }) {
+  // Who came by a link may have no documents to go back to.
+  const isLinked = isFirstPage()
+  const back = (
+    <a key="back" class={isLinked ? 'button' : 'button primary'} href={base} data-route>
+      {isLinked ? 'Documents' : 'Back to documents'}
+    </a>
+  )
+  const retry = (
+    <button key="retry" type="button" class={isLinked ? 'button primary' : 'button'} onClick={onRetry}>
+      Try again
+    </button>
+  )
   return (
     <section class="problem" role="alert" data-testid="refused">
       <h1>{title}</h1>
       <p>{advice}</p>
-      <div class="actions">
-        <a class="button primary" href={base} data-route>
-          Back to documents
-        </a>
-        <button type="button" class="button" onClick={onRetry}>
-          Try again
-        </button>
-      </div>
+      <div class="actions">{isLinked ? [retry, back] : [back, retry]}</div>
     </section>
   )
 }
@@ -330,11 +336,14 @@ function ReaderNote({ hasRefused }: { hasRefused: boolean }) {
     <div class="notice plain" role="status" data-testid="reader">
       <Icon name="eye" />
       <p>
-        <strong>You can read this document, not change it.</strong>{' '}
-        {hasRefused
-          ? 'What you changed here is kept on this device only, and nobody else sees it. '
-          : 'What others write appears here. '}
-        To write too, ask whoever gave you the link.
+        <strong>
+          <span class="not-phone">You can read this document, not change it.</span>
+          <span class="only-phone">You can read, not write.</span>
+        </strong>
+        {hasRefused && ' What you changed here is kept on this device only, and nobody else sees it.'}
+        <span class="not-phone">
+          {!hasRefused && ' What others write appears here.'} To write too, ask whoever gave you the link.
+        </span>
       </p>
     </div>
   )
