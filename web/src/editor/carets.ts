@@ -44,6 +44,8 @@ export function carets(awareness: Awareness): Extension {
     const caret = { element, label }
     dress(caret, clientID)
     element.classList.toggle('is-named', (shownUntil.get(clientID) ?? 0) > performance.now())
+    // In its place: until it moves, its name stands where it did.
+    element.classList.toggle('is-turned', drawn.get(clientID)?.element.classList.contains('is-turned'))
     drawn.set(clientID, caret)
     return element
   }
@@ -66,6 +68,7 @@ export function carets(awareness: Awareness): Extension {
     requestAnimationFrame(() => {
       const caret = drawn.get(clientID)
       if (caret === undefined || view.isDestroyed) return
+      turnName(caret.element, caret.label)
       caret.element.classList.add('is-named')
       caret.element.classList.toggle('is-quiet', isInTheWay(view, caret.label))
     })
@@ -129,11 +132,19 @@ function caretCount(state: EditorState): number {
   return decorations?.find(undefined, undefined, ({ key }) => key !== undefined).length ?? 0
 }
 
+/** A name stands to the right of its caret; where it would pass the window's edge, to the left. */
+function turnName(caret: Element, label: HTMLElement): void {
+  const right = caret.getBoundingClientRect().left + label.offsetWidth
+  caret.classList.toggle('is-turned', right > document.documentElement.clientWidth)
+}
+
 /** Brings somebody's caret into view. @returns whether that person has one. */
 export function scrollToCaret(root: ParentNode, clientID: number): boolean {
   const caret = root.querySelector(`.caret[data-client="${clientID}"]`)
   if (caret === null) return false
   const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches
+  const label = caret.querySelector<HTMLElement>('.caret-name')
+  if (label !== null) turnName(caret, label)
   caret.scrollIntoView({ block: 'center', behavior: isCalm ? 'auto' : 'smooth' })
   caret.classList.add('is-named')
   setTimeout(() => caret.classList.remove('is-named'), nameShownMs)
