@@ -49,7 +49,9 @@ export function Popover({ anchor, placement = 'bottom-end', label, children, onC
     const element = panel.current
     const button = anchor.current
     if (element === null) return
-    const first = element.querySelector<HTMLElement>('[autofocus]') ?? stopsIn(element)[0] ?? element
+    // By a key, on the first item, where it is seen; by mouse or touch, which point at what they want, on the panel.
+    const isByKey = button?.matches(':focus-visible') === true
+    const first = element.querySelector<HTMLElement>('[autofocus]') ?? (isByKey ? stopsIn(element)[0] : null) ?? element
     first.focus({ preventScroll: true })
     const close = (event: PointerEvent) => {
       if (event.target instanceof Node && !element.contains(event.target) && !button?.contains(event.target)) onClose()
@@ -99,5 +101,7 @@ function stopsIn(element: HTMLElement): HTMLElement[] {
 function moveFocus(within: HTMLElement, step: 1 | -1): void {
   const all = stopsIn(within)
   const index = all.indexOf(document.activeElement as HTMLElement)
-  all.at((index + step + all.length) % all.length)?.focus()
+  // On the panel itself, the first or the last.
+  if (index < 0) all.at(step === 1 ? 0 : -1)?.focus()
+  else all.at((index + step) % all.length)?.focus()
 }
