@@ -149,6 +149,82 @@ describe('this device', () => {
   })
 })
 
+describe('what floats', () => {
+  it('opens by mouse without a mark on any item, and is left to the keys', async () => {
+    const server = await testServer()
+    const window = await windows.open(server.url)
+    await window.goTo('a')
+    await window.text.click()
+    await window.page.getByTestId('menu').click()
+    const menu = window.page.getByRole('dialog', { name: 'Menu' })
+    await menu.waitFor()
+    expect(await menu.locator(':focus-visible').count()).toBe(0)
+    await window.keyboard.press('ArrowDown')
+    expect(await menu.locator(':focus-visible').textContent()).toContain('Outline')
+    await window.keyboard.press('Escape')
+    await window.page.getByTestId('menu').click()
+    await window.keyboard.press('ArrowUp')
+    expect(await menu.locator(':focus').getAttribute('type')).toBe('radio')
+  })
+
+  it('has the slash menu below the line as long as some rows fit there, and whole rows only', async () => {
+    const server = await testServer()
+    const window = await windows.open(server.url, { viewport: { width: 1100, height: 400 } })
+    await window.goTo('a')
+    await window.type('/')
+    const menu = window.page.getByTestId('slash-menu')
+    await menu.waitFor()
+    const place = () =>
+      menu.evaluate(list => {
+        const { top, bottom } = list.getBoundingClientRect()
+        const row = list.firstElementChild?.getBoundingClientRect().height ?? 0
+        return { top, bottom, rows: (bottom - top - 8) / row }
+      })
+    const slash = await window.text.locator('.slash').boundingBox()
+    await eventually(
+      'the menu below the slash',
+      async () => (await place()).top >= (slash?.y ?? 0) + (slash?.height ?? 0),
+    )
+    const { bottom, rows } = await place()
+    expect(bottom).toBeLessThanOrEqual(400)
+    expect(rows).toBe(Math.round(rows))
+    expect(rows).toBeLessThan(9)
+  })
+
+  it('has the name of a caret within the window', async () => {
+    const server = await testServer()
+    const bot = await program(server, 'a', 'as long as a line of a telephone is')
+    const window = await windows.open(server.url, { viewport: { width: 390, height: 844 } })
+    await window.goTo('a')
+    await shows(window, ['as long as a line of a telephone is'])
+    const text = (fragmentOf(bot).get(0) as Y.XmlElement).get(0) as Y.XmlText
+    const moveTo = (index: number) => {
+      const place = Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(text, index))
+      bot.awareness.setLocalState({
+        user: { name: 'Annabella Longfellow of Cambridge', color: '#8e4ec6' },
+        cursor: { anchor: place, head: place },
+      })
+    }
+    const caret = window.page.locator('.caret')
+    const edges = () =>
+      caret.evaluate(element => {
+        const name = element.querySelector('.caret-name')?.getBoundingClientRect()
+        return { caret: element.getBoundingClientRect().left, left: name?.left ?? 0, right: name?.right ?? 0 }
+      })
+    moveTo(35)
+    await eventually('the name to the left of the caret', async () => {
+      const { caret, left, right } = await edges()
+      return left >= 0 && right <= caret + 2
+    })
+    moveTo(3)
+    await eventually('the name to the right of the caret', async () => {
+      const { caret, left, right } = await edges()
+      return left >= caret - 2 && right <= 390
+    })
+    expect(await window.scrollsSideways()).toBe(false)
+  })
+})
+
 describe('what this editor does not know', () => {
   const unknown = () => {
     const element = new Y.XmlElement('whiteboard')

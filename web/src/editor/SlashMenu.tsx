@@ -36,6 +36,7 @@ export function SlashMenu({ editor }: { editor: Editor }) {
       rect={state.rect}
       context={editor.view.dom}
       placement="bottom-start"
+      isList
       version={state}
     >
       {state.items.map((item, position) => (
