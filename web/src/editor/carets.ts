@@ -43,9 +43,10 @@ export function carets(awareness: Awareness): Extension {
     element.append(label)
     const caret = { element, label }
     dress(caret, clientID)
-    element.classList.toggle('is-named', (shownUntil.get(clientID) ?? 0) > performance.now())
-    // In its place: until it moves, its name stands where it did.
-    element.classList.toggle('is-turned', drawn.get(clientID)?.element.classList.contains('is-turned'))
+    const isNamed = (shownUntil.get(clientID) ?? 0) > performance.now()
+    element.classList.toggle('is-named', isNamed)
+    // Once it is in the page, which is at the end of this call.
+    if (isNamed) queueMicrotask(() => turnName(element, label))
     drawn.set(clientID, caret)
     return element
   }
