@@ -10,6 +10,7 @@ import { createPlayer, Game, type Player, type State } from '../packages/client/
 import { runPlayer } from '../packages/client/examples/four-in-a-row-bot.mjs'
 import { runTicker, type Ticker } from '../packages/client/examples/ticker.mjs'
 import { eventually, within } from './support/eventually.ts'
+import { freePort } from './support/freePort.ts'
 import { documentOf, readStored } from './support/storedDocument.ts'
 import { eagerCompaction, testServer } from './support/testServer.ts'
 
@@ -53,6 +54,38 @@ async function person(url: string, name = 'Ann'): Promise<WeftDocument> {
   onTestFinished(() => document.close({ saved: false }))
   return document
 }
+
+describe('npm run examples', () => {
+  const COMMAND = fileURLToPath(new URL('../scripts/examples.mjs', import.meta.url))
+
+  /** @returns what it printed, once it has ended with code 1 */
+  async function refusal(env: Record<string, string>): Promise<string> {
+    const child = spawn(process.execPath, [COMMAND], { env: { ...process.env, ...env } })
+    onTestFinished(() => {
+      child.kill('SIGKILL')
+    })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => (output += text))
+    const ended = new Promise<number | null>(resolve => child.once('close', resolve))
+    expect(await within(() => `the end of the examples, which printed: ${output}`, ended)).toBe(1)
+    return output
+  }
+
+  it('says in a line that there is no server, or where it can’t be', async () => {
+    const url = `http://127.0.0.1:${await freePort()}`
+    expect(await refusal({ WEFT_URL: url.replace('http', 'ws') })).toBe(
+      `weft: no Weft server at ${url}: npm start in another terminal\n`,
+    )
+    expect(await refusal({ WEFT_URL: 'nowhere' })).toMatch(/^weft: 'nowhere' is not the address of a server.*\n$/)
+  })
+
+  it('says in a line that its port is taken, or none', async () => {
+    const server = await testServer()
+    const taken = { WEFT_URL: server.url, WEFT_EXAMPLES_PORT: String(server.port) }
+    expect(await refusal(taken)).toBe(`weft: 127.0.0.1:${server.port} is in use; WEFT_EXAMPLES_PORT chooses a port\n`)
+    expect(await refusal({ ...taken, WEFT_EXAMPLES_PORT: 'x' })).toBe("weft: WEFT_EXAMPLES_PORT is 'x': not a port\n")
+  })
+})
 
 it('has no file of 150 lines or more', () => {
   const files = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' }).filter(

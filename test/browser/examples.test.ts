@@ -140,6 +140,15 @@ it('the page of the examples has a text, a ticker’s table, a chat and a game, 
   const first = await price.textContent()
   await eventually('another price', async () => (await price.textContent()) !== first)
 
+  // All of it within the window of a laptop; on a telephone, nothing to the right of it.
+  await ann.setViewportSize({ width: 1280, height: 800 })
+  const form = await ann.locator('#say').boundingBox()
+  expect((form?.y ?? 0) + (form?.height ?? 0)).toBeLessThanOrEqual(800)
+  await ann.setViewportSize({ width: 390, height: 844 })
+  const table = await ann.locator('#text table').boundingBox()
+  expect((table?.x ?? 0) + (table?.width ?? 0)).toBeLessThanOrEqual(390 - 16)
+  await ann.setViewportSize({ width: 1100, height: 800 })
+
   // The game.
   await ann.locator('#sit-0').click()
   await bo.getByText('Yellow is free.').waitFor()

@@ -49,9 +49,10 @@ function choose({ board, seat }) {
 if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
   const bot = await runPlayer(argv[2] ?? 'ws://127.0.0.1:9091/examples/live', { seat: argv[3] === 'red' ? 0 : 1 })
   console.log(`at the board of ${bot.doc.documentId} (Ctrl+C ends it)`)
-  bot.doc.on('refused', error => {
+  const fail = error => {
     console.error(error.message)
     process.exit(1)
-  })
-  process.once('SIGINT', () => void bot.stop())
+  }
+  bot.doc.on('refused', fail)
+  process.once('SIGINT', () => void bot.stop().catch(fail))
 }

@@ -127,9 +127,10 @@ function setText(cell, string, isNew) {
 if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
   const ticker = await runTicker(argv[2] ?? 'ws://127.0.0.1:9091/examples/live')
   console.log(`writing prices into ${ticker.doc.documentId} (Ctrl+C ends it)`)
-  ticker.doc.on('refused', error => {
+  const fail = error => {
     console.error(error.message)
     process.exit(1)
-  })
-  process.once('SIGINT', () => void ticker.stop())
+  }
+  ticker.doc.on('refused', fail)
+  process.once('SIGINT', () => void ticker.stop().catch(fail))
 }

@@ -9,7 +9,7 @@ import { build, preview } from 'vite'
 
 const HOST = '127.0.0.1'
 const port = Number(env.WEFT_EXAMPLES_PORT || 9093)
-const server = `http://${env.WEFT_HOST || HOST}:${env.WEFT_PORT || 9091}`
+const server = env.WEFT_URL || `http://${env.WEFT_HOST || HOST}:${env.WEFT_PORT || 9091}`
 
 const page = {
   root: fileURLToPath(new URL('.', import.meta.url)),
@@ -32,7 +32,9 @@ const page = {
       'Content-Security-Policy':
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' https: data:; connect-src 'self'",
     },
-    proxy: { '^/(?!$|[?]|index\\.html|page/)': { target: server, ws: true } },
+    proxy: {
+      '^/(?!$|[?]|index\\.html|page/)': { target: server, ws: true, changeOrigin: true, rewriteWsOrigin: true },
+    },
   },
 }
 
