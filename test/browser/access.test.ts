@@ -117,7 +117,7 @@ describe('a document that can’t be had', () => {
     const ann = await windows.open(server.url)
     await ann.page.goto(`${server.url}/d/b`)
     await ann.page.getByTestId('refused').waitFor()
-    await ann.page.getByRole('link', { name: 'Documents' }).click()
+    await ann.page.getByRole('link', { name: 'Back to documents' }).click()
     await ann.page.getByRole('heading', { name: 'Write together' }).waitFor()
     await follow(ann, `#token=${await tokenFor('editor')}`)
     await ann.shows('saved')

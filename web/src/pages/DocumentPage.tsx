@@ -286,7 +286,7 @@ function Problem({ title, advice, onRetry }: { title: string; advice: string; on
   const isLinked = isFirstPage()
   const back = (
     <a key="back" class={isLinked ? 'button' : 'button primary'} href={base} data-route>
-      {isLinked ? 'Documents' : 'Back to documents'}
+      Back to documents
     </a>
   )
   const retry = (
