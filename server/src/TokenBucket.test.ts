@@ -15,6 +15,17 @@ it('saves no more than a burst', () => {
   expect(bucket.take(1, 1_000_000)).toBe(100)
 })
 
+it('takes only what leaves so many, where that is asked for', () => {
+  const bucket = new TokenBucket(10, 5, 0)
+  expect([bucket.tryTake(2, 0, 3), bucket.tryTake(1, 0, 3), bucket.tryTake(3, 0), bucket.tryTake(1, 0)]).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ])
+  expect(bucket.tryTake(1, 100)).toBe(true)
+})
+
 it('lets one large thing through and makes the next wait for it', () => {
   const bucket = new TokenBucket(1000, 1000, 0)
   expect(bucket.take(3000, 0)).toBe(2000)

@@ -19,4 +19,12 @@ export class TokenBucket {
     this.#at = now
     return this.#tokens >= 0 ? 0 : (-this.#tokens * 1000) / this.#perSecond
   }
+
+  /** Takes tokens where that leaves at least `left`. @returns whether it did */
+  tryTake(count: number, now: number, left = 0): boolean {
+    this.take(0, now)
+    if (this.#tokens - count < left) return false
+    this.#tokens -= count
+    return true
+  }
 }

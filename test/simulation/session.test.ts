@@ -6,6 +6,7 @@ import {
   encodeAnnounce,
   encodeAwareness,
   encodeAwarenessEntries,
+  encodeEphemeral,
   encodeQueryAwareness,
   encodeSyncStep1,
   encodeSyncStep2,
@@ -243,4 +244,43 @@ it('a renewed token counts in place: its role, and its end', async () => {
       .getText('text')
       .toString(),
   ).toBe('before after')
+})
+
+it('one user with thirty tabs sends all that a document passes on, and silences nobody else', async () => {
+  const { clock, join } = await newServer()
+  const editor = (userId: string): Grant => ({ userId, role: 'editor', expiresAt: Number.POSITIVE_INFINITY })
+  for (let i = 0; i < 70; i++) await join('a', new Listener(), viewer)
+  const tabs = []
+  for (let i = 0; i < 30; i++) tabs.push(await join('a', new Listener(), editor('mallory')))
+  const ann = await join('a', new Listener(), editor('ann'))
+  const outcomes = ({ listener }: typeof ann) =>
+    listener.received.flatMap(message => (message.type === 'receipt' ? [message.outcome] : []))
+  // 3,000 messages at once, then 600 a second, each of about 100 writes.
+  for (let i = 0; i < 100; i++) for (const { say } of tabs) say(encodeEphemeral([], 'x'))
+  for (let second = 0; second < 20; second++) {
+    for (let i = 0; i < 20; i++) {
+      for (const { say } of tabs) say(encodeEphemeral([], 'x'))
+      if (i % 5 === 0) ann.say(encodeEphemeral([], 'hi'))
+      await clock.runUntil(clock.now() + 50)
+    }
+  }
+  expect(outcomes(ann)).toEqual(Array.from({ length: 80 }, () => 'passedOn'))
+  // The document's limit holds, and what nobody else asks for is hers.
+  const passed = tabs.flatMap(outcomes).filter(outcome => outcome === 'passedOn').length
+  expect((passed + 80) * 101).toBeLessThanOrEqual(15_000 + 10_000 * 20)
+  expect(passed * 101).toBeGreaterThan(10_000 * 19)
+})
+
+it('without users, it is addresses that share a document’s messages', async () => {
+  const { clock, join } = await newServer()
+  const at = (address: string) => Object.assign(new Listener(), { address })
+  const tabs = []
+  for (let i = 0; i < 100; i++) tabs.push(await join('a', at('192.0.2.1')))
+  const ann = await join('a', at('192.0.2.2'))
+  for (let i = 0; i < 100; i++) for (const { say } of tabs) say(encodeEphemeral([], 'x'))
+  ann.say(encodeEphemeral([], 'hi'))
+  await clock.runUntil(clock.now() + 1000)
+  const last = ({ listener }: typeof ann) => listener.received.findLast(message => message.type === 'receipt')
+  expect(last(ann)).toMatchObject({ outcome: 'passedOn' })
+  expect(tabs.map(last)).toEqual(tabs.map(() => ({ type: 'receipt', outcome: 'tooFast' })))
 })

@@ -10,6 +10,16 @@ import type { Session } from './Session.ts'
  */
 const WRITES_PER_SECOND = 10_000
 const WRITE_BURST = 10_000
+/**
+ * Beyond those, writes only for who asks for no more than a share, which is one user's (without users: one address's), over all
+ * of its sessions: whoever sends all that a document passes on silences nobody else. A share is what a person in a document of
+ * 25 may send at most.
+ */
+const RESERVED_WRITES = 5000
+const SHARE_PER_SECOND = 500
+const SHARE_BURST = 2000
+/** Users whose shares are remembered. */
+const MAX_SHARES = 1000
 
 /** Passes strings on between the sessions of a room, in the form of each one's dialect. Nothing is stored, nothing waits. */
 export class MessageRelay {
@@ -18,6 +28,8 @@ export class MessageRelay {
   readonly #maxUnsentBytes: number
   readonly #clock: Clock
   #writes: TokenBucket | null = null
+  /** Of those who needed theirs, the longest known first. */
+  readonly #shares = new Map<string, TokenBucket>()
 
   /**
    * @param sessions those of the room, as they come and go
@@ -38,17 +50,12 @@ export class MessageRelay {
   /**
    * Writes a string to everybody else, or to those who hold the client ids. Who reads too slowly misses it, and who isn't there.
    * @param clientIDs none: everybody else
-   * @returns false where the document has had too many messages: nobody gets it
+   * @returns false where the document has had too many messages, and the author its share of them: nobody gets it
    */
   relay(author: Session, payload: string, clientIDs: readonly number[]): boolean {
     const to = clientIDs.length === 0 ? this.#sessions : this.#holders(clientIDs)
     const now = this.#clock.now()
-    this.#writes ??= new TokenBucket(WRITES_PER_SECOND, WRITE_BURST, now)
-    const cost = Math.min(to.size, WRITE_BURST)
-    if (this.#writes.take(cost, now) > 0) {
-      this.#writes.take(-cost, now)
-      return false
-    }
+    if (!this.#mayCost(author, to.size, now)) return false
     // Encoded once for all of a dialect, where there are any.
     let ours: Buffer | null = null
     let stateless: Buffer | null = null
@@ -63,6 +70,32 @@ export class MessageRelay {
       }
     }
     return true
+  }
+
+  #mayCost(author: Session, writes: number, now: number): boolean {
+    this.#writes ??= new TokenBucket(WRITES_PER_SECOND, WRITE_BURST + RESERVED_WRITES, now)
+    if (this.#writes.tryTake(Math.min(writes, WRITE_BURST), now, RESERVED_WRITES)) return true
+    const share = this.#shareOf(author, now)
+    const cost = Math.min(writes, SHARE_BURST)
+    if (!share.tryTake(cost, now)) return false
+    if (this.#writes.tryTake(Math.min(writes, RESERVED_WRITES), now)) return true
+    share.take(-cost, now)
+    return false
+  }
+
+  #shareOf({ userId, outlet }: Session, now: number): TokenBucket {
+    const key = userId ?? outlet.address
+    let share = this.#shares.get(key)
+    if (share === undefined) {
+      share = new TokenBucket(SHARE_PER_SECOND, SHARE_BURST, now)
+      this.#shares.set(key, share)
+      if (this.#shares.size > MAX_SHARES)
+        for (const oldest of this.#shares.keys()) {
+          this.#shares.delete(oldest)
+          break
+        }
+    }
+    return share
   }
 
   #holders(clientIDs: readonly number[]): ReadonlySet<Session> {
