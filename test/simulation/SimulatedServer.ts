@@ -30,7 +30,7 @@ export class SimulatedServer {
   readonly errors: string[] = []
   /** All that were made to it. */
   readonly links = new Set<SimulatedLink>()
-  readonly #rooms: Rooms
+  readonly rooms: Rooms
   readonly #committer: Committer
 
   /** @param idleMs how long a document without sessions stays open */
@@ -41,7 +41,7 @@ export class SimulatedServer {
     const serverClock = clock.forLife(life)
     this.workshop = new SimulatedWorkshop(clock, random, life)
     this.#committer = new Committer(log, serverClock, logger)
-    this.#rooms = new Rooms(
+    this.rooms = new Rooms(
       {
         log,
         committer: this.#committer,
@@ -57,7 +57,7 @@ export class SimulatedServer {
 
   /** What a connection does with its first message. */
   async begin(link: Outlet, documentId: DocumentId, grant: Grant = UNASKED): Promise<Session | null> {
-    const room = await this.#rooms.open(documentId)
+    const room = await this.rooms.open(documentId)
     if (!link.isOpen) return null
     const session = new Session(room, link, 'y-websocket', { grant })
     room.join(session)

@@ -104,7 +104,7 @@ export class WireSocket {
     socket.on('error', end)
   }
 
-  static async open(server: ServerProcess): Promise<WireSocket> {
+  static async open(server: Pick<ServerProcess, 'port'>): Promise<WireSocket> {
     const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
     onTestFinished(() => void socket.destroy())
     await within(
@@ -122,7 +122,7 @@ export class WireSocket {
 
   /** Shakes hands. @throws where the server refuses */
   static async upgrade(
-    server: ServerProcess,
+    server: Pick<ServerProcess, 'port'>,
     target = '/a',
     headers: Readonly<Record<string, string>> = {},
   ): Promise<WireSocket & { readonly answer: Answer }> {

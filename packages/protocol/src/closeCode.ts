@@ -20,7 +20,12 @@ export const closeCode = {
     meaning: 'a message or update that does not decode or breaks a rule',
     action: 'retry',
   },
-  policy: { code: 1008, word: 'policy', meaning: 'a rate, a client id in use or a gap that stays', action: 'retry' },
+  policy: {
+    code: 1008,
+    word: 'policy',
+    meaning: 'a rate, a silence, a client id in use or a gap that stays',
+    action: 'retry',
+  },
   tooBig: { code: 1009, word: 'too-big', meaning: 'a message over its limit', action: 'retry' },
   internal: { code: 1011, word: 'internal', meaning: 'our fault: this document cannot be read, say', action: 'retry' },
   restart: {

@@ -23,29 +23,36 @@ export class Access {
 
   /** @param token null or empty: none was given. @returns what its bearer may do in a document, or why nothing. */
   async admit(token: string | null, documentId: DocumentId): Promise<Grant | Denial> {
-    if (this.#secret === null) return UNASKED
-    const verified = await this.#verify(token, this.#secret)
-    if ('close' in verified) return verified
-    const { userId, rights, expiresAt } = verified
-    const role = rights.roleIn(documentId)
-    if (role === null) return { close: 'forbidden', text: 'the token gives no right to this document' }
-    return { userId, role, expiresAt }
+    return this.grant(await this.verify(token), documentId)
   }
 
   /** @param token null or empty: none was given. @returns which documents its bearer may read, or why none. */
   async readable(token: string | null): Promise<((documentId: DocumentId) => boolean) | Denial> {
-    if (this.#secret === null) return () => true
-    const verified = await this.#verify(token, this.#secret)
+    const verified = await this.verify(token)
+    if (verified === null) return () => true
     return 'close' in verified ? verified : documentId => verified.rights.roleIn(documentId) !== null
   }
 
-  async #verify(token: string | null, secret: KeyObject): Promise<VerifiedToken | Denial> {
+  /** Verifies a token, for whichever document. @returns what it says, or why it isn't taken; null: nobody is asked */
+  async verify(token: string | null): Promise<VerifiedToken | Denial | null> {
+    if (this.#secret === null) return null
     if (token === null || token === '') return { close: 'unauthorized', text: 'no token was given' }
     try {
-      return await verifyToken(token, secret, this.#clock)
+      return await verifyToken(token, this.#secret, this.#clock)
     } catch (error) {
       if (error instanceof BadTokenError) return { close: 'unauthorized', text: error.message }
       throw error
     }
+  }
+
+  /** @param verified what `verify` returned, a while ago maybe. @returns what that gives in a document, or why nothing. */
+  grant(verified: VerifiedToken | Denial | null, documentId: DocumentId): Grant | Denial {
+    if (verified === null) return UNASKED
+    if ('close' in verified) return verified
+    const { userId, rights, expiresAt } = verified
+    if (expiresAt <= this.#clock.now()) return { close: 'unauthorized', text: 'the token has expired' }
+    const role = rights.roleIn(documentId)
+    if (role === null) return { close: 'forbidden', text: 'the token gives no right to this document' }
+    return { userId, role, expiresAt }
   }
 }

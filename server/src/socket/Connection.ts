@@ -4,6 +4,8 @@ import { type CloseName, closeCode, closeReason, decodeAwareness, decodeMessage,
 import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
 import type { Access } from '../access/Access.ts'
+import type { Denial } from '../access/Grant.ts'
+import type { VerifiedToken } from '../access/verifyToken.ts'
 import type { Clock, Timer } from '../clock.ts'
 import type { Meters } from '../Meters.ts'
 import { addressFrames } from '../room/encodeFrame.ts'
@@ -23,6 +25,20 @@ const CONTROLS_PER_SECOND = 10
 const CONTROL_BURST = 50
 /** Encryption copies what is written: a large frame is handed to it in slices of so many bytes, as fast as they leave. */
 const ENCRYPTED_SLICE_BYTES = 64 << 10
+
+/** Bytes of a control frame from a client beside its payload: two, and the mask (RFC 6455, section 5.2). */
+const CONTROL_HEAD_BYTES = 6
+
+/** What the upgrade request says of a connection. */
+export interface Upgrade {
+  readonly address: string
+  /** Of its URL, without the query. */
+  readonly path: string
+  /** null: none was given. Never to be logged. */
+  readonly token: string | null
+  /** What `Access.verify` said of it. */
+  readonly verified: VerifiedToken | Denial | null
+}
 
 export interface ConnectionSettings {
   readonly messagesPerSecond: number
@@ -49,6 +65,17 @@ export interface ConnectionServices {
 /** Sweeps (one each 5 s) without a written frame before a keep-alive, and without a pong before the end. */
 const QUIET_SWEEPS = 3
 const PING_SWEEPS = 3
+/** Sweeps within which a first message must have come, and a token where one is asked for: 60 s. */
+const INTRODUCTION_SWEEPS = 12
+/**
+ * What must come of an incomplete message between two sweeps: 16 KiB in 10 s. Who brings more has it to his credit, and may be
+ * in a tunnel for as long as a minute.
+ */
+const LEAST_SWEEP_BYTES = 8 << 10
+const FIRST_CREDIT_BYTES = 16 << 10
+const MAX_CREDIT_BYTES = 96 << 10
+/** What an incomplete message may hold in memory before a token is taken: one is 8 KiB at most. */
+const STRANGERS_BYTES = 16 << 10
 
 /**
  * What one connection may bring before others are heard: one read of libuv's, of which it would make 32 in a row (2 MiB, 40 ms
@@ -64,6 +91,7 @@ export class Connection implements Outlet {
   readonly #webSocket: WebSocket
   readonly #path: string
   readonly #token: string | null
+  readonly #verified: VerifiedToken | Denial | null
   readonly #services: ConnectionServices
   readonly #log: Logger
   readonly #messages: TokenBucket
@@ -96,22 +124,30 @@ export class Connection implements Outlet {
   #pingSweeps = 0
   #unansweredPings = 0
   #bytesRead = 0
+  /** Where a token is asked for, and none of its own has been taken yet. */
+  #isStranger: boolean
+  #introductionSweeps = 0
+  /** Those of pings and pongs, which come between the frames of a message, too. */
+  #controlBytes = 0
+  /** Bytes read when the last message was complete, without those of pings and pongs. Some of the next one may be among them. */
+  #messageEnd: number
+  /** As it was at the last sweep: what had been read, and where the last message had ended. */
+  #sweptBytes: number
+  #sweptEnd: number
+  #creditBytes = FIRST_CREDIT_BYTES
+  #hasPaused = false
   #stuckSince: number | null = null
   /** Bytes that the operating system had taken at the last sweep. */
   #takenBytes = 0
   #aliveWaiters: ((isAlive: boolean) => void)[] = []
 
   /**
-   * @param path of the upgrade's URL, without its query
-   * @param token of the upgrade; null: none was given. Never to be logged.
    * @param onEnd called once: the socket is closed, and what came over it is worked off
    */
   constructor(
     webSocket: WebSocket,
     socket: Duplex,
-    address: string,
-    path: string,
-    token: string | null,
+    { address, path, token, verified }: Upgrade,
     services: ConnectionServices,
     onEnd: () => void,
   ) {
@@ -121,6 +157,7 @@ export class Connection implements Outlet {
     this.address = address
     this.#path = path
     this.#token = token
+    this.#verified = verified
     this.#services = services
     this.#log = services.logger
     const { clock, settings } = services
@@ -130,10 +167,10 @@ export class Connection implements Outlet {
     webSocket.binaryType = 'nodebuffer'
     webSocket.on('error', error => this.#log.debug({ err: error, address }, 'a connection broke'))
     webSocket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
-    webSocket.on('ping', () => this.#countControl())
-    webSocket.on('pong', () => {
+    webSocket.on('ping', data => this.#countControl(data))
+    webSocket.on('pong', data => {
       this.#heard()
-      this.#countControl()
+      this.#countControl(data)
     })
     webSocket.on('close', code => this.#closed(code))
     socket.on('drain', () => this.#peer?.drained())
@@ -148,6 +185,12 @@ export class Connection implements Outlet {
     this.#isEncrypted = socket instanceof TLSSocket
     // All that waits would be encrypted at once, and held a second time.
     if (this.#isEncrypted) Reflect.set(socket, '_writev', undefined)
+    this.#messageEnd = bytesRead(socket)
+    this.#sweptBytes = this.#messageEnd
+    this.#sweptEnd = this.#messageEnd
+    this.#isStranger = verified !== null && 'close' in verified
+    // After `ws`, which has taken out by then what is complete.
+    if (this.#isStranger) socket.on('data', this.#watchStranger)
     this.#log.debug({ address, path }, 'connection opened')
   }
 
@@ -266,7 +309,8 @@ export class Connection implements Outlet {
     if (this.#aliveWaiters.length > 0) for (const answer of this.#aliveWaiters.splice(0)) answer(true)
   }
 
-  #countControl(): void {
+  #countControl(payload: Buffer): void {
+    this.#controlBytes += CONTROL_HEAD_BYTES + payload.length
     const now = this.#services.clock.now()
     this.#controls ??= new TokenBucket(CONTROLS_PER_SECOND, CONTROL_BURST, now)
     if (this.#controls.take(1, now) > 0) this.close('policy', `over ${CONTROLS_PER_SECOND} pings and pongs a second`)
@@ -274,6 +318,7 @@ export class Connection implements Outlet {
 
   #receive(data: Buffer, isBinary: boolean): void {
     this.#heard()
+    this.#messageEnd = bytesRead(this.#socket) - this.#controlBytes
     this.#services.meters.received(data.length)
     if (this.#isDeaf) return
     if (!isBinary) {
@@ -351,13 +396,14 @@ export class Connection implements Outlet {
   // may have a y-websocket client show its awareness first: no Hocuspocus frame reads like that.)
   #meet(frame: Uint8Array): Peer {
     if (frame.length === 0 || frame[0] === 0 || isAwareness(frame))
-      return new YWebsocketPeer(this, this.#path, this.#token, this.#services)
+      return new YWebsocketPeer(this, this.#path, this.#verified, this.#services)
     return new HocuspocusPeer(this, this.#token, this.#services)
   }
 
   #pause(): void {
     if (this.#isPaused) return
     this.#isPaused = true
+    this.#hasPaused = true
     this.#webSocket.pause()
   }
 
@@ -393,6 +439,7 @@ export class Connection implements Outlet {
       this.#webSocket.terminate()
       return
     }
+    if (this.#isUnknown() || this.#isTrickling()) return
     if (++this.#pingSweeps < PING_SWEEPS) return
     this.#pingSweeps = 0
     // What it answers while we don't read, we don't hear.
@@ -421,6 +468,60 @@ export class Connection implements Outlet {
       return false
     }
     return this.#stuckSince !== null && now - this.#stuckSince >= this.#services.settings.slowReaderSeconds * 1000
+  }
+
+  /** Ends whoever has not said in time what it is here for. Stock providers without a document leave after 30 s by themselves. */
+  #isUnknown(): boolean {
+    // A known client's first message may be long: what a provider has typed offline.
+    if (!this.#isStranger && (this.#peer !== null || this.#incompleteBytes > 0)) return false
+    if (this.#isPaused || ++this.#introductionSweeps <= INTRODUCTION_SWEEPS) return false
+    this.close('policy', this.#peer === null ? 'no message came within 60 s' : 'no token was taken within 60 s')
+    return true
+  }
+
+  /** What has come of a message that isn't complete: so much at least; at most one read of the socket more. */
+  get #incompleteBytes(): number {
+    return bytesRead(this.#socket) - this.#controlBytes - this.#messageEnd
+  }
+
+  /** Ends whoever lets us hold what has come of a message, and brings the rest a byte at a time. */
+  #isTrickling(): boolean {
+    const read = bytesRead(this.#socket) - this.#controlBytes
+    const came = read - this.#sweptBytes
+    const hasPaused = this.#hasPaused
+    this.#sweptBytes = read
+    this.#hasPaused = this.#isPaused
+    if (this.#sweptEnd !== this.#messageEnd || read <= this.#messageEnd) {
+      this.#sweptEnd = this.#messageEnd
+      this.#creditBytes = FIRST_CREDIT_BYTES
+      return false
+    }
+    // It could not come while we didn't read.
+    if (hasPaused) return false
+    this.#creditBytes = Math.min(MAX_CREDIT_BYTES, this.#creditBytes + came) - LEAST_SWEEP_BYTES
+    if (this.#creditBytes >= 0) return false
+    this.#cutOff('policy', 'a message comes more slowly than 16 KiB in 10 s')
+    return true
+  }
+
+  // `ws` has one limit for a connection's whole life, which is that of messages from people who are known.
+  readonly #watchStranger = (): void => {
+    if (this.#incompleteBytes <= STRANGERS_BYTES) return
+    this.#cutOff('tooBig', `without a token, a message is at most ${STRANGERS_BYTES} bytes`)
+  }
+
+  /** Its client has shown a token that is taken. */
+  becomeKnown(): void {
+    if (!this.#isStranger) return
+    this.#isStranger = false
+    this.#socket.off('data', this.#watchStranger)
+  }
+
+  /** Ends it within a message. What still comes of that is thrown away, as `ws` does where a message is over its limit. */
+  #cutOff(name: CloseName, text: string): void {
+    this.close(name, text)
+    this.#socket.removeAllListeners('data')
+    this.#socket.resume()
   }
 
   #closed(code: number): void {

@@ -164,6 +164,7 @@ export class HocuspocusPeer implements Peer {
       this.#deny(seat, grant)
       return null
     }
+    this.#connection.becomeKnown()
     const options = { questions: this.#questions, countsQueued, grant }
     const opened = await openSession(documentId, seat, 'hocuspocus', this.#services, isWanted, options)
     if (opened === null) return null

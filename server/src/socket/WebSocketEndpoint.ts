@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { chooseSubprotocol, tokenOfRequest } from '../access/tokenOfRequest.ts'
 import type { Timer } from '../clock.ts'
-import { Connection, type ConnectionServices } from './Connection.ts'
+import { Connection, type ConnectionServices, type Upgrade } from './Connection.ts'
 import { acceptableOffer } from './deflateOffer.ts'
 import type { HostCheck } from './HostCheck.ts'
 import { requestFault } from './requestFault.ts'
@@ -19,6 +19,8 @@ const SWEEP_MS = 5000
 const NEW_OPTIONS = { maxPendingAutoPongs: 16, closeTimeout: 5000 }
 /** Longest request target of an upgrade. */
 const MAX_URL_BYTES = 4096
+
+type Refusal = [status: number, text: string, retryAfterS?: number]
 
 export interface EndpointSettings {
   readonly maxMessageBytes: number
@@ -85,13 +87,32 @@ export class WebSocketEndpoint {
     // Before anything else: a socket that breaks now must not end the process.
     this.#survive(socket)
     const address = this.#proxies.addressOf(request)
-    const refusal = this.#refusal(request, address) ?? this.#chooseExtensions(request)
+    const refusal = this.#refusal(request, address)
     if (refusal !== null) {
-      this.#services.meters.refused(refusal[0])
-      refuse(socket, ...refusal)
+      this.#refuse(socket, refusal)
       return
     }
-    this.#server.handleUpgrade(request, socket, head, webSocket => this.#accept(webSocket, socket, request, address))
+    const path = (request.url ?? '').split('?', 1)[0] ?? ''
+    const token = tokenOfRequest(request)
+    this.#services.access.verify(token).then(
+      verified => this.#shakeHands(request, socket, head, { address, path, token, verified }),
+      error => {
+        this.#services.logger.error({ err: error }, 'a token could not be verified')
+        this.#refuse(socket, [500, 'the token could not be verified'])
+      },
+    )
+  }
+
+  #shakeHands(request: IncomingMessage, socket: Duplex, head: Buffer, upgrade: Upgrade): void {
+    // Others may have come meanwhile, or the stop.
+    const refusal = this.#refusal(request, upgrade.address) ?? this.#chooseExtensions(request, upgrade)
+    if (refusal !== null) this.#refuse(socket, refusal)
+    else this.#server.handleUpgrade(request, socket, head, webSocket => this.#accept(webSocket, socket, upgrade))
+  }
+
+  #refuse(socket: Duplex, refusal: Refusal): void {
+    this.#services.meters.refused(refusal[0])
+    refuse(socket, ...refusal)
   }
 
   // Apart from `upgrade`: a listener made there would keep the whole request alive.
@@ -99,7 +120,7 @@ export class WebSocketEndpoint {
     socket.on('error', error => this.#services.logger.debug({ err: error }, 'a socket broke'))
   }
 
-  #refusal(request: IncomingMessage, address: string): [status: number, text: string, retryAfterS?: number] | null {
+  #refusal(request: IncomingMessage, address: string): Refusal | null {
     const url = request.url ?? ''
     // RFC 6455, section 4.2.1; `ws` accepts the draft with number 8, too, whose pages say their origin elsewhere.
     if (request.httpVersion !== '1.1') return [400, 'a WebSocket needs HTTP/1.1']
@@ -117,12 +138,14 @@ export class WebSocketEndpoint {
     return null
   }
 
-  #chooseExtensions({ headers }: IncomingMessage): [status: number, text: string] | null {
+  #chooseExtensions({ headers }: IncomingMessage, { verified }: Upgrade): Refusal | null {
     const offered = headers['sec-websocket-extensions']
     if (offered === undefined || this.#settings.compression !== 'on') return null
     try {
       const offer = acceptableOffer(offered)
-      if (offer === null) delete headers['sec-websocket-extensions']
+      // What a stranger sends isn't inflated: 16 KiB may become the largest message.
+      const isStranger = verified !== null && 'close' in verified
+      if (offer === null || isStranger) delete headers['sec-websocket-extensions']
       else headers['sec-websocket-extensions'] = offer
       return null
     } catch (error) {
@@ -131,12 +154,11 @@ export class WebSocketEndpoint {
     }
   }
 
-  #accept(webSocket: WebSocket, socket: Duplex, request: IncomingMessage, address: string): void {
+  #accept(webSocket: WebSocket, socket: Duplex, upgrade: Upgrade): void {
+    const { address } = upgrade
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
-    const path = (request.url ?? '').split('?', 1)[0] ?? ''
     // It counts as long as its last messages are checked: they hold memory.
-    const token = tokenOfRequest(request)
-    const connection = new Connection(webSocket, socket, address, path, token, this.#services, () => {
+    const connection = new Connection(webSocket, socket, upgrade, this.#services, () => {
       this.#connections.delete(connection)
       this.#uncount(address)
     })

@@ -1,4 +1,6 @@
 import { BadDocumentIdError, documentIdFromPath, encodePermissionDenied } from '@weft/protocol'
+import type { Denial } from '../access/Grant.ts'
+import type { VerifiedToken } from '../access/verifyToken.ts'
 import { encodeFrame } from '../room/encodeFrame.ts'
 import { Session } from '../room/Session.ts'
 import type { Connection } from './Connection.ts'
@@ -8,15 +10,23 @@ import { KEEP_ALIVE, type Peer } from './Peer.ts'
 /** y-websocket's dialect: one document, named by the URL's path. */
 export class YWebsocketPeer implements Peer {
   readonly #path: string
-  readonly #token: string | null
+  readonly #verified: VerifiedToken | Denial | null
   readonly #connection: Connection
   readonly #services: SessionServices
   #session: Session | null = null
 
-  /** @param path of the upgrade's URL, without its query @param token of the upgrade */
-  constructor(connection: Connection, path: string, token: string | null, services: SessionServices) {
+  /**
+   * @param path of the upgrade's URL, without its query
+   * @param verified what `Access.verify` said of the upgrade's token
+   */
+  constructor(
+    connection: Connection,
+    path: string,
+    verified: VerifiedToken | Denial | null,
+    services: SessionServices,
+  ) {
     this.#path = path
-    this.#token = token
+    this.#verified = verified
     this.#connection = connection
     this.#services = services
   }
@@ -37,8 +47,7 @@ export class YWebsocketPeer implements Peer {
     const connection = this.#connection
     const isWanted = () => !connection.isRefused
     // Before the document is loaded: who has no right to it costs no more than this.
-    const grant = await this.#services.access.admit(this.#token, documentId)
-    if (!isWanted()) return
+    const grant = this.#services.access.grant(this.#verified, documentId)
     if ('close' in grant) {
       connection.close(grant.close, grant.text)
       return
