@@ -431,6 +431,30 @@ describe.each(['viewer', 'commenter'])('a %s', role => {
     expect(await storedText(server, 'a')).toBe('hello there!')
   })
 
+  it('is told so where it ends a format; that is an edit, although it only deletes marks', async () => {
+    const server = await testServer(asksForTokens)
+    const writer = await joinWith(server, 'a', await tokenFor('editor', { sub: 'bo' }))
+    const bo = typist(2)
+    bo.text.insert(0, 'hello', { bold: true })
+    await writer.commit(Y.encodeStateAsUpdate(bo.doc))
+    const reader = await joinWith(server, 'a', await tokenFor(role))
+    const vi = typist(1)
+    for (const update of updatesOf(reader)) Y.applyUpdate(vi.doc, update)
+    vi.text.format(0, 5, { bold: null })
+    const update = vi.updates.at(-1) ?? NO_UPDATE
+    expect(Y.decodeUpdate(update).structs).toEqual([])
+    reader.update(update)
+    reader.askAck(1)
+    await reader.next('permissionDenied')
+    reader.askAck(2)
+    await writer.commit(bo.type('!'), 2)
+    await eventually('the reader to see it', () => updatesOf(reader).length > 2)
+    expect(reader.untaken('ack')).toEqual([])
+    await server.kill()
+    const stored = documentOf(await readStored(server.folder, 'a')).getText('text')
+    expect(stored.toDelta()).toEqual([{ insert: 'hello!', attributes: { bold: true } }])
+  })
+
   it('reads, is seen, and writes nothing, with a Hocuspocus provider', async () => {
     const server = await testServer(asksForTokens)
     const writer = await provide(server, 'a', await tokenFor('editor', { sub: 'bo' }))
@@ -529,6 +553,50 @@ function deletionOf(doc: Y.Doc): Uint8Array {
   copy.getText('text').delete(0, copy.getText('text').length)
   return last
 }
+
+describe('a reader', () => {
+  it('is told where marks of no use that it deleted, and those that it deletes later, are an edit together', async () => {
+    const server = await testServer(asksForTokens)
+    const token = await tokenFor('editor')
+    // Two make one word bold at once. Ann's marks are her operations 11 and 12, Bo's are his first two.
+    const [ann, bo] = [typist(1), typist(2)]
+    Y.applyUpdate(bo.doc, ann.type('hello there'))
+    for (const { text } of [ann, bo]) text.format(0, 5, { bold: true })
+    const writer = await joinWith(server, 'a', token)
+    for (const [index, update] of [...ann.updates, ...bo.updates].entries()) await writer.commit(update, index)
+    const reader = await joinWith(server, 'a', await tokenFor('viewer'))
+    reader.update(Uint8Array.of(0, 1, 2, 1, 0, 2))
+    reader.askAck(1)
+    await reader.nextAck(1)
+    expect(reader.untaken('permissionDenied')).toEqual([])
+    reader.update(Uint8Array.of(0, 1, 1, 1, 11, 2))
+    reader.askAck(2)
+    await reader.next('permissionDenied')
+    expect(reader.untaken('ack')).toEqual([])
+  })
+
+  it('who deletes without end holds up neither other documents on its socket nor its next token', async () => {
+    const server = await testServer(asksForTokens)
+    const docs = [
+      { document: 'a', role: 'viewer' },
+      { document: 'b', role: 'editor' },
+    ]
+    const writer = await joinWith(server, 'a', await tokenFor('editor'))
+    await writer.commit(typist(1).type('hello'))
+    const provider = await provide(server, 'a', await sign({ docs }))
+    const elsewhere = () => provider.heard.filter(heard => heard.startsWith('elsewhere')).length
+    for (let i = 0; i < 300; i++) provider.send(encodeUpdate(Uint8Array.of(0, 1, 1, 1, 1, 1)))
+    provider.send(encodeToken(await sign({ docs })), 'b')
+    provider.send(encodeSyncStep1(NOTHING), 'b')
+    provider.send(encodeToken(await sign({ docs })))
+    await provider.hears('authenticated', 2)
+    await eventually('the other document', () => elsewhere() >= 3)
+    await provider.hears('status 0')
+    expect(provider.isOpen).toBe(true)
+    await server.kill()
+    expect(await storedText(server, 'a')).toBe('hello')
+  })
+})
 
 describe('a reader who comes back', () => {
   it('is not blamed for what Yjs tidied in its replica by itself', async () => {

@@ -47,8 +47,9 @@ export class SimulatedWorkshop {
     return this.#run(() => tasks.closedPart({ snapshot: request.snapshot, updates, update: request.update }))
   }
 
-  erases({ snapshot, updates, deletes }: StoredLog & Pick<tasks.ErasesTask, 'deletes'>): Promise<boolean> {
-    return this.#run(() => tasks.erases({ snapshot, updates: packUpdates(updates), deletes }))
+  async tidied(questions: tasks.TidiedTask['questions'], read: () => Promise<StoredLog>): Promise<tasks.TidiedResult> {
+    const { snapshot, updates } = await read()
+    return this.#run(() => tasks.tidied({ snapshot, updates: packUpdates(updates), questions }))
   }
 
   async #run<T>(task: () => unknown): Promise<T> {

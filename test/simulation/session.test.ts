@@ -284,3 +284,78 @@ it('without users, it is addresses that share a document’s messages', async ()
   expect(last(ann)).toMatchObject({ outcome: 'passedOn' })
   expect(tabs.map(last)).toEqual(tabs.map(() => ({ type: 'receipt', outcome: 'tooFast' })))
 })
+
+/** A text that two made bold at once, by Ann's operations 5 and 6 and Bo's first two, as one update. */
+function boldTwice(): Uint8Array {
+  const [ann, bo] = [typist(101), typist(102)]
+  Y.applyUpdate(bo.doc, ann.type('hello'))
+  for (const { text } of [ann, bo]) text.format(0, 5, { bold: true })
+  return Y.mergeUpdates([...ann.updates, ...bo.updates])
+}
+
+/** Deletes Bo's two marks. */
+const TIDYING = Uint8Array.of(0, 1, 102, 1, 0, 2)
+/** Deletes a letter of Ann's. */
+const ERASING = Uint8Array.of(0, 1, 101, 1, 1, 1)
+
+it('a reader gets no acknowledgement before a worker has looked at what it deleted', async () => {
+  const { clock, join } = await newServer()
+  const writer = await join('a')
+  writer.say(encodeUpdate(boldTwice()))
+  const { listener, say } = await join('a', new Listener(), viewer)
+  await clock.runUntil(clock.now() + 1000)
+  for (const [number, update, acks] of [
+    [1, TIDYING, 1],
+    [2, ERASING, 1],
+  ] as const) {
+    say(encodeUpdate(update))
+    say(encodeAck(Uint8Array.of(number)))
+    expect(listener.count('ack')).toBe(number - 1)
+    await clock.runUntil(clock.now() + 10_000)
+    expect(listener.count('ack')).toBe(acks)
+  }
+  expect(listener.count('permissionDenied')).toBe(1)
+  expect(listener.closes).toEqual([])
+})
+
+it.each([
+  ['tidied', TIDYING, 1000],
+  ['deletes, while a worker looks at it,', ERASING, 0],
+])(
+  'a reader who %s and may write then is asked for it, and nothing is acknowledged before',
+  async (_, update, wait) => {
+    const { clock, store, join } = await newServer()
+    const writer = await join('a')
+    writer.say(encodeUpdate(boldTwice()))
+    const { listener, say, session } = await join('a', new Listener(), viewer)
+    await clock.runUntil(clock.now() + 1000)
+    say(encodeUpdate(update))
+    if (wait > 0) await clock.runUntil(clock.now() + wait)
+    say(encodeAck(Uint8Array.of(1)))
+    const acks = listener.count('ack')
+    const questions = listener.count('syncStep1')
+    session.renew({ ...viewer, role: 'editor' })
+    expect(listener.count('syncStep1')).toBe(questions + 1)
+    say(encodeAck(Uint8Array.of(2)))
+    await clock.runUntil(clock.now() + 10_000)
+    expect([listener.count('ack'), listener.count('permissionDenied')]).toEqual([acks, 0])
+    say(encodeSyncStep2(update))
+    await clock.runUntil(clock.now() + 10_000)
+    expect(listener.count('ack')).toBe(2)
+    const stored = checkLog(store.read('a' as DocumentId))
+    expect(Y.decodeUpdate(Y.encodeStateAsUpdate(stored)).ds.clients.size).toBeGreaterThan(0)
+  },
+)
+
+it('a reader whose deletions no worker can look at is told that they are refused, and stays', async () => {
+  const { clock, server, join } = await newServer()
+  const writer = await join('a')
+  writer.say(encodeUpdate(boldTwice()))
+  const { listener, say } = await join('a', new Listener(), viewer)
+  await clock.runUntil(clock.now() + 1000)
+  server.workshop.failureRate = 1
+  say(encodeUpdate(TIDYING))
+  say(encodeAck(Uint8Array.of(1)))
+  await clock.runUntil(clock.now() + 10_000)
+  expect([listener.count('ack'), listener.count('permissionDenied'), listener.closes]).toEqual([0, 1, []])
+})

@@ -128,3 +128,13 @@ export function cutOff(ranges: Ranges, clock: number): number[] {
   }
   return rest
 }
+
+/** Those ranges of which not every clock is in `known`. */
+export function notCovered(ranges: Ranges, known: Ranges): number[] {
+  const rest: number[] = []
+  for (let index = 0; index < ranges.length; index += 2) {
+    const range = [startAt(ranges, index), endAt(ranges, index)]
+    if (!coversRanges(known, range)) rest.push(...range)
+  }
+  return rest
+}

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import { admitUpdate } from '../crdt/admitUpdate.ts'
 import { EMPTY_UPDATE } from '../crdt/emptyUpdate.ts'
 import { Knowledge } from '../crdt/Knowledge.ts'
+import { notCovered, type Ranges } from '../crdt/ranges.ts'
 import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { covers, encodeStateVector, type StateVector, stateVectorKey } from '../crdt/stateVector.ts'
 import { DEFAULT_UPDATE_LIMITS, NO_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
@@ -20,6 +21,7 @@ import { PendingBatch } from './PendingBatch.ts'
 import type { Session } from './Session.ts'
 import { StoredBytes } from './StoredBytes.ts'
 import { Tail } from './Tail.ts'
+import { TidyingCheck } from './TidyingCheck.ts'
 
 /** What a room needs from outside. */
 export interface RoomServices {
@@ -74,6 +76,7 @@ export class Room implements BytesHolder {
   readonly updateLimits: UpdateLimits = DEFAULT_UPDATE_LIMITS
   readonly awareness: AwarenessBroadcast
   readonly messages: MessageRelay
+  readonly tidying: TidyingCheck
   readonly #services: RoomServices
   readonly #sessions = new Set<Session>()
   readonly #knowledge: Knowledge
@@ -118,6 +121,13 @@ export class Room implements BytesHolder {
     this.awareness = new AwarenessBroadcast(this.#sessions, services.settings, services.clock, () => this.log)
     const holderOf = (clientID: number) => this.awareness.holderOf(clientID)
     this.messages = new MessageRelay(this.#sessions, holderOf, services.settings.maxUnsentBytes, services.clock)
+    this.tidying = new TidyingCheck({
+      workshop: services.workshop,
+      clock: services.clock,
+      settled: () => this.#settled(),
+      read: async () => this.#documentBytes(await this.#loadBytes()),
+      failed: error => this.log.warn({ err: error }, 'deletions of readers could not be looked at, and are refused'),
+    })
     this.#knowledge = stored.knowledge === null ? new Knowledge() : Knowledge.decode(stored.knowledge)
     for (const { seq, update } of stored.entries) {
       if (seq > stored.snapshotSeq) this.#knowledge.add(readUpdate(update, NO_LIMITS))
@@ -175,6 +185,7 @@ export class Room implements BytesHolder {
     this.#owing.delete(session)
     this.#questions = this.#questions.filter(question => question.session !== session)
     this.#answers.delete(session)
+    this.tidying.leave(session)
     this.awareness.leave(session)
     if (this.#sessions.size === 0) this.#emptySince = this.#services.clock.now()
   }
@@ -215,9 +226,14 @@ export class Room implements BytesHolder {
     return knowledge.brings(contents) ? 'deletions' : 'nothing'
   }
 
-  /** Whether its deletions take anything from the document that its readers see: `Workshop.erases`. */
-  async erases({ deletes }: UpdateContents): Promise<boolean> {
-    return this.#services.workshop.erases({ ...(await this.storedLog()), deletes })
+  /** Of deletions, those that neither the log nor the pending batch has. */
+  unknownDeletes({ deletes }: UpdateContents): Map<number, Ranges> {
+    const unknown = new Map<number, Ranges>()
+    for (const [clientID, ranges] of deletes) {
+      const rest = notCovered(ranges, this.#knowledge.deletes.get(clientID) ?? [])
+      if (rest.length > 0) unknown.set(clientID, rest)
+    }
+    return unknown
   }
 
   /** All that the log holds, with what was pending at the call. */
@@ -593,11 +609,13 @@ export class Room implements BytesHolder {
     const isQuiet = now - this.#lastCommitAt >= QUIET_MS && !this.hasPending
     if (isQuiet && this.#tail.isTidyingDue && !this.#isAnybodyBehind) this.#compact()
     const isEmpty = this.#sessions.size === 0 && now - this.#emptySince >= idleMs
-    return isEmpty && this.#holds === 0 && !this.hasPending && !this.#isCompacting && this.#bytesLoading === null
+    const isBusy = this.#holds > 0 || this.#isCompacting || this.tidying.isBusy || this.#bytesLoading !== null
+    return isEmpty && !this.hasPending && !isBusy
   }
 
   /** Nothing may be called on a room after this. */
   unload(): void {
     this.awareness.stop()
+    this.tidying.stop()
   }
 }

@@ -23,6 +23,7 @@ import { BadAwarenessError } from './AwarenessTable.ts'
 import { encodeFrame } from './encodeFrame.ts'
 import type { Outlet } from './Outlet.ts'
 import type { Room } from './Room.ts'
+import type { Deletes, Tidier } from './TidyingCheck.ts'
 
 /** Larger updates are checked by a worker: 3.6 µs for a small one, 1 ms for 64 KiB. */
 const MAX_INLINE_UPDATE_BYTES = 64 * 1024
@@ -67,9 +68,7 @@ const READ_ONLY = encodeFrame(
 )
 /** A reader whose edits are refused is told so at once, and once more after so long: stock clients log each time. */
 const DENIAL_INTERVAL_MS = 10_000
-/** Deletions of a reader that a worker has to look at: so many at once, so many more each second. What comes faster waits. */
-const READERS_CHECKS_PER_SECOND = 1
-const READERS_CHECK_BURST = 10
+const NO_DELETES: Deletes = new Map()
 /** Ephemeral messages of a session: so many at once, so many more each second. What comes faster is dropped. */
 const EPHEMERAL_PER_SECOND = 20
 const EPHEMERAL_BURST = 100
@@ -96,7 +95,7 @@ interface OwedAck {
  * [S1] Nothing of a reader's goes to the room's log, whatever message it comes in: `#admit` is the only way there.
  * [S2] No acknowledgement covers an edit that was refused.
  */
-export class Session {
+export class Session implements Tidier {
   readonly room: Room
   readonly outlet: Outlet
   cursor: Cursor = { state: 'unasked' }
@@ -140,7 +139,10 @@ export class Session {
   /** Changes that a provider counts and that were refused: paid when it may write and has sent them again. */
   #unpaid = 0
   #deniedAt = Number.NEGATIVE_INFINITY
-  #readersChecks: TokenBucket | null = null
+  /** Of a reader: as `Tidier` says. */
+  tidied: Deletes = NO_DELETES
+  /** A worker looks at deletions of this reader: until it has, nothing is acknowledged. [S2] */
+  #isJudged = false
 
   constructor(room: Room, outlet: Outlet, dialect: Dialect = 'y-websocket', options: SessionOptions = {}) {
     this.room = room
@@ -296,7 +298,7 @@ export class Session {
    */
   answerUnasked(missed = 0): void {
     this.#greet()
-    for (let left = Math.min(missed, MAX_OWED_ACKS); left > 0; left--) this.#oweStatus()
+    this.#oweStatuses(missed)
     if (this.cursor.state === 'unasked') this.room.answer(this, new Map())
   }
 
@@ -341,23 +343,27 @@ export class Session {
   }
 
   /** A reader's update: never stored. Told as refused where it brings something; what Yjs tidies by itself isn't held against it. */
-  #passOver(contents: UpdateContents, isStep2: boolean): void | Promise<void> {
+  #passOver(contents: UpdateContents, isStep2: boolean): void {
     const news = this.room.newsIn(contents)
-    if (news === 'deletions') return this.#passOverDeletions(contents, isStep2)
-    if (news === 'operations') this.#refuseEdit(contents, isStep2)
-    else this.#passedOver(contents, isStep2)
+    if (news === 'deletions' && this.room.tidying.ask(this, this.room.unknownDeletes(contents))) this.#isJudged = true
+    else if (news !== 'nothing') {
+      this.#refuseEdit(contents, isStep2)
+      return
+    }
+    this.#passedOver(contents, isStep2)
   }
 
-  async #passOverDeletions(contents: UpdateContents, isStep2: boolean): Promise<void> {
-    const { clock } = this.room
-    this.#readersChecks ??= new TokenBucket(READERS_CHECKS_PER_SECOND, READERS_CHECK_BURST, clock.now())
-    const waitMs = this.#readersChecks.take(1, clock.now())
-    if (waitMs > 0) await new Promise<void>(resolve => clock.setTimer(resolve, waitMs))
-    if (this.#isEnded) return
-    const isRefused = await this.room.erases(contents)
-    if (this.#isEnded) return
-    if (isRefused) this.#refuseEdit(contents, isStep2)
-    else this.#passedOver(contents, isStep2)
+  /** A worker has looked at what this reader deleted. */
+  judged(tidied: Deletes | null, isLast: boolean): void {
+    if (this.#isEnded || !this.#isJudged) return
+    if (isLast) this.#isJudged = false
+    if (tidied === null) {
+      this.#hasRefused = true
+      // What came after the edit would call it saved. [S2]
+      this.#unpaid += this.#owedAcks.splice(0).length
+      this.#tellRefused()
+    } else this.tidied = tidied
+    this.payAcks()
   }
 
   #passedOver(contents: UpdateContents, isStep2: boolean): void {
@@ -378,16 +384,21 @@ export class Session {
     this.#tellRefused()
   }
 
-  /** It may write now: what was refused before is asked for, and paid when it has come. */
+  /** It may write now: what was refused before, or not stored because it was tidying, is asked for, and paid when it has come. */
   #takeRefused(): void {
-    if (!this.#hasRefused) return
+    if (!this.#hasRefused && !this.#isJudged && this.tidied.size === 0) return
+    this.room.tidying.leave(this)
     this.#hasRefused = false
+    this.#isJudged = false
+    this.tidied = NO_DELETES
     this.askForAll()
-    while (this.#unpaid > 0 && this.#owedAcks.length < MAX_OWED_ACKS) {
-      this.#unpaid--
-      this.#oweStatus()
-    }
+    for (const ack of this.#owedAcks) ack.batch = null
+    this.#oweStatuses(this.#unpaid)
     this.#unpaid = 0
+  }
+
+  #oweStatuses(count: number): void {
+    for (let left = Math.min(count, MAX_OWED_ACKS - this.#owedAcks.length); left > 0; left--) this.#oweStatus()
   }
 
   #tellRefused(): void {
@@ -481,6 +492,7 @@ export class Session {
 
   /** Returns the acknowledgements that are due: everything sent before them is committed. Called after each commit. */
   payAcks(): void {
+    if (this.#isJudged) return
     // Later, when it has read what it has: nobody who doesn't read makes us hold more and more.
     if (this.outlet.unsentBytes > this.room.maxUnsentBytes) return
     // A provider of whose changes none is left calls itself synced: it must have its answer before.

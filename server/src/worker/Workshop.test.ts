@@ -120,52 +120,79 @@ describe('Workshop', () => {
     expect(textOf(...updates.slice(0, 5), diff)).toBe('hello you')
   })
 
-  describe('erases', () => {
-    /** What a change deletes, in a document whose log is given. */
-    async function erases(updates: Uint8Array[], doc: Y.Doc, change: (transaction: Y.Transaction) => void) {
-      let update = new Uint8Array()
-      doc.once('update', (bytes: Uint8Array) => {
-        update = new Uint8Array(bytes)
-      })
-      doc.transact(change)
-      const { structs, deletes } = readUpdate(update, DEFAULT_UPDATE_LIMITS)
-      expect([structs.size, deletes.size]).toEqual([0, 1])
-      return workshop.erases({ snapshot: null, updates, deletes })
-    }
-
-    it('is true of text, of a part of it too, and of an embedded type', async () => {
+  describe('tidied', () => {
+    it('judges each question for itself, in one document', async () => {
       const { doc, updates } = typed('hello', 1)
-      doc.getArray('list').insert(0, [new Y.Text('inside')])
-      const logged = [...updates]
-      expect(await erases(logged, doc, () => doc.getText('t').delete(1, 2))).toBe(true)
-      expect(await erases(logged, doc, () => doc.getArray('list').delete(0, 1))).toBe(true)
+      doc.getText('t').delete(0, 1)
+      const questions = [
+        new Map([[1, [0, 1]]]),
+        new Map([[1, [0, 2]]]),
+        new Map([
+          [1, [5, 9]],
+          [7, [0, 3]],
+        ]),
+      ]
+      const answers = await workshop.tidied(questions, async () => ({ snapshot: null, updates }))
+      expect(answers).toEqual([new Map(), null, new Map()])
+      expect(await workshop.tidied([], async () => ({ snapshot: null, updates }))).toEqual([])
     })
 
-    it('is false of marks of formatting, and of what is deleted already for every replica', async () => {
-      const { doc, updates } = typed('hello', 1)
-      doc.getText('t').format(0, 3, { bold: true })
-      const mark = doc.getText('t')._start
-      expect(mark?.content).toBeInstanceOf(Y.ContentFormat)
-      expect(await erases([...updates], doc, transaction => mark?.delete(transaction))).toBe(false)
-
-      // Two set one key at once: the log has both, and no deletion of the one that lost.
-      const [ann, bo] = [typed('', 1), typed('', 2)]
-      ann.doc.getMap('map').set('key', 'ann')
-      bo.doc.getMap('map').set('key', 'bo')
-      const log = [...ann.updates, ...bo.updates]
-      for (const update of log) Y.applyUpdate(ann.doc, update)
-      const { deletes } = readUpdate(Y.encodeStateAsUpdate(ann.doc), DEFAULT_UPDATE_LIMITS)
-      expect(deletes.size).toBe(1)
-      expect(await workshop.erases({ snapshot: null, updates: log, deletes })).toBe(false)
-    })
-
-    it('is false of what the log does not know', async () => {
+    it('gives way to everything else, one at a time, and holds no log before its turn', async () => {
+      const alone = new Workshop({ threads: 1, maxQueued: 2 })
       const { updates } = typed('hello', 1)
-      const deletes = new Map([
-        [1, [5, 9]],
-        [7, [0, 3]],
-      ])
-      expect(await workshop.erases({ snapshot: null, updates, deletes })).toBe(false)
+      const events: string[] = []
+      const ask = (name: string) =>
+        alone
+          .tidied([], async () => {
+            events.push(`${name} reads`)
+            return { snapshot: null, updates }
+          })
+          .then(() => events.push(name))
+      const tasks: Promise<unknown>[] = [ask('first'), ask('second'), ask('third')]
+      await expect(alone.tidied([], () => Promise.reject(new Error('not read')))).rejects.toMatchObject({
+        code: 'WORKER_BUSY',
+      })
+      for (const name of ['a writer', 'another']) {
+        tasks.push(alone.check(updates[0] ?? new Uint8Array(), DEFAULT_UPDATE_LIMITS).then(() => events.push(name)))
+      }
+      await Promise.all(tasks)
+      expect(events.indexOf('a writer')).toBeLessThan(events.indexOf('second'))
+      expect(events.indexOf('another')).toBeLessThan(events.indexOf('second'))
+      expect(events.indexOf('second')).toBeLessThan(events.indexOf('third'))
+      // Read when the thread is free: after the task before it, a turn of the event loop earlier than it is told.
+      expect(events.indexOf('first')).toBeLessThan(events.indexOf('second reads'))
+      expect(events.indexOf('a writer')).toBeLessThan(events.indexOf('third reads'))
+      expect(alone.taskCount).toBe(0)
+      await alone.stop()
+    })
+
+    it('leaves a thread to the others, where there are several', async () => {
+      const events: string[] = []
+      let goOn = () => {}
+      const log = { snapshot: null, updates: [] }
+      const first = workshop.tidied([], () => {
+        events.push('first reads')
+        return new Promise(resolve => {
+          goOn = () => resolve(log)
+        })
+      })
+      const second = workshop.tidied([], async () => {
+        events.push('second reads')
+        return log
+      })
+      const { updates } = typed('a', 1)
+      for (const update of updates) await workshop.check(update, DEFAULT_UPDATE_LIMITS)
+      expect(events).toEqual(['first reads'])
+      goOn()
+      await Promise.all([first, second])
+      expect(events).toEqual(['first reads', 'second reads'])
+    })
+
+    it('rejects where the log can’t be read, and goes on', async () => {
+      const reading = workshop.tidied([], () => Promise.reject(new Error('the disk is gone')))
+      await expect(reading).rejects.toThrow('the disk is gone')
+      expect(await workshop.tidied([], async () => ({ snapshot: null, updates: [] }))).toEqual([])
+      expect(workshop.taskCount).toBe(0)
     })
   })
 

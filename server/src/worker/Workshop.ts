@@ -10,16 +10,16 @@ import type { UpdateLimits } from '../crdt/UpdateLimits.ts'
 import { WeftError } from '../errors.ts'
 import type { Rendering, Replacement } from './contentTasks.ts'
 import { packUpdates } from './packedUpdates.ts'
-import type { ClosedPartResult, CompactionResult, TaskResult } from './tasks.ts'
+import type { ClosedPartResult, CompactionResult, TaskResult, TidiedResult } from './tasks.ts'
 
 export interface WorkshopOptions {
   /** Threads at most. Default (and 0): 1 on one or two cores, else one fewer than there are cores, at most 4. */
   readonly threads?: number
   /** Heap of one thread, in MiB. Default 1,024: a `Y.Doc` takes about 12 times its encoded size, and a document has 64 MiB at most. */
   readonly maxHeapMiB?: number
-  /** Tasks that wait for a thread. Default 256. */
+  /** Tasks that wait for a thread; as many of readers besides. Default 256. */
   readonly maxQueued?: number
-  /** Bytes of all tasks that wait or run. Default 512 MiB: each is held twice for a moment. */
+  /** Bytes of all tasks that wait or run, but for a reader's. Default 512 MiB: each is held twice for a moment. */
   readonly maxBytes?: number
   /** After so long without a task a thread ends, in ms. Default 30,000: the next task then waits about 60 ms for its start. */
   readonly idleTimeoutMs?: number
@@ -52,6 +52,10 @@ export class Workshop {
   readonly #maxQueued: number
   readonly #maxBytes: number
   readonly #waiting: (() => void)[] = []
+  /** Tasks that give way to those. */
+  readonly #waitingLast: (() => void)[] = []
+  /** One of those has a thread. */
+  #isLastRunning = false
   #bytes = 0
   /** Tasks in the pool. */
   #running = 0
@@ -86,7 +90,7 @@ export class Workshop {
     return this.#threads + this.#maxQueued
   }
 
-  /** Tasks that wait or run. */
+  /** Tasks that wait or run; those that give way count once they run. */
   get taskCount(): number {
     return this.#running + this.#waiting.length
   }
@@ -129,13 +133,19 @@ export class Workshop {
   }
 
   /**
-   * Whether deletions would take anything from a document that its readers see. Yjs tidies on every replica: it deletes marks of
-   * formatting that have become redundant, and what is deleted with its parent, and says so in updates and sync steps 2.
+   * Which deletions of readers nobody would see: `tidiedMarks`, for each delete set. It gives way to everything else: one at a
+   * time, when nothing else waits for a thread.
+   * @param read gives the log when its turn has come: until then no bytes are held. Where it rejects, so does this.
    * @throws {WeftError} `DOCUMENT_INCOMPLETE`
    */
-  async erases(request: StoredLog & { readonly deletes: ReadonlyMap<number, Ranges> }): Promise<boolean> {
-    const { task, transfer } = logTask(request)
-    return this.#run<boolean>('erases', { ...task, deletes: request.deletes }, transfer)
+  async tidied(
+    questions: readonly ReadonlyMap<number, Ranges>[],
+    read: () => Promise<StoredLog>,
+  ): Promise<TidiedResult> {
+    return this.#runLast<TidiedResult>('tidied', async () => {
+      const { task, transfer } = logTask(await read())
+      return { task: { ...task, questions }, transfer }
+    })
   }
 
   /**
@@ -184,7 +194,7 @@ export class Workshop {
       })
     }
     this.#isTerminated = true
-    for (const start of this.#waiting.splice(0)) {
+    for (const start of [...this.#waiting.splice(0), ...this.#waitingLast.splice(0)]) {
       this.#running++
       start()
     }
@@ -196,7 +206,7 @@ export class Workshop {
     if (this.#stopping) throw new WeftError('WORKER_STOPPED', `no worker for ${name}: they are stopped`)
     const bytes = transfer.reduce((sum, buffer) => sum + buffer.byteLength, 0)
     // One task is always let in: its size has a bound of its own.
-    if (this.taskCount > 0 && this.#bytes + bytes > this.#maxBytes) {
+    if (this.#bytes > 0 && this.#bytes + bytes > this.#maxBytes) {
       throw new WeftError(
         'WORKER_BUSY',
         `no worker for ${name}: ${this.#bytes} bytes are waiting, ${this.#maxBytes} at most`,
@@ -206,9 +216,38 @@ export class Workshop {
       throw new WeftError('WORKER_BUSY', `no worker for ${name}: ${this.#waiting.length} tasks are waiting`)
     }
     this.#bytes += bytes
-    // The queue is ours: piscina 5.3 lets its own stand still when a thread has failed, until the next task comes.
-    if (this.#running < this.#threads) this.#running++
-    else await new Promise<void>(resolve => this.#waiting.push(resolve))
+    try {
+      // The queue is ours: piscina 5.3 lets its own stand still when a thread has failed, until the next task comes.
+      if (this.#running < this.#threads) this.#running++
+      else await new Promise<void>(resolve => this.#waiting.push(resolve))
+      return await this.#runNow<T>(name, task, transfer, contentTasks)
+    } finally {
+      this.#bytes -= bytes
+      this.#next()
+    }
+  }
+
+  async #runLast<T>(name: string, make: () => Promise<{ task: object; transfer: ArrayBuffer[] }>): Promise<T> {
+    if (this.#stopping) throw new WeftError('WORKER_STOPPED', `no worker for ${name}: they are stopped`)
+    if (this.#waitingLast.length >= this.#maxQueued) {
+      throw new WeftError('WORKER_BUSY', `no worker for ${name}: ${this.#waitingLast.length} tasks are waiting`)
+    }
+    // Its bytes aren't counted: only one of these tasks holds any.
+    if (this.#running < this.#threads && !this.#isLastRunning) {
+      this.#running++
+      this.#isLastRunning = true
+    } else await new Promise<void>(resolve => this.#waitingLast.push(resolve))
+    try {
+      if (this.#isTerminated) throw new WeftError('WORKER_STOPPED', `no worker for ${name}: they are stopped`)
+      const { task, transfer } = await make()
+      return await this.#runNow<T>(name, task, transfer)
+    } finally {
+      this.#isLastRunning = false
+      this.#next()
+    }
+  }
+
+  async #runNow<T>(name: string, task: unknown, transfer: ArrayBuffer[], contentTasks?: string): Promise<T> {
     try {
       if (this.#isTerminated) throw new WeftError('WORKER_STOPPED', `no worker for ${name}: they are stopped`)
       const options = { name, transferList: transfer }
@@ -223,12 +262,6 @@ export class Workshop {
       throw new WeftError('DOCUMENT_INCOMPLETE', `the log has gaps: ${result.reason}`)
     } catch (error) {
       throw this.#taskError(name, error)
-    } finally {
-      this.#bytes -= bytes
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#running--
-      if (this.#running === 0) this.#settled?.()
     }
   }
 
@@ -244,6 +277,18 @@ export class Workshop {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** Hands a thread that is free to whoever waits. */
+  #next(): void {
+    let next = this.#waiting.shift()
+    if (next === undefined && !this.#isLastRunning) {
+      next = this.#waitingLast.shift()
+      this.#isLastRunning = next !== undefined
+    }
+    if (next) next()
+    else this.#running--
+    if (this.#running === 0) this.#settled?.()
   }
 
   #taskError(name: string, error: unknown): Error {

@@ -10,6 +10,7 @@ import type { Ranges } from '../crdt/ranges.ts'
 import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { NO_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
 import { type PackedUpdates, unpackUpdates } from './packedUpdates.ts'
+import { tidiedMarks } from './tidiedMarks.ts'
 
 // What runs in a worker thread: the only place of the server where a `Y.Doc` is built. `Workshop` calls these by name.
 
@@ -43,8 +44,9 @@ export interface ClosedPartTask extends LogTask {
   readonly update: Uint8Array
 }
 
-export interface ErasesTask extends LogTask {
-  readonly deletes: ReadonlyMap<number, Ranges>
+export interface TidiedTask extends LogTask {
+  /** Delete sets, each judged for itself. */
+  readonly questions: readonly ReadonlyMap<number, Ranges>[]
 }
 
 export interface CompactionResult {
@@ -56,6 +58,9 @@ export interface ClosedPartResult {
   readonly update: Uint8Array | null
   readonly missing: ReadonlyMap<number, number>
 }
+
+/** For each question: see `tidiedMarks`. */
+export type TidiedResult = readonly (Map<number, number[]> | null)[]
 
 /** The docstrings of these five are `Workshop`'s. */
 export function check(task: CheckTask): TaskResult<UpdateContents> {
@@ -107,29 +112,13 @@ export function closedPart(task: ClosedPartTask): unknown {
   )
 }
 
-export function erases(task: ErasesTask): TaskResult<boolean> {
+export function tidied(task: TidiedTask): TaskResult<TidiedResult> {
   return settle(() => {
     const doc = documentFromLog(task)
-    const isErasing = [...task.deletes].some(([clientID, ranges]) => holdsContent(doc, clientID, ranges))
+    const answers = task.questions.map(deletes => tidiedMarks(doc, deletes))
     doc.destroy()
-    return isErasing
+    return answers
   })
-}
-
-/** Whether something stands in these ranges that isn't deleted yet, marks of formatting aside. */
-function holdsContent(doc: Y.Doc, clientID: number, ranges: Ranges): boolean {
-  const structs = doc.store.clients.get(clientID) ?? []
-  for (let index = 0; index < ranges.length; index += 2) {
-    const start = ranges[index] as number
-    const end = Math.min(ranges[index + 1] as number, Y.getState(doc.store, clientID))
-    if (start >= end) continue
-    for (let at = Y.findIndexSS(structs, start); at < structs.length; at++) {
-      const struct = structs[at]
-      if (struct === undefined || struct.id.clock >= end) break
-      if (struct instanceof Y.Item && !struct.deleted && !(struct.content instanceof Y.ContentFormat)) return true
-    }
-  }
-  return false
 }
 
 class IncompleteLog extends Error {}
