@@ -79,6 +79,15 @@ const storedText = async (server: ServerProcess, name: string): Promise<string> 
     .getText('text')
     .toString()
 
+/** Changes that a provider was paid, once somebody else's later edit has come: none is on its way any more. */
+async function statusesInAll(server: ServerProcess, provider: RawProvider): Promise<number> {
+  const updates = provider.count('update')
+  const other = await joinWith(server, 'a', await tokenFor('editor', { sub: 'zoe' }))
+  await other.commit(typist(99).type('.'))
+  await provider.hears('update', updates + 1)
+  return provider.count('status 1')
+}
+
 describe('without a secret', () => {
   it('nobody is asked, and a token is not looked at', async () => {
     const server = await testServer()
@@ -171,6 +180,26 @@ describe('a token that is not taken', () => {
     await provider.hears('status 1', 2)
     await server.kill()
     expect(await storedText(server, 'a')).toBe('x')
+  })
+
+  it('is not paid for what the provider had typed before it began to sync, and has forgotten to count', async () => {
+    const server = await testServer(asksForTokens)
+    const provider = await RawProvider.connect(server, 'a')
+    const ann = typist(1)
+    const offline = [...'xyz'].map(letter => ann.type(letter))
+    provider.send(encodeToken('hello'))
+    provider.send(encodeSyncStep1(Y.encodeStateVector(ann.doc)))
+    for (const update of offline) provider.send(encodeUpdate(update))
+    await provider.hears('closed')
+    provider.send(encodeUpdate(ann.type('!')))
+    provider.send(encodeToken(await tokenFor('editor')))
+    await provider.hears('step 2')
+    // Late, out of a queue.
+    for (const update of offline) provider.send(encodeUpdate(update))
+    provider.send(encodeSyncStep2(Y.encodeStateAsUpdate(ann.doc)))
+    expect(await statusesInAll(server, provider)).toBe(2)
+    await server.kill()
+    expect(await storedText(server, 'a')).toContain('xyz!')
   })
 
   it('is missing where a provider begins with its sync step 1', async () => {
@@ -334,6 +363,27 @@ describe('a token', () => {
     expect(provider.texts).toEqual(['read-write', 'unauthorized: the token has expired'])
     provider.send(encodeSyncStep1(NOTHING), 'b')
     await eventually('b to go on', () => provider.heard.filter(heard => heard.startsWith('elsewhere')).length > 2)
+  })
+
+  it('that ends before its provider was paid is followed by one whose session pays', async () => {
+    const server = await testServer(asksForTokens)
+    const provider = await RawProvider.connect(server, 'a')
+    const ann = typist(1)
+    // 2 s of the skew are left at most.
+    provider.send(encodeToken(await tokenFor('editor', { exp: nowInSeconds() - 3 })))
+    provider.send(encodeSyncStep1(NOTHING))
+    await provider.hears('step 2')
+    // It doesn't answer the server's question: its beginning and this edit stay unpaid.
+    provider.send(encodeUpdate(ann.type('x')))
+    await provider.hears('closed')
+    provider.send(encodeUpdate(ann.type('y')))
+    provider.send(encodeToken(await tokenFor('editor')))
+    await provider.hears('step 1', 2)
+    expect(provider.count('status 1')).toBe(0)
+    provider.send(encodeSyncStep2(Y.encodeStateAsUpdate(ann.doc)))
+    expect(await statusesInAll(server, provider)).toBe(3)
+    await server.kill()
+    expect(await storedText(server, 'a')).toContain('xy')
   })
 
   it('is renewed over Hocuspocus’ dialect: the same user’s counts in place, with its role and its end', async () => {

@@ -20,6 +20,7 @@ import { MalformedUpdate, readUpdate, type UpdateContents } from '../crdt/readUp
 import { readStateVector, type StateVector } from '../crdt/stateVector.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import { BadAwarenessError } from './AwarenessTable.ts'
+import { BegunSync } from './BegunSync.ts'
 import { encodeFrame } from './encodeFrame.ts'
 import type { Outlet } from './Outlet.ts'
 import type { Room } from './Room.ts'
@@ -80,6 +81,14 @@ const RECEIPTS: Record<ReceiptOutcome, Buffer> = {
 /** Receipts that wait for a session that sends and doesn't read. */
 const MAX_OWED_RECEIPTS = 1000
 
+/** What a provider counted and wasn't paid for, and the sync that it is in, if any. */
+export interface MissedChanges {
+  readonly count: number
+  readonly begunSync: BegunSync | null
+}
+
+const NONE_MISSED: MissedChanges = { count: 0, begunSync: null }
+
 /** Acknowledgements are messages 102 or SyncStatus. */
 interface OwedAck {
   readonly frame: Buffer
@@ -123,8 +132,8 @@ export class Session implements Tidier {
   readonly #owedAcks: OwedAck[] = []
   readonly dialect: Dialect
   readonly #countsQueued: boolean
-  /** Of the sync step 1 that is being answered, until the client's own answer has come: what is below was typed before it. */
-  #askedVector: StateVector | null = null
+  /** From a provider's sync step 1 until its own answer has come. */
+  #begunSync: BegunSync | null = null
   /** A provider that begins to sync is owed a question, together with its answer. */
   #mustAsk = false
   /** It has asked for messages of Weft's own. */
@@ -292,13 +301,22 @@ export class Session implements Tidier {
     this.room.answer(this, stateVector)
   }
 
+  /** What a provider counts that wasn't paid, and the sync that it began: for the session that follows this one. */
+  get owed(): MissedChanges {
+    return {
+      count: this.#owedAcks.filter(ack => ack.frame === STATUS).length + this.#unpaid,
+      begunSync: this.#begunSync,
+    }
+  }
+
   /**
    * Brings somebody up to date who goes on without having asked: its session had ended here, or was denied.
-   * @param missed changes that a provider has counted meanwhile: paid with its answer to our question, which holds them
+   * @param missed what a provider has counted meanwhile: paid with its answer to our question, which holds it
    */
-  answerUnasked(missed = 0): void {
+  answerUnasked(missed: MissedChanges = NONE_MISSED): void {
     this.#greet()
-    this.#oweStatuses(missed)
+    this.#oweStatuses(missed.count)
+    this.#begunSync = missed.begunSync
     if (this.cursor.state === 'unasked') this.room.answer(this, new Map())
   }
 
@@ -376,7 +394,7 @@ export class Session implements Tidier {
     this.#hasRefused = true
     if (isStep2) {
       this.#awaitsStep2 = false
-      this.#askedVector = null
+      this.#begunSync = null
       // What waited for it would call saved what it brought. [S2]
       const settled = this.#owedAcks.findIndex(ack => ack.batch === null)
       if (settled >= 0) this.#unpaid += this.#owedAcks.splice(settled).length
@@ -413,15 +431,9 @@ export class Session implements Tidier {
     this.outlet.write(READ_ONLY)
   }
 
-  /**
-   * Whether a provider counts this update: what it typed offline it sends once more after its sync step 1, and has forgotten
-   * that it counted it. To pay for it would let the provider call a later edit safe.
-   */
-  #isCounted({ structs }: UpdateContents): boolean {
-    const asked = this.#askedVector
-    if (asked === null || this.#countsQueued) return true
-    for (const [clientID, { end }] of structs) if (end > (asked.get(clientID) ?? 0)) return true
-    return false
+  /** Whether a provider counts this update. */
+  #isCounted(contents: UpdateContents): boolean {
+    return this.#begunSync === null || this.#countsQueued || this.#begunSync.counts(contents)
   }
 
   // An honest client leaves no gap after its sync step 2; one with pending structs of its own does.
@@ -445,7 +457,7 @@ export class Session implements Tidier {
 
   #step2Arrived(): void {
     this.#awaitsStep2 = false
-    this.#askedVector = null
+    this.#begunSync = null
     for (const ack of this.#owedAcks) ack.batch ??= this.#lastBatch
     this.payAcks()
   }
@@ -467,7 +479,7 @@ export class Session implements Tidier {
       this.#owedAcks.length = 0
       this.#unpaid = 0
     }
-    this.#askedVector = stateVector
+    this.#begunSync = new BegunSync(stateVector)
     this.#mustAsk = !this.#awaitsStep2
     this.#oweStatus()
   }

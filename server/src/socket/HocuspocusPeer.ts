@@ -7,13 +7,18 @@ import {
   encodeSessionClosed,
   type HocuspocusFrame,
   MalformedMessageError,
+  type Message,
   parseDocumentId,
 } from '@weft/protocol'
 import type { Denial } from '../access/Grant.ts'
 import type { Timer } from '../clock.ts'
+import { MalformedUpdate, readUpdate } from '../crdt/readUpdate.ts'
+import { readStateVector } from '../crdt/stateVector.ts'
+import { DEFAULT_UPDATE_LIMITS } from '../crdt/UpdateLimits.ts'
+import { BegunSync } from '../room/BegunSync.ts'
 import { addressFrames, encodeFrame } from '../room/encodeFrame.ts'
 import type { Outlet } from '../room/Outlet.ts'
-import { Session } from '../room/Session.ts'
+import { type MissedChanges, Session } from '../room/Session.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import type { Connection } from './Connection.ts'
 import { openSession, type SessionServices } from './openSession.ts'
@@ -24,8 +29,11 @@ const MAX_SESSIONS = 100
 /** Sessions opened and questions asked over one socket: so many at once, so many more each second. */
 const OPEN_BURST = 200
 const OPENS_PER_SECOND = 10
-/** Addresses whose refusal is remembered. */
+/** Addresses whose refusal is remembered, and clients in the state vectors of all of them: about 1 MB. */
 const MAX_DENIED = 1000
+const MAX_DENIED_CLIENTS = 10_000
+/** Larger updates of who is denied are not read: they count as none. */
+const MAX_DENIED_UPDATE_BYTES = 64 * 1024
 /** A provider comes back to a document only with a new socket: those whose session failed get one after so long. */
 const RENEWAL_MS = 5000
 /** What coming back doesn't cure: told for this document, the socket stays. */
@@ -43,9 +51,11 @@ export class HocuspocusPeer implements Peer {
   readonly #failed = new Set<string>()
   /**
    * Where a token was not taken, or was missing: a provider that hasn't heard so yet goes on talking, and only a token opens the
-   * door again. With the changes that the provider counts meanwhile.
+   * door again. With the changes that the provider counts meanwhile, and with what it had counted before.
    */
-  readonly #denied = new Map<string, number>()
+  readonly #denied = new Map<string, MissedChanges>()
+  /** More addresses were denied than are remembered. */
+  #hasForgotten = false
   #renewal: Timer | null = null
 
   /** @param token of the upgrade: counts where a provider brings none of its own */
@@ -83,21 +93,50 @@ export class HocuspocusPeer implements Peer {
         seat?.session?.relayStateless(message.payload)
         return
     }
-    if (seat?.session != null) return seat.session.receiveMessage(message)
-    const missed = this.#denied.get(address)
-    if (missed !== undefined) {
-      if (message.type === 'syncStep1') this.#denied.set(address, 1)
-      else if (message.type === 'update') this.#denied.set(address, missed + 1)
+    if (seat?.session != null) {
+      const done = seat.session.receiveMessage(message)
+      // Its token may end while a worker looks at an update.
+      return done instanceof Promise ? done.then(() => this.#miss(address, message)) : done
+    }
+    if (this.#denied.has(address)) {
+      this.#miss(address, message)
       return
     }
+    const isBeginning = message.type === 'syncStep1'
+    if (!isBeginning && message.type !== 'syncStep2' && message.type !== 'update') return
     // A provider 2 without a token begins with its sync step 1. Providers also say a last word after they have left.
-    if (message.type === 'syncStep1')
-      return this.#open(address, this.#token, true).then(opened => opened?.session?.receiveMessage(message))
-    if (message.type !== 'syncStep2' && message.type !== 'update') return
-    return this.#open(address, this.#token, false).then(opened => {
-      opened?.session?.answerUnasked()
+    return this.#open(address, this.#token, isBeginning).then(opened => {
+      if (opened === null) this.#miss(address, message)
+      else if (!isBeginning) opened.session?.answerUnasked()
       return opened?.session?.receiveMessage(message)
     })
+  }
+
+  /** Keeps count of what a provider says where it is denied. */
+  #miss(address: string, message: Message): void {
+    const missed = this.#denied.get(address)
+    if (missed === undefined) return
+    if (message.type === 'syncStep1') {
+      // It forgets what it counted, and counts 1.
+      this.#denied.set(address, { count: 1, begunSync: this.#readBegunSync(address, message.stateVector) })
+    } else if (message.type === 'update' && isCounted(missed, message.update)) {
+      this.#denied.set(address, { ...missed, count: missed.count + 1 })
+    }
+  }
+
+  #readBegunSync(address: string, stateVector: Uint8Array): BegunSync {
+    try {
+      return new BegunSync(readStateVector(stateVector, { maxClients: this.#deniedClientsLeft(address) }))
+    } catch (error) {
+      if (!(error instanceof MalformedUpdate)) throw error
+      return new BegunSync(null)
+    }
+  }
+
+  #deniedClientsLeft(address: string): number {
+    let left = MAX_DENIED_CLIENTS
+    for (const [other, { begunSync }] of this.#denied) if (other !== address) left -= begunSync?.clientCount ?? 0
+    return left
   }
 
   /** Opens a session, or renews the token of one that is open: the same user's counts from now on, in place. */
@@ -130,7 +169,7 @@ export class HocuspocusPeer implements Peer {
 
   #deny(seat: Seat, { close, text }: Denial): void {
     this.closeSeat(seat, close, text)
-    this.#remember(seat.key)
+    this.#remember(seat)
   }
 
   #mayAsk(): boolean {
@@ -190,7 +229,7 @@ export class HocuspocusPeer implements Peer {
       const reason = closeReason(name, text)
       seat.write(encodeFrame(encodeAuthenticationDenied(reason)))
       seat.write(encodeFrame(encodeSessionClosed(reason)))
-      if (name === 'unauthorized') this.#remember(seat.key)
+      if (name === 'unauthorized') this.#remember(seat)
     } else {
       this.#failed.add(seat.key)
       this.#renewal ??= this.#services.clock.setTimer(() => this.#connection.close(name, text), RENEWAL_MS)
@@ -198,10 +237,16 @@ export class HocuspocusPeer implements Peer {
     seat.end()
   }
 
-  #remember(address: string): void {
-    if (this.#denied.has(address)) return
-    if (this.#denied.size >= MAX_DENIED) this.#denied.clear()
-    this.#denied.set(address, 0)
+  #remember({ key, session }: Seat): void {
+    if (this.#denied.has(key)) return
+    if (this.#denied.size >= MAX_DENIED) {
+      this.#denied.clear()
+      this.#hasForgotten = true
+    }
+    let { count, begunSync } = session?.owed ?? { count: 0, begunSync: null }
+    const isTooMuch = begunSync !== null && begunSync.clientCount > this.#deniedClientsLeft(key)
+    if (isTooMuch || (session === null && this.#hasForgotten)) begunSync = new BegunSync(null)
+    this.#denied.set(key, { count, begunSync })
   }
 
   leave(seat: Seat): void {
@@ -271,5 +316,17 @@ class Seat implements Outlet {
     this.#hasEnded = true
     this.#peer.leave(this)
     this.session?.end()
+  }
+}
+
+/** Whether a provider that is denied counts an update. */
+function isCounted({ begunSync }: MissedChanges, update: Uint8Array): boolean {
+  if (begunSync === null) return true
+  if (update.length > MAX_DENIED_UPDATE_BYTES) return false
+  try {
+    return begunSync.counts(readUpdate(update, DEFAULT_UPDATE_LIMITS))
+  } catch (error) {
+    if (!(error instanceof MalformedUpdate)) throw error
+    return false
   }
 }
