@@ -124,7 +124,7 @@ export class Room implements BytesHolder {
     this.tidying = new TidyingCheck({
       workshop: services.workshop,
       clock: services.clock,
-      settled: () => this.#settled(),
+      settled: () => this.whenCommitted(this.latestBatch),
       read: async () => this.#documentBytes(await this.#loadBytes()),
       failed: error => this.log.warn({ err: error }, 'deletions of readers could not be looked at, and are refused'),
     })
