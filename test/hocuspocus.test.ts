@@ -11,8 +11,6 @@ import {
 import { describe, expect, it, onTestFinished } from 'vitest'
 import * as Y from 'yjs'
 import { recordKind } from '../server/dist/log/levelRecord.js'
-import { Random } from './crdt/Random.ts'
-import { rounds, roundsTimeoutMs } from './rounds.ts'
 import { damageRecord } from './support/damageRecord.ts'
 import { eventually } from './support/eventually.ts'
 import {
@@ -26,10 +24,8 @@ import { encodeToken, RawProvider } from './support/RawProvider.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
 import { stockClient } from './support/stockClient.ts'
 import { documentOf, readStored } from './support/storedDocument.ts'
-import { testFolder, testServer } from './support/testServer.ts'
+import { testServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
-
-const seed = Number(process.env.WEFT_TEST_SEED ?? Date.now() % 2 ** 31)
 
 function connectProvider(version: ProviderVersion, server: ServerProcess, path = ''): HocuspocusSocket {
   const socket = hocuspocusSocket(version, `${server.socketUrl}${path}`)
@@ -117,37 +113,6 @@ describe('Hocuspocus’ provider 4', () => {
       () => bo.provider.awareness?.getStates().get(ann.doc.clientID)?.user?.name === 'Ann',
     )
     expect(socket.sockets.length).toBe(1)
-  })
-
-  it(`never calls an edit synced that is not in the log (${rounds.providerKills} kills, seed ${seed})`, {
-    timeout: roundsTimeoutMs,
-  }, async () => {
-    const random = new Random(seed)
-    const folder = await testFolder()
-    for (let round = 0; round < rounds.providerKills; round++) {
-      const server = await testServer({}, folder)
-      const socket = hocuspocusSocket(4, server.socketUrl)
-      const name = `document ${round}`
-      const ann = socket.open(name)
-      await ann.synced()
-      ann.doc.getText('text').insert(0, 'first ')
-      await eventually('the first edit to be safe', () => !ann.provider.hasUnsyncedChanges)
-      // What was known to be safe at any moment: the text when nothing was unsynced.
-      let safe = textIn(ann.doc)
-      ann.provider.on('unsyncedChanges', () => {
-        if (!ann.provider.hasUnsyncedChanges) safe = textIn(ann.doc)
-      })
-      for (let i = 0; i < 40; i++) ann.doc.getText('text').insert(textIn(ann.doc).length, `${i} `)
-      const edits = random.below(60)
-      for (let i = 0; i < edits; i++) {
-        ann.doc.getText('text').insert(textIn(ann.doc).length, `${40 + i} `)
-        await new Promise(resolve => setImmediate(resolve))
-        if (!ann.provider.hasUnsyncedChanges) safe = textIn(ann.doc)
-      }
-      await server.kill()
-      socket.destroy()
-      expect(textIn(documentOf(await readStored(folder, name))).startsWith(safe)).toBe(true)
-    }
   })
 })
 

@@ -9,8 +9,8 @@ export const rounds = {
   realInput: isLong ? 20 : 1,
   /** The server killed at a random moment while ten documents are written to. */
   kills: isLong ? 20 : 4,
-  /** The same while a Hocuspocus provider says whether all is synced. */
-  providerKills: isLong ? 50 : 4,
+  /** The server killed before a commit, before its acknowledgement is heard, and at any moment, with Hocuspocus providers of each version. */
+  providerKills: isLong ? 50 : 2,
   /** A program with a LevelDB store that edits, loses the server and is killed. */
   processKills: isLong ? 900 : 40,
   /** The same in tabs of Chromium; the tabs or the whole browser are killed. */
