@@ -1,11 +1,10 @@
 import type { DocumentId } from '@weft/protocol'
 import { pino } from 'pino'
-import { type Grant, UNASKED } from '../../server/src/access/Grant.ts'
 import { noMeters } from '../../server/src/Meters.ts'
 import { Committer } from '../../server/src/room/Committer.ts'
 import type { Outlet } from '../../server/src/room/Outlet.ts'
 import { Rooms } from '../../server/src/room/Rooms.ts'
-import { Session } from '../../server/src/room/Session.ts'
+import { type Dialect, Session, type SessionOptions } from '../../server/src/room/Session.ts'
 import type { Random } from '../crdt/Random.ts'
 import type { SimulatedClock } from './SimulatedClock.ts'
 import type { SimulatedLink } from './SimulatedLink.ts'
@@ -55,11 +54,16 @@ export class SimulatedServer {
     )
   }
 
-  /** What a connection does with its first message. */
-  async begin(link: Outlet, documentId: DocumentId, grant: Grant = UNASKED): Promise<Session | null> {
+  /** What a connection does with its first message. Addresses of Hocuspocus' dialect stay outside: a link has one document. */
+  async begin(
+    link: Outlet,
+    documentId: DocumentId,
+    options: SessionOptions = {},
+    dialect: Dialect = 'y-websocket',
+  ): Promise<Session | null> {
     const room = await this.rooms.open(documentId)
     if (!link.isOpen) return null
-    const session = new Session(room, link, 'y-websocket', { grant })
+    const session = new Session(room, link, dialect, options)
     room.join(session)
     return session
   }

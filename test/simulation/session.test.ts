@@ -15,7 +15,7 @@ import {
 } from '@weft/protocol'
 import { expect, it } from 'vitest'
 import * as Y from 'yjs'
-import type { Grant } from '../../server/src/access/Grant.ts'
+import { type Grant, UNASKED } from '../../server/src/access/Grant.ts'
 import type { Outlet } from '../../server/src/room/Outlet.ts'
 import type { Session } from '../../server/src/room/Session.ts'
 import { Random } from '../crdt/Random.ts'
@@ -63,8 +63,8 @@ async function newServer() {
   const clock = new SimulatedClock()
   const store = new SimulatedStore(clock, random)
   const server = new SimulatedServer(clock, random, store, 60_000)
-  const join = async (documentId: string, listener = new Listener(), grant?: Grant) => {
-    const begun = server.begin(listener, documentId as DocumentId, grant)
+  const join = async (documentId: string, listener = new Listener(), grant = UNASKED) => {
+    const begun = server.begin(listener, documentId as DocumentId, { grant })
     await clock.runUntil(clock.now() + 1000)
     const session = await begun
     if (session === null) throw new Error('no session')

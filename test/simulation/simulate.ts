@@ -8,6 +8,7 @@ import { contains } from '../support/storedDocument.ts'
 import { SimulatedClient } from './SimulatedClient.ts'
 import { SimulatedClock } from './SimulatedClock.ts'
 import { type LinkHost, SimulatedLink } from './SimulatedLink.ts'
+import { SimulatedProvider } from './SimulatedProvider.ts'
 import { SimulatedServer } from './SimulatedServer.ts'
 import { SimulatedStore } from './SimulatedStore.ts'
 
@@ -28,6 +29,8 @@ export interface SimulationCounts {
   kills: number
   relayed: number
   acknowledged: number
+  /** Times that a Hocuspocus provider called itself synced. */
+  synced: number
 }
 
 /**
@@ -35,7 +38,7 @@ export interface SimulationCounts {
  * same history.
  *
  * What must hold at every moment: whatever the server writes to anybody is in the log; whatever is acknowledged is in the log;
- * the log is causally closed; knowledge agrees with Yjs. At the end: all replicas, a fresh client and the replayed log are equal,
+ * a Hocuspocus provider without unsynced changes has nothing that is not in the log; the log is causally closed; knowledge agrees with Yjs. At the end: all replicas, a fresh client and the replayed log are equal,
  * and no client was turned away.
  * @throws where something doesn't
  */
@@ -43,7 +46,7 @@ export async function simulate(seed: number): Promise<SimulationCounts> {
   const random = new Random(seed)
   const clock = new SimulatedClock()
   const store = new SimulatedStore(clock, new Random(random.below(2 ** 31)))
-  const counts = { edits: 0, appends: 0, compactions: 0, failures: 0, kills: 0, relayed: 0, acknowledged: 0 }
+  const counts = { edits: 0, appends: 0, compactions: 0, failures: 0, kills: 0, relayed: 0, acknowledged: 0, synced: 0 }
   const documents = ['one', 'two'] as DocumentId[]
   const { problems } = store
   const faults = { workers: random.chance(0.3), disk: random.chance(0.3), kills: random.chance(0.5) }
@@ -62,7 +65,7 @@ export async function simulate(seed: number): Promise<SimulationCounts> {
     if (!contains(store.oracle(documentId), update)) problems.push(new Error(`${what} is not in the log`))
   }
 
-  function connect(documentId: DocumentId, host: LinkHost): SimulatedLink | null {
+  function connect(documentId: DocumentId, host: LinkHost, provider?: SimulatedProvider): SimulatedLink | null {
     const at = server
     if (at === null) return null
     const written = (frame: Uint8Array) => {
@@ -71,15 +74,32 @@ export async function simulate(seed: number): Promise<SimulationCounts> {
       counts.relayed++
       expectCommitted(documentId, message.update, `a ${message.type} that was sent`)
     }
-    const link = new SimulatedLink({ clock, random, life: at.life, written }, host, () => at.begin(link, documentId))
+    const begin = () =>
+      provider === undefined
+        ? at.begin(link, documentId)
+        : at.begin(link, documentId, { countsQueued: provider.isVersion2 }, 'hocuspocus')
+    const link = new SimulatedLink({ clock, random, life: at.life, written }, host, begin)
     at.links.add(link)
     return link
   }
 
   const clients = documents.flatMap((documentId, document) =>
     Array.from({ length: 3 + random.below(3) }, (_, index) => {
+      const name = document * 10 + index
+      if (random.chance(0.4)) {
+        const provider: SimulatedProvider = new SimulatedProvider(
+          name,
+          random.chance(0.3),
+          host => connect(documentId, host, provider),
+          state => {
+            counts.synced++
+            expectCommitted(documentId, state, 'what a provider calls synced')
+          },
+        )
+        return { documentId, client: provider }
+      }
       const client = new SimulatedClient(
-        document * 10 + index,
+        name,
         host => connect(documentId, host),
         update => {
           counts.acknowledged++
@@ -152,6 +172,19 @@ export async function simulate(seed: number): Promise<SimulationCounts> {
   }
   await clock.runUntil(clock.now() + QUIET_MS)
   throwFirst(problems)
+  // A provider from 3 on counts 1 when it begins to sync, and is paid it.
+  for (const { client } of clients) {
+    if (!(client instanceof SimulatedProvider)) continue
+    client.leave()
+    client.connect()
+  }
+  await clock.runUntil(clock.now() + 5000)
+  throwFirst(problems)
+  for (const { client } of clients) {
+    if (client instanceof SimulatedProvider && !client.isVersion2 && client.hasUnsynced) {
+      throw new Error('a provider is not called synced though everything is in the log')
+    }
+  }
 
   counts.appends = store.appends
   counts.compactions = store.compactions

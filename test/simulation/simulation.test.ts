@@ -7,7 +7,7 @@ const firstSeed = Number(process.env.WEFT_TEST_SEED ?? Date.now() % 2 ** 31)
 it(
   `rooms, sessions and committer keep their promises (${rounds.simulations} simulated histories, from seed ${firstSeed})`,
   async () => {
-    const sums = { edits: 0, appends: 0, compactions: 0, failures: 0, kills: 0, relayed: 0, acknowledged: 0 }
+    const sums = { edits: 0, appends: 0, compactions: 0, failures: 0, kills: 0, relayed: 0, acknowledged: 0, synced: 0 }
     for (let seed = firstSeed; seed < firstSeed + rounds.simulations; seed++) {
       const counts = await simulate(seed).catch(error => {
         throw new Error(`WEFT_TEST_SEED=${seed}: ${error.message}`, { cause: error })
