@@ -1,12 +1,27 @@
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import * as Y from 'yjs'
 import { eventually } from './support/eventually.ts'
+import { ALONE_MS, type LoneClients, leaveAlone } from './support/loneClients.ts'
 import { documentOf, listStored, readStored } from './support/storedDocument.ts'
-import { testServer } from './support/testServer.ts'
+import { sharedServer, testServer } from './support/testServer.ts'
 import { asksForTokens, nowInSeconds, sign, tokenFor } from './support/tokens.ts'
 import { clientKinds, counterpartOf, type UnmodifiedClient } from './support/unmodifiedClients.ts'
 
-// One row per version of a client, unmodified. (That each stays connected for 70 s alone: loneClient.test.ts.)
+// One row per version of a client, unmodified. What takes 70 s begins before the others, and is looked at after them.
+
+const running = sharedServer()
+let lone: LoneClients | null = null
+beforeAll(async () => {
+  lone = await leaveAlone(running())
+})
+afterAll(() => lone?.end())
+
+/** Those who were left alone, after 70 s of it. */
+async function afterTheWait(): Promise<LoneClients> {
+  if (lone === null) throw new Error('nobody was left alone')
+  await lone.waited
+  return lone
+}
 
 const textIn = ({ doc }: Pick<UnmodifiedClient, 'doc'>): string => doc.getText('text').toString()
 
@@ -32,8 +47,8 @@ describe.each(clientKinds)('$name', kind => {
   const other = counterpartOf(kind)
 
   it(`shares text and carets with ${other.name}, in documents of any name`, async () => {
-    const server = await testServer()
-    for (const name of ['notes', 'team/a/notes', 'Grüße 日本語 👩‍👩‍👧']) {
+    const server = running()
+    for (const name of ['notes', 'team/a/notes', 'Grüße 日本語 👩‍👩‍👧'].map(name => `${name} ${kind.name}`)) {
       const [ann, bo, cy] = [kind.open(server, name), kind.open(server, name), other.open(server, name)]
       await Promise.all([ann, bo, cy].map(client => client.synced()))
       type(ann, 'ann ')
@@ -133,5 +148,25 @@ describe.each(clientKinds)('$name', kind => {
     }
     await server.stop()
     expect(await listStored(server.folder)).toEqual([])
+  })
+})
+
+describe('alone for 70 s', { timeout: ALONE_MS + 30_000 }, () => {
+  it('an unmodified client of any version stays connected over one socket, whether it shows itself or not', async () => {
+    const { unmodified } = await afterTheWait()
+    expect(unmodified.map(({ name, change }) => [name, change()])).toEqual(unmodified.map(({ name }) => [name, null]))
+  })
+
+  it('who says nothing gets a data frame every 20 s, in either dialect, with and without a document', async () => {
+    const { silent, frames } = await afterTheWait()
+    for (const count of frames()) expect(count).toBeGreaterThanOrEqual(Math.floor(ALONE_MS / 20_000))
+    expect(silent.map(({ isOpen }) => isOpen)).toEqual(silent.map(() => true))
+  })
+
+  it('who answers no ping is hung up on', async () => {
+    const { mute } = await afterTheWait()
+    expect(mute.isOpen).toBe(false)
+    // Without a goodbye, which nobody would hear.
+    expect(await mute.closed).toEqual({ code: 1006, reason: '' })
   })
 })

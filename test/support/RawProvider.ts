@@ -23,7 +23,7 @@ export class RawProvider {
     )
   }
 
-  /** @param path of the URL, which doesn't matter but for its query */
+  /** One that is cut off after the test. @param path of the URL, which doesn't matter but for its query */
   static async connect(
     server: ServerProcess,
     address: string,
@@ -31,8 +31,19 @@ export class RawProvider {
     options: ClientOptions = {},
     protocols: string[] = [],
   ): Promise<RawProvider> {
+    const provider = await RawProvider.open(server, address, path, options, protocols)
+    onTestFinished(() => provider.cut())
+    return provider
+  }
+
+  static async open(
+    server: ServerProcess,
+    address: string,
+    path = '',
+    options: ClientOptions = {},
+    protocols: string[] = [],
+  ): Promise<RawProvider> {
     const socket = new WebSocket(`${server.socketUrl}${path}`, protocols, options)
-    onTestFinished(() => socket.terminate())
     await within('a connection', new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject)))
     return new RawProvider(socket, address)
   }
@@ -43,6 +54,10 @@ export class RawProvider {
 
   send(message: Uint8Array, address = this.#address): void {
     this.#socket.send(Buffer.concat([encodeAddress(address), message]))
+  }
+
+  cut(): void {
+    this.#socket.terminate()
   }
 
   raw(bytes: Uint8Array): void {

@@ -43,6 +43,8 @@ export function hocuspocusSocket(
     constructor(address: string, protocols?: string | string[]) {
       super(address, protocols, socketOptions)
       sockets.push(this)
+      // A provider that is destroyed while it connects listens no more when `ws` says so.
+      this.on('error', () => {})
     }
   }
   const { Provider, Socket } = kinds[version]
