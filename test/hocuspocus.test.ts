@@ -99,6 +99,7 @@ describe('Hocuspocus’ provider 4', () => {
     await eventually('the last edit', () => clients[0] !== undefined && textIn(clients[0].doc).endsWith('more'))
   })
 
+  // `sessionAwareness`: 2.9 and 3.4 don't have it.
   it('has sessions of their own in one document on one socket', async () => {
     const server = await testServer()
     const socket = connectProvider(4, server)

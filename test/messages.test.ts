@@ -16,6 +16,7 @@ import { eventually } from './support/eventually.ts'
 import { type HocuspocusClient, hocuspocusSocket } from './support/hocuspocusClient.ts'
 import { NOTHING, RawClient } from './support/RawClient.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
+import { readStored } from './support/storedDocument.ts'
 import { testServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
 
@@ -106,6 +107,8 @@ describe('a message', () => {
     await settle(ann, bo, late)
     expect(late.heard).toEqual([])
     expect(ann.doc.unsaved).toBe(0)
+    await server.kill()
+    expect((await readStored(server.folder, 'a')).head).toBe(0)
   })
 
   it('of one family reaches the other: type 110 and Hocuspocus’ stateless messages are one thing', async () => {

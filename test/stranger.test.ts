@@ -1,6 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { connect } from '@weft/client'
-import { closeCode, hocuspocusType, messageType } from '@weft/protocol'
+import {
+  closeCode,
+  decodeHocuspocusFrame,
+  encodeAddress,
+  encodeAuthenticated,
+  encodeAuthenticationDenied,
+  hocuspocusType,
+  MalformedMessageError,
+  messageType,
+} from '@weft/protocol'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { eventually, within } from './support/eventually.ts'
 import { Stranger } from './support/Stranger.ts'
@@ -89,27 +98,78 @@ describe('a stranger who has read PROTOCOL.md', () => {
 })
 
 describe('PROTOCOL.md', () => {
-  const types = (rows: string): number[] =>
-    [...rows.matchAll(/^\| ([\d, ]+) \|/gm)].flatMap(([, list = '']) => list.split(', ').map(Number))
-  const [before = '', after = ''] = document.split('## Hocuspocus’ dialect'.replace('’', "'"))
+  interface Row {
+    readonly type: number
+    readonly name: string
+    readonly body: string
+    readonly direction: string
+  }
 
-  it('has every type of message that the code has, and no other', () => {
-    const messages = before.slice(before.indexOf('## Messages'))
-    expect([...new Set(types(messages))].sort()).toEqual(Object.values(messageType).sort())
-    const hocuspocus = after.slice(0, after.indexOf('## What is promised'))
+  /** Rows of a table of messages, one for each type: `0, 1 | sync, awareness` are two. */
+  function messagesIn(section: string): Row[] {
+    const lines = section.split('\n').filter(line => /^\| \d/.test(line))
+    return lines.flatMap(line => {
+      const [types = '', names = '', body = '', direction = ''] = line.slice(2, -2).split(' | ')
+      const all = names.split(', ')
+      return types.split(', ').map((type, i) => ({ type: Number(type), name: all[i] ?? '', body, direction }))
+    })
+  }
+
+  /** `type name`, as the code has them. */
+  const namesIn = (rows: readonly Row[]): string[] =>
+    [...new Set(rows.map(({ type, name }) => `${type} ${name}`))].sort()
+  const namesOf = (types: Readonly<Record<string, number>>, words: Readonly<Record<string, readonly string[]>> = {}) =>
+    Object.entries(types)
+      .flatMap(([key, type]) => (words[key] ?? [spaced(key)]).map(name => `${type} ${name}`))
+      .sort()
+  const spaced = (name: string) => name.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)
+
+  const sectionOf = (title: string) => document.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? ''
+  const messages = messagesIn(sectionOf('Messages'))
+  const dialect = sectionOf("Hocuspocus' dialect")
+  const hocuspocus = messagesIn(dialect)
+
+  it('has every message that the code has, by number and name, and no other', () => {
+    // An announcement is an ephemeral message without a body.
+    const words = { ack: ['acknowledgement'], ephemeral: ['announcement', 'ephemeral'] }
+    expect(namesIn(messages)).toEqual(namesOf(messageType, words))
     const { ping, pong, ...framed } = hocuspocusType
-    expect([...new Set(types(hocuspocus))].sort((a, b) => a - b)).toEqual(
-      [...new Set(Object.values(framed))].sort((a, b) => a - b),
-    )
+    expect(namesIn(hocuspocus)).toEqual(namesOf(framed))
     const hex = (value: number) => value.toString(16).padStart(2, '0')
-    expect(hocuspocus).toContain(`ping, pong   = ${hex(ping)}, ${hex(pong)}:`)
+    expect(dialect).toContain(`ping, pong   = ${hex(ping)}, ${hex(pong)}:`)
   })
+
+  it('says which of Hocuspocus’ messages come from the client, and how auth is told apart', () => {
+    const said = (row: Row) => row.direction !== 'from the server'
+    for (const { type } of hocuspocus) {
+      expect([type, hocuspocus.some(row => row.type === type && said(row))]).toEqual([type, isReadByServer(type)])
+    }
+    const auth = hocuspocus.filter(({ name }) => name === 'auth')
+    const kindsOf = (rows: readonly Row[]) =>
+      rows.flatMap(({ body }) => [...body.matchAll(/varUint\((\d)\)/g)].map(([, kind]) => Number(kind)))
+    const token = (kind: number) => Buffer.concat([encodeAddress('a'), Uint8Array.of(hocuspocusType.auth, kind, 0)])
+    const asked = kindsOf(auth.filter(said)).map(kind => decodeHocuspocusFrame(token(kind)).message.type)
+    expect(asked).toEqual(['token'])
+    expect(kindsOf(auth.filter(row => !said(row)))).toEqual([
+      encodeAuthenticationDenied('')[1],
+      encodeAuthenticated(true)[1],
+    ])
+  })
+
+  /** Whether a type means something to the server: it is more than passed over, if only refused for want of a body. */
+  function isReadByServer(type: number): boolean {
+    try {
+      return decodeHocuspocusFrame(Buffer.concat([encodeAddress('a'), Uint8Array.of(type)])).message.type !== 'unknown'
+    } catch (error) {
+      return error instanceof MalformedMessageError
+    }
+  }
 
   it('has every close code, and what a client does on each', () => {
     const rows = document.slice(document.indexOf('## Close codes'))
     for (const { code, word, meaning, action } of Object.values(closeCode)) {
       expect(rows).toContain(`| ${code} | \`${word}\` | ${meaning} | ${action} |`)
     }
-    expect(types(rows).length).toBe(Object.values(closeCode).length)
+    expect(rows.match(/^\| \d/gm)?.length).toBe(Object.values(closeCode).length)
   })
 })
