@@ -25,7 +25,7 @@ import { encodeToken, RawProvider } from './support/RawProvider.ts'
 import { ServerProcess } from './support/ServerProcess.ts'
 import { documentOf, listStored, readStored } from './support/storedDocument.ts'
 import { testFolder, testServer } from './support/testServer.ts'
-import { asksForTokens, nowInSeconds, SECRET, sign, tokenFor } from './support/tokens.ts'
+import { asksForTokens, nowInSeconds, SECRET, sign, tokenFor, tokenThatEnds } from './support/tokens.ts'
 import { textOf, typist } from './support/typist.ts'
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -350,8 +350,7 @@ describe('a token', () => {
 
   it('that ends while it is in use ends its sessions with 4401; those of others go on', async () => {
     const server = await testServer(asksForTokens)
-    // 4 s of the skew are left at most.
-    const short = await tokenFor('editor', { exp: nowInSeconds() - 1 })
+    const short = await tokenThatEnds('editor')
     const client = await joinWith(server, 'a', short)
     const provider = await provide(server, 'a', short)
     provider.send(encodeToken(await tokenFor('editor')), 'b')
@@ -389,7 +388,7 @@ describe('a token', () => {
   it('is renewed over Hocuspocus’ dialect: the same user’s counts in place, with its role and its end', async () => {
     const server = await testServer(asksForTokens)
     const writer = await joinWith(server, 'a', await tokenFor('editor', { sub: 'bo' }))
-    const short = await tokenFor('viewer', { exp: nowInSeconds() - 1 })
+    const short = await tokenThatEnds('viewer')
     const unrenewed = await joinWith(server, 'b', short)
     const provider = await provide(server, 'a', short)
     const ann = typist(1)
@@ -580,8 +579,7 @@ describe('@weft/client', () => {
 
   it('goes on with the next token of its function when one ends', async () => {
     const server = await testServer(asksForTokens)
-    // 4 s of the skew are left at most.
-    const tokens = [await tokenFor('editor', { exp: nowInSeconds() - 1 }), await tokenFor('editor')]
+    const tokens = [await tokenThatEnds('editor'), await tokenFor('editor')]
     const ann = await open(server, () => tokens.shift() ?? 'none is left')
     const closes: number[] = []
     ann.on('disconnected', ({ code }) => closes.push(code))

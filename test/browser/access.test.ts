@@ -7,7 +7,7 @@ import { link, originOf } from '../support/editing.ts'
 import { eventually } from '../support/eventually.ts'
 import type { ServerProcess } from '../support/ServerProcess.ts'
 import { testServer } from '../support/testServer.ts'
-import { asksForTokens, nowInSeconds, sign, tokenFor } from '../support/tokens.ts'
+import { asksForTokens, nowInSeconds, sign, tokenFor, tokenThatEnds } from '../support/tokens.ts'
 
 const windows = browserWindows()
 
@@ -147,8 +147,10 @@ describe('a document that can’t be had', () => {
     const server = await testServer(asksForTokens)
     await writer(server, 'Hello')
     const ann = await windows.open(server.url)
-    // 4 s of the skew are left at most.
-    await follow(ann, `#token=${await tokenFor('editor', { exp: nowInSeconds() - 1 })}`)
+    // The page is loaded when the token's time begins.
+    await follow(ann, '')
+    await ann.page.getByTestId('refused').waitFor()
+    await follow(ann, `#token=${await tokenThatEnds('editor')}`)
     await ann.text.waitFor()
     await ann.shows('refused')
     expect(await refusalIn(ann)).toMatch(/^Your access has expired\. What you see is the copy on this device\./)

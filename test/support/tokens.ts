@@ -20,3 +20,11 @@ export function sign(claims: JWTPayload, secret = SECRET): Promise<string> {
 export function tokenFor(role: string, claims: JWTPayload = {}): Promise<string> {
   return sign({ docs: [{ prefix: '', role }], ...claims })
 }
+
+/**
+ * As `tokenFor`, for a token that ends within 8 s, the skew of 5 s included: long enough to come in use on a slow machine, short
+ * enough to wait for its end.
+ */
+export function tokenThatEnds(role: string, claims: JWTPayload = {}): Promise<string> {
+  return tokenFor(role, { exp: nowInSeconds() + 3, ...claims })
+}
