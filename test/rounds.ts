@@ -28,7 +28,7 @@ export const rounds = {
   /** A random document written as Markdown and read again. */
   markdownRoundTrips: isLong ? 50_000 : 500,
   /** Changed updates that meet the update check. */
-  updateMutations: isLong ? 200_000 : 20_000,
+  updateMutations: isLong ? 200_000 : 5_000,
   /** Histories of honest replicas, 40 edits each. */
   honestHistories: isLong ? 1_000 : 60,
 }

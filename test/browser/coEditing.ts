@@ -1,16 +1,21 @@
 import { append, fragmentOf, replaceText, textOf, toMarkdown } from '@weft/client/text'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
-import { browserNames, browserWindows } from '../support/browserWindows.ts'
+import { type BrowserName, browserWindows } from '../support/browserWindows.ts'
 import type { EditorWindow } from '../support/EditorWindow.ts'
 import { focused, has, hasFocus, link, originOf, plainClient, pressUntil, program, shows } from '../support/editing.ts'
 import { eventually } from '../support/eventually.ts'
-import { testServer } from '../support/testServer.ts'
+import { sharedServer, testServer } from '../support/testServer.ts'
 
 // What browsers do differently: keys, carets, selections, focus, clipboard, storage and network.
 
-describe.each(browserNames)('in %s', browser => {
+/** The tests of one browser: a file each, so that two workers share them. */
+export function describeCoEditing(browser: BrowserName): void {
   const windows = browserWindows(browser)
+  const running = sharedServer()
+  let documents = 0
+  /** A document for one test. */
+  const nextName = () => `test-${documents++}`
 
   describe('the server gone', () => {
     it('says "Offline" without a server, keeps what is written, and brings it along', async () => {
@@ -33,10 +38,11 @@ describe.each(browserNames)('in %s', browser => {
     })
 
     it('says "Offline" as soon as the browser knows, and is back without a new page', async () => {
-      const server = await testServer()
-      const bot = await program(server)
+      const server = running()
+      const name = nextName()
+      const bot = await program(server, name)
       const window = await windows.open(server.url, { expectsNetworkFailures: true })
-      await window.goTo('a')
+      await window.goTo(name)
       await window.type('here')
       await window.shows('saved')
       await window.context.setOffline(true)
@@ -91,11 +97,12 @@ describe.each(browserNames)('in %s', browser => {
 
   describe('people', () => {
     it('see each other’s names, carets and selections, and who has left', async () => {
-      const server = await testServer()
-      await program(server, 'a', 'A line that both look at')
+      const server = running()
+      const name = nextName()
+      await program(server, name, 'A line that both look at')
       const ann = await windows.open(server.url)
       const bo = await windows.open(server.url)
-      for (const window of [ann, bo]) await window.goTo('a')
+      for (const window of [ann, bo]) await window.goTo(name)
       await ann.page.getByTestId('people').click()
       await ann.keyboard.type('Ann Lee')
       await ann.keyboard.press('Enter')
@@ -118,12 +125,13 @@ describe.each(browserNames)('in %s', browser => {
     })
 
     it('click beyond the end of a line where another one’s caret is, and write there at once', async () => {
-      const server = await testServer()
+      const server = running()
+      const name = nextName()
       const ann = await windows.open(server.url)
       const bo = await windows.open(server.url)
-      await ann.goTo('a')
+      await ann.goTo(name)
       await ann.type('ann')
-      await bo.goTo('a')
+      await bo.goTo(name)
       await bo.page.locator('.caret').waitFor()
       // At once: before the editor hears of the new place and sets the browser's caret itself.
       await bo.page.evaluate(() => {
@@ -139,13 +147,14 @@ describe.each(browserNames)('in %s', browser => {
     })
 
     it('undo what they did themselves, and nothing else', async () => {
-      const server = await testServer()
+      const server = running()
+      const name = nextName()
       const ann = await windows.open(server.url)
       const bo = await windows.open(server.url)
-      await ann.goTo('a')
+      await ann.goTo(name)
       await ann.type('ann')
       await ann.shows('saved')
-      await bo.goTo('a')
+      await bo.goTo(name)
       await bo.text.click()
       await bo.keyboard.press('Control+End')
       await bo.keyboard.type(' bo')
@@ -165,10 +174,11 @@ describe.each(browserNames)('in %s', browser => {
     })
 
     it('keep their carets in place while others write around them', async () => {
-      const server = await testServer()
-      const bot = await program(server, 'a', 'first\n\nsecond')
+      const server = running()
+      const name = nextName()
+      const bot = await program(server, name, 'first\n\nsecond')
       const window = await windows.open(server.url)
-      await window.goTo('a')
+      await window.goTo(name)
       await window.text.getByText('second').click()
       await window.keyboard.press('Home')
       await window.keyboard.press('ArrowRight')
@@ -184,14 +194,15 @@ describe.each(browserNames)('in %s', browser => {
     it.each(['before', 'after'] as const)(
       'write, delete and break the line right %s another one’s caret',
       async side => {
-        const server = await testServer()
-        const bot = await program(server, 'a', 'onetwo')
+        const server = running()
+        const name = nextName()
+        const bot = await program(server, name, 'onetwo')
         const ann = await windows.open(server.url)
         const bo = await windows.open(server.url)
         const fromStart = ['Home', 'ArrowRight', 'ArrowRight', 'ArrowRight']
         const fromEnd = ['End', 'ArrowLeft', 'ArrowLeft', 'ArrowLeft']
         for (const window of [ann, bo]) {
-          await window.goTo('a')
+          await window.goTo(name)
           await window.text.click()
           await window.moveBetween('one', 'two', fromStart)
         }
@@ -230,10 +241,11 @@ describe.each(browserNames)('in %s', browser => {
     )
 
     it('keep what they chose for their next letters while others write', async () => {
-      const server = await testServer()
-      const bot = await program(server, 'a', 'first\n\nsecond')
+      const server = running()
+      const name = nextName()
+      const bot = await program(server, name, 'first\n\nsecond')
       const window = await windows.open(server.url)
-      await window.goTo('a')
+      await window.goTo(name)
       await window.text.getByText('second').click()
       await window.moveBetween('second', '', ['End'])
       await window.keyboard.press('Control+b')
@@ -250,13 +262,14 @@ describe.each(browserNames)('in %s', browser => {
     })
 
     it('write in two windows of one browser, and both are theirs', async () => {
-      const server = await testServer()
+      const server = running()
+      const name = nextName()
       const first = await windows.open(server.url)
-      await first.goTo('a')
+      await first.goTo(name)
       await first.type('first')
       await first.shows('saved')
       const second = await first.another()
-      await second.goTo('a')
+      await second.goTo(name)
       await second.text.click()
       await second.keyboard.press('Control+End')
       await second.keyboard.type(' second')
@@ -266,17 +279,18 @@ describe.each(browserNames)('in %s', browser => {
       await first.keyboard.type(' and')
       await first.shows('saved')
       await shows(second, ['first and second'])
-      const bot = await program(server)
+      const bot = await program(server, name)
       expect(textOf(bot)).toBe('first and second')
     })
   })
 
   describe('writing', () => {
     it('knows Markdown’s shortcuts', async () => {
-      const server = await testServer()
-      const bot = await program(server)
+      const server = running()
+      const name = nextName()
+      const bot = await program(server, name)
       const window = await windows.open(server.url)
-      await window.goTo('a')
+      await window.goTo(name)
       await window.type('# Title\nSome **bold**, *slanted*, ~~gone~~ and `code`.\n')
       await window.keyboard.type('## Lists\n- one\ntwo\n\n1. first\nsecond\n\n[ ] to do\ndone\n\n> said\n\n')
       await window.keyboard.type('---')
@@ -313,9 +327,10 @@ let a = 1
     })
 
     it('has a slash menu for the keyboard', async () => {
-      const server = await testServer()
+      const server = running()
+      const name = nextName()
       const window = await windows.open(server.url)
-      await window.goTo('a')
+      await window.goTo(name)
       const menu = window.page.getByTestId('slash-menu')
       const chosen = menu.locator('[aria-selected="true"]')
       await window.type('/')
@@ -349,10 +364,11 @@ let a = 1
     })
 
     it('has the focus back at once: what is typed after a field or the title loses no letter', async () => {
-      const server = await testServer()
-      const bot = await program(server)
+      const server = running()
+      const name = nextName()
+      const bot = await program(server, name)
       const window = await windows.open(server.url)
-      await window.goTo('a')
+      await window.goTo(name)
       await window.text.click()
       // A busy machine: the next frame is far away.
       await window.page.evaluate(() => {
@@ -370,10 +386,11 @@ let a = 1
     })
 
     it('puts images and links by their address, and only safe ones', async () => {
-      const server = await testServer()
-      const bot = await program(server)
+      const server = running()
+      const name = nextName()
+      const bot = await program(server, name)
       const window = await windows.open(server.url)
-      await window.goTo('a')
+      await window.goTo(name)
       await window.type('/image\n')
       const image = window.page.getByRole('textbox', { name: 'Address of the image' })
       await image.fill('javascript:alert(1)')
@@ -399,10 +416,11 @@ let a = 1
     })
 
     it('has a bar at the selection, which the keyboard reaches and Escape leaves', async () => {
-      const server = await testServer()
-      const bot = await program(server, 'a', 'some words')
+      const server = running()
+      const name = nextName()
+      const bot = await program(server, name, 'some words')
       const window = await windows.open(server.url)
-      await window.goTo('a')
+      await window.goTo(name)
       await window.text.click()
       await window.keyboard.press('Home')
       for (let i = 0; i < 4; i++) await window.keyboard.press('Shift+ArrowRight')
@@ -431,19 +449,21 @@ let a = 1
     })
 
     it('ticks tasks for everybody', async () => {
-      const server = await testServer()
-      const bot = await program(server, 'a', '- [ ] write\n- [x] test')
+      const server = running()
+      const name = nextName()
+      const bot = await program(server, name, '- [ ] write\n- [x] test')
       const window = await windows.open(server.url)
-      await window.goTo('a')
+      await window.goTo(name)
       await window.text.locator('input[type=checkbox]').first().click()
       await eventually('the tick', () => toMarkdown(bot) === '- [x] write\n- [x] test\n')
     })
 
     it('cuts, copies and pastes what is formatted, and puts plain text into a code block', async () => {
-      const server = await testServer()
-      const bot = await program(server, 'a', '# Title\n\n- one **two**\n- three\n\n```\ncode\n```')
+      const server = running()
+      const name = nextName()
+      const bot = await program(server, name, '# Title\n\n- one **two**\n- three\n\n```\ncode\n```')
       const window = await windows.open(server.url)
-      await window.goTo('a')
+      await window.goTo(name)
       await window.text.getByText('one').click()
       await window.keyboard.press('Home')
       await window.keyboard.press('Shift+End')
@@ -469,10 +489,11 @@ let a = 1
 
   describe('the keyboard', () => {
     it('has its first heading as title, which is edited in place', async () => {
-      const server = await testServer()
-      const bot = await program(server, 'a', 'An introduction\n\n# Old *title*\n\nText')
+      const server = running()
+      const name = nextName()
+      const bot = await program(server, name, 'An introduction\n\n# Old *title*\n\nText')
       const window = await windows.open(server.url)
-      await window.goTo('a')
+      await window.goTo(name)
       expect(await window.title.inputValue()).toBe('Old title')
       await window.title.click()
       await window.keyboard.type('New title')
@@ -490,10 +511,11 @@ let a = 1
     })
 
     it('reaches everything, with a focus that is seen, and Escape goes back to where one was', async () => {
-      const server = await testServer()
-      await program(server, 'a', '# Title\n\nText')
+      const server = running()
+      const name = nextName()
+      await program(server, name, '# Title\n\nText')
       const window = await windows.open(server.url)
-      await window.goTo('a')
+      await window.goTo(name)
       const stops: string[] = []
       for (let i = 0; i < 6; i++) {
         await window.keyboard.press('Tab')
@@ -523,42 +545,7 @@ let a = 1
       await hasFocus(window, 'Text of the document')
     })
   })
-})
-
-describe('Chromium and Firefox', () => {
-  const chromium = browserWindows('chromium')
-  const firefox = browserWindows('firefox')
-
-  it('write in one document at the same time, and see each other', async () => {
-    const server = await testServer()
-    const bot = await program(server, 'a', 'Ann\n\nBo')
-    const ann = await chromium.open(server.url)
-    const bo = await firefox.open(server.url)
-    for (const [window, line] of [
-      [ann, 'Ann'],
-      [bo, 'Bo'],
-    ] as const) {
-      await window.goTo('a')
-      await window.text.getByText(line).click()
-      await window.keyboard.press('End')
-    }
-    await Promise.all([
-      ann.keyboard.type(' writes **bold** words', { delay: 2 }),
-      bo.keyboard.type(' writes *slanted* ones', { delay: 2 }),
-    ])
-    await has(bot, 'Ann writes bold words\nBo writes slanted ones')
-    expect(toMarkdown(bot)).toBe('Ann writes **bold** words\n\nBo writes *slanted* ones\n')
-    for (const window of [ann, bo]) {
-      await window.page.locator('.caret').waitFor()
-      await shows(window, ['Ann writes bold words', 'Bo writes slanted ones'])
-      await window.shows('saved')
-    }
-    expect(await ann.held()).toEqual(await bo.held())
-    await bo.keyboard.press('Shift+Home')
-    await ann.page.locator('.other-selection').first().waitFor()
-    expect((await ann.page.locator('.other-selection').allTextContents()).join('')).toBe('Bo writes slanted ones')
-  })
-})
+}
 
 async function focusIsSeen(window: EditorWindow): Promise<boolean> {
   return window.page.evaluate(() => {
