@@ -24,8 +24,13 @@ import { encodeToken, RawProvider } from './support/RawProvider.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
 import { stockClient } from './support/stockClient.ts'
 import { documentOf, readStored } from './support/storedDocument.ts'
-import { testServer } from './support/testServer.ts'
+import { sharedServer, testServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
+
+const running = sharedServer()
+let documents = 0
+/** A document for one test. */
+const nextName = () => `test-${documents++}`
 
 function connectProvider(version: ProviderVersion, server: ServerProcess, path = ''): HocuspocusSocket {
   const socket = hocuspocusSocket(version, `${server.socketUrl}${path}`)
@@ -63,11 +68,12 @@ describe.each(providerVersions)('an unmodified Hocuspocus provider %i', version 
   })
 
   it('passes stateless messages on to the others of its document', async () => {
-    const server = await testServer()
-    const ann = connectProvider(version, server).open('a')
-    const bo = connectProvider(version, server).open('a')
-    const elsewhere = connectProvider(version, server).open('b')
-    const cy = yWebsocket(server, 'a')
+    const server = running()
+    const name = nextName()
+    const ann = connectProvider(version, server).open(name)
+    const bo = connectProvider(version, server).open(name)
+    const elsewhere = connectProvider(version, server).open(`${name} b`)
+    const cy = yWebsocket(server, name)
     await Promise.all([ann, bo, elsewhere, cy].map(client => client.synced()))
     const heard: string[] = []
     for (const [who, { provider }] of Object.entries({ ann, bo, elsewhere }))
@@ -101,9 +107,10 @@ describe('Hocuspocus’ provider 4', () => {
 
   // `sessionAwareness`: 2.9 and 3.4 don't have it.
   it('has sessions of their own in one document on one socket', async () => {
-    const server = await testServer()
+    const server = running()
+    const name = nextName()
     const socket = connectProvider(4, server)
-    const [ann, bo] = [1, 2].map(() => socket.open('a', { sessionAwareness: true }))
+    const [ann, bo] = [1, 2].map(() => socket.open(name, { sessionAwareness: true }))
     if (ann === undefined || bo === undefined) throw new Error('two clients')
     await Promise.all([ann.synced(), bo.synced()])
     ann.doc.getText('text').insert(0, 'x')
@@ -120,8 +127,8 @@ describe('Hocuspocus’ provider 4', () => {
 const TOKEN = encodeToken('t')
 
 /** Changes that were paid, once somebody else's later edit has come: none is on its way any more. */
-async function statusesInAll(server: ServerProcess, provider: RawProvider): Promise<number> {
-  const other = await RawClient.join(`${server.socketUrl}/a`)
+async function statusesInAll(server: ServerProcess, provider: RawProvider, name: string): Promise<number> {
+  const other = await RawClient.join(`${server.socketUrl}/${name}`)
   await other.commit(typist(2).type('!'), 1)
   await provider.hears('update')
   return provider.count('status 1')
@@ -129,8 +136,9 @@ async function statusesInAll(server: ServerProcess, provider: RawProvider): Prom
 
 describe('SyncStatus', () => {
   it('is paid once per update and once per beginning, in order, after the commit', async () => {
-    const server = await testServer()
-    const provider = await RawProvider.connect(server, 'a')
+    const server = running()
+    const name = nextName()
+    const provider = await RawProvider.connect(server, name)
     const ann = typist(1)
     provider.send(encodeSyncStep1(NOTHING))
     await provider.hears('step 1')
@@ -144,7 +152,7 @@ describe('SyncStatus', () => {
     // What brings nothing new is counted all the same.
     provider.send(encodeUpdate(NO_UPDATE))
     await provider.hears('status 1', 103)
-    expect(await statusesInAll(server, provider)).toBe(103)
+    expect(await statusesInAll(server, provider, name)).toBe(103)
   })
 
   it('of an update without its predecessor is paid when the repair is on disk', async () => {
@@ -165,8 +173,9 @@ describe('SyncStatus', () => {
   })
 
   it('begins anew with each sync step 1, but for provider 2, which comes without a token', async () => {
-    const server = await testServer()
-    const provider = await RawProvider.connect(server, 'a')
+    const server = running()
+    const name = nextName()
+    const provider = await RawProvider.connect(server, name)
     const ann = typist(1)
     provider.send(TOKEN)
     await provider.hears('authenticated')
@@ -179,7 +188,7 @@ describe('SyncStatus', () => {
     await provider.hears('status 1')
     provider.send(encodeUpdate(ann.type('z')))
     await provider.hears('status 1', 2)
-    expect(await statusesInAll(server, provider)).toBe(2)
+    expect(await statusesInAll(server, provider, name)).toBe(2)
   })
 
   it('says 0 of what breaks a rule, and stores nothing of it', async () => {
@@ -198,8 +207,9 @@ describe('SyncStatus', () => {
 
 describe('a provider that had typed offline', () => {
   it('is not paid for what it has forgotten to count', async () => {
-    const server = await testServer()
-    const provider = await RawProvider.connect(server, 'a')
+    const server = running()
+    const name = nextName()
+    const provider = await RawProvider.connect(server, name)
     const ann = typist(1)
     const offline = [ann.type('x'), ann.type('y')]
     provider.send(TOKEN)
@@ -211,12 +221,13 @@ describe('a provider that had typed offline', () => {
     await provider.hears('status 1')
     provider.send(encodeUpdate(ann.type('z')))
     await provider.hears('status 1', 2)
-    expect(await statusesInAll(server, provider)).toBe(2)
+    expect(await statusesInAll(server, provider, name)).toBe(2)
   })
 
   it('goes on in a session that had ended here, and gets what others write', async () => {
-    const server = await testServer()
-    const provider = await RawProvider.connect(server, 'a')
+    const server = running()
+    const name = nextName()
+    const provider = await RawProvider.connect(server, name)
     const ann = typist(1)
     provider.send(encodeSyncStep1(NOTHING))
     await provider.hears('step 2')
@@ -226,7 +237,7 @@ describe('a provider that had typed offline', () => {
     provider.send(encodeAwareness(encodeAwarenessEntries([state])))
     provider.send(encodeUpdate(ann.type('x')))
     await provider.hears('step 2', 2)
-    const other = await RawClient.join(`${server.socketUrl}/a`)
+    const other = await RawClient.join(`${server.socketUrl}/${name}`)
     await other.commit(typist(2).type('!'), 1)
     await provider.hears('update')
     expect(other.received.some(message => message.type === 'awareness' && message.payload.includes(0x7b))).toBe(false)
@@ -242,15 +253,18 @@ describe('a frame of Hocuspocus’ dialect', () => {
     ['whose address is not UTF-8', Uint8Array.of(2, 0xff, 0xfe, 0, 0, 1, 0)],
     ['with an auth message that brings no token', Uint8Array.of(1, 97, 2, 1, 1, 97)],
   ])('%s ends the connection with 1007', async (_, bytes) => {
-    const server = await testServer()
-    const provider = await RawProvider.connect(server, 'a')
+    const server = running()
+    const name = nextName()
+    // Malformed messages for one path are counted.
+    const provider = await RawProvider.connect(server, name, `/${name}`)
     provider.raw(bytes)
     expect(await provider.closed).toEqual({ code: 1007, reason: expect.stringMatching(/^malformed: /) })
   })
 
   it('of an unknown type, and pings, are passed over', async () => {
-    const server = await testServer()
-    const provider = await RawProvider.connect(server, 'a')
+    const server = running()
+    const name = nextName()
+    const provider = await RawProvider.connect(server, name)
     provider.send(Uint8Array.of(99, 1, 2, 3))
     provider.raw(Uint8Array.of(9))
     provider.raw(Uint8Array.of(10))
@@ -275,8 +289,9 @@ describe('a frame of Hocuspocus’ dialect', () => {
   })
 
   it('of awareness may be the first of a y-websocket client', async () => {
-    const server = await testServer()
-    const client = await RawClient.connect(`${server.socketUrl}/a`)
+    const server = running()
+    const name = nextName()
+    const client = await RawClient.connect(`${server.socketUrl}/${name}`)
     const state = { clientID: 7, clock: 1, json: new TextEncoder().encode('{"user":1}') }
     client.send(encodeAwareness(encodeAwarenessEntries([state])))
     client.ask()
@@ -284,8 +299,9 @@ describe('a frame of Hocuspocus’ dialect', () => {
   })
 
   it('that opens a document comes 200 times at once, not for ever', async () => {
-    const server = await testServer()
-    const provider = await RawProvider.connect(server, 'a')
+    const server = running()
+    const name = nextName()
+    const provider = await RawProvider.connect(server, name)
     for (let i = 0; i < 300; i++) {
       provider.send(encodeSyncStep1(NOTHING), `document ${i}`)
       provider.send(Uint8Array.of(7), `document ${i}`)
@@ -294,9 +310,10 @@ describe('a frame of Hocuspocus’ dialect', () => {
   })
 
   it('of type 7 ends its session alone', async () => {
-    const server = await testServer()
-    const other = await RawClient.join(`${server.socketUrl}/a`)
-    const provider = await RawProvider.connect(server, 'a')
+    const server = running()
+    const name = nextName()
+    const other = await RawClient.join(`${server.socketUrl}/${name}`)
+    const provider = await RawProvider.connect(server, name)
     const state = { clientID: 7, clock: 1, json: new TextEncoder().encode('{"user":1}') }
     provider.send(encodeSyncStep1(NOTHING))
     provider.send(encodeAwareness(encodeAwarenessEntries([state])))
