@@ -62,10 +62,10 @@ export class SimulatedProvider extends SimulatedClient {
     if (this.#unsynced === 0) this.promised(Y.encodeStateAsUpdate(this.doc))
   }
 
-  /** `forceSync`. While something is unsynced it forgets what may be paid a moment later; version 2 doesn't count it at all. */
+  /** `forceSync`: 3 and 4 count anew (not here while something is unsynced: it may be paid a moment later), 2 doesn't count it. */
   protected override askAgain(): void {
-    if (this.isVersion2 || this.#unsynced > 0 || this.link?.isUp !== true) return
-    this.#unsynced = 1
+    if (this.link?.isUp !== true || (this.#unsynced > 0 && !this.isVersion2)) return
+    if (!this.isVersion2) this.#unsynced = 1
     this.link.send(encodeSyncStep1(Y.encodeStateVector(this.doc)))
   }
 

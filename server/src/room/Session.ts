@@ -134,6 +134,8 @@ export class Session implements Tidier {
   readonly #countsQueued: boolean
   /** From a provider's sync step 1 until its own answer has come. */
   #begunSync: BegunSync | null = null
+  /** It has sent a sync step 1. */
+  #hasBegun = false
   /** A provider that begins to sync is owed a question, together with its answer. */
   #mustAsk = false
   /** It has asked for messages of Weft's own. */
@@ -479,9 +481,12 @@ export class Session implements Tidier {
       this.#owedAcks.length = 0
       this.#unpaid = 0
     }
+    // Version 2 counts the sync step 1 that begins its session, and none that `forceSync` sends later.
+    const isCounted = !this.#countsQueued || !this.#hasBegun
+    this.#hasBegun = true
     this.#begunSync = new BegunSync(stateVector)
     this.#mustAsk = !this.#awaitsStep2
-    this.#oweStatus()
+    if (isCounted) this.#oweStatus()
   }
 
   /** A Hocuspocus provider counts each update that it sends until it hears of it. A sync step 2 it doesn't count. */
