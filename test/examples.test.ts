@@ -220,7 +220,8 @@ describe('the ticker', () => {
     const server = await testServer()
     const url = `${server.socketUrl}/market`
     const ann = await person(url)
-    const bots = [await ticker(url), await ticker(url)]
+    // As fast as in life: they wait for a second before one of them makes the table.
+    const bots = [await ticker(url, { intervalMs: 50 }), await ticker(url, { intervalMs: 50 })]
     await eventually('all to be seen', () => ann.awareness.getStates().size === 3)
     await eventually('prices', () => bots.some(bot => bot.writes > 20))
     const tables = () => textOf(ann).split('Share').length - 1

@@ -16,6 +16,8 @@ import { append, fragmentOf } from '@weft/client/text'
 import * as Y from 'yjs'
 
 const HEAD = ['Share', 'Price', 'Change']
+/** Ticks for which a bot waits before it makes the table: another one may be making it, and not be heard yet. */
+const PATIENCE = 20
 const SHARES = { WEFT: 120, LOOM: 84.5, YARN: 17.25, WOOL: 230, SILK: 1_450, FLAX: 3.1 }
 
 /**
@@ -32,11 +34,15 @@ export async function runTicker(url, { intervalMs = 50, renewEvery = 6_000, rand
   const symbols = Object.keys(SHARES)
   const prices = { ...SHARES }
   let writes = 0
+  let waited = 0
 
   function tick() {
     // What is written without a connection would be old when it arrives. And of several bots one writes.
     if (doc.status !== 'synced' || !isFirstBot()) return
-    if (writes === 0 && findRows(fragment) === null) append(doc, fragment.length === 0 ? firstText() : tableMarkdown())
+    if (writes === 0 && findRows(fragment) === null) {
+      if (++waited < PATIENCE) return
+      append(doc, fragment.length === 0 ? firstText() : tableMarkdown())
+    }
     const symbol = symbols[Math.floor(random() * symbols.length)]
     prices[symbol] = Math.max(0.01, prices[symbol] * (1 + (random() - 0.5) / 100))
     writes++
