@@ -17,9 +17,7 @@ import { noMeters } from './Meters.ts'
 import { Committer } from './room/Committer.ts'
 import type { RoomServices } from './room/Room.ts'
 import { Rooms } from './room/Rooms.ts'
-import { FrameCompressor } from './socket/FrameCompressor.ts'
 import { HostCheck } from './socket/HostCheck.ts'
-import { Offences } from './socket/Offences.ts'
 import { TrustedProxies } from './socket/TrustedProxies.ts'
 import { WebSocketEndpoint } from './socket/WebSocketEndpoint.ts'
 import type { Workshop } from './worker/Workshop.ts'
@@ -58,9 +56,7 @@ export async function rehearse(log: UpdateLog, workshop: Workshop, settings: Con
       clock,
       meters,
       logger,
-      offences: new Offences(),
       settings,
-      compressor: new FrameCompressor(),
       access: new Access(null, clock),
       isBacklogged: () => false,
     },

@@ -21,9 +21,7 @@ import { MAX_HELD_BYTES } from './room/BytesCache.ts'
 import { Committer } from './room/Committer.ts'
 import { Documents } from './room/Documents.ts'
 import { Rooms } from './room/Rooms.ts'
-import { FrameCompressor } from './socket/FrameCompressor.ts'
 import { HostCheck } from './socket/HostCheck.ts'
-import { Offences } from './socket/Offences.ts'
 import { MAX_HEADERS } from './socket/requestFault.ts'
 import { TrustedProxies } from './socket/TrustedProxies.ts'
 import { WebSocketEndpoint } from './socket/WebSocketEndpoint.ts'
@@ -82,9 +80,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       clock,
       meters,
       logger,
-      offences: new Offences(),
       settings: config,
-      compressor: new FrameCompressor(),
       isBacklogged: () => committer.pendingBytes > config.maxPendingBytes,
     },
     config,

@@ -1,5 +1,5 @@
 import { type ConnectOptions, connect, RefusedError, UnsavedError, type WeftDocument } from '@weft/client'
-import { closeCode, type DocumentId, messageType, parseCloseReason } from '@weft/protocol'
+import { closeCode, type DocumentId, isFinalClose, messageType, parseCloseReason } from '@weft/protocol'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
 import { CommandError } from './errors.ts'
@@ -211,7 +211,7 @@ class Attempt {
       this.fail(new RefusedDocumentError(`refused: ${why} (${code})${this.#sizeHint(code)}`))
     } else if (wasOpen && code === 1006 && ++this.#breakCount === BREAK_LIMIT) {
       this.fail(new RefusedDocumentError(`the connection broke ${BREAK_LIMIT} times over it${this.#sizeHint(code)}`))
-    } else if (code < 4400 || code > 4499) {
+    } else if (!isFinalClose(code)) {
       this.fail(this.#client.away(code === 1006 ? failure : reason))
     }
   }

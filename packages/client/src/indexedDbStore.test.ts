@@ -3,8 +3,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { chromiumArgs, chromiumPath } from '../../../test/support/browserWindows.ts'
+import { bundlePage } from '../../../test/support/bundlePage.ts'
 import { ScriptedServer } from '../test/ScriptedServer.ts'
 
 // The built package in a real browser: IndexedDB is a browser's.
@@ -19,27 +20,9 @@ const page = `
   }
 `
 
-async function bundle(): Promise<string> {
-  const result = await build({
-    root: packageRoot,
-    configFile: false,
-    logLevel: 'error',
-    plugins: [
-      {
-        name: 'page',
-        resolveId: id => (id === 'page' ? '\0page' : null),
-        load: id => (id === '\0page' ? page : null),
-      },
-    ],
-    build: { write: false, rollupOptions: { input: 'page' } },
-  })
-  const [file] = Array.isArray(result) || !('output' in result) ? [] : result.output
-  return file?.code ?? ''
-}
-
 let browser: Browser
 let tab: Page
-const code = bundle()
+const code = bundlePage(page, packageRoot)
 const site = createServer(async (request, response) => {
   const isScript = request.url === '/page.js'
   response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
@@ -49,10 +32,7 @@ const site = createServer(async (request, response) => {
 beforeAll(async () => {
   site.listen(0, '127.0.0.1')
   await once(site, 'listening')
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-sync'],
-  })
+  browser = await chromium.launch({ executablePath: chromiumPath, args: chromiumArgs })
   tab = await browser.newPage()
   await tab.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`)
 }, 60_000)

@@ -87,7 +87,7 @@ export interface MissedChanges {
   readonly begunSync: BegunSync | null
 }
 
-const NONE_MISSED: MissedChanges = { count: 0, begunSync: null }
+export const NONE_MISSED: MissedChanges = { count: 0, begunSync: null }
 
 /** Acknowledgements are messages 102 or SyncStatus. */
 interface OwedAck {
@@ -357,7 +357,12 @@ export class Session implements Tidier {
       if (this.#isCounted(contents)) this.#oweStatus()
       return
     }
-    this.#lastBatch = this.room.admit(this, update, contents)
+    this.#covered(this.room.admit(this, update, contents), contents, isStep2)
+  }
+
+  /** All that it brought is on disk after this batch. */
+  #covered(batch: number, contents: UpdateContents, isStep2: boolean): void {
+    this.#lastBatch = batch
     if (isStep2) this.#step2Arrived()
     else if (this.#isCounted(contents)) this.#oweStatus()
   }
@@ -370,7 +375,7 @@ export class Session implements Tidier {
       this.#refuseEdit(contents, isStep2)
       return
     }
-    this.#passedOver(contents, isStep2)
+    this.#covered(this.room.latestBatch, contents, isStep2)
   }
 
   /** A worker has looked at what this reader deleted. */
@@ -384,12 +389,6 @@ export class Session implements Tidier {
       this.#tellRefused()
     } else this.tidied = tidied
     this.payAcks()
-  }
-
-  #passedOver(contents: UpdateContents, isStep2: boolean): void {
-    this.#lastBatch = this.room.latestBatch
-    if (isStep2) this.#step2Arrived()
-    else if (this.#isCounted(contents)) this.#oweStatus()
   }
 
   #refuseEdit(contents: UpdateContents, isStep2: boolean): void {

@@ -1,6 +1,14 @@
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { type CloseName, closeCode, closeReason, decodeAwareness, decodeMessage, messageType } from '@weft/protocol'
+import {
+  type CloseName,
+  closeCode,
+  closeReason,
+  decodeAwareness,
+  decodeMessage,
+  isFinalClose,
+  messageType,
+} from '@weft/protocol'
 import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
 import type { Access } from '../access/Access.ts'
@@ -287,7 +295,7 @@ export class Connection implements Outlet {
     }
     if (this.isOpen) {
       // Stock clients before 3.1 don't know final codes, but log this message.
-      const denial = code >= 4400 && code < 4500 ? this.#peer?.denial(reason) : null
+      const denial = isFinalClose(code) ? this.#peer?.denial(reason) : null
       if (denial != null) this.write(denial)
       this.#compressed?.flush()
       // Cut off after 5 s: the other side may never read or answer.

@@ -1,11 +1,13 @@
 import {
   BadDocumentIdError,
   type CloseName,
+  closeCode,
   closeReason,
   decodeHocuspocusFrame,
   encodeAuthenticationDenied,
   encodeSessionClosed,
   type HocuspocusFrame,
+  isFinalClose,
   MalformedMessageError,
   type Message,
   parseDocumentId,
@@ -18,7 +20,7 @@ import { DEFAULT_UPDATE_LIMITS } from '../crdt/UpdateLimits.ts'
 import { BegunSync } from '../room/BegunSync.ts'
 import { addressFrames, encodeFrame } from '../room/encodeFrame.ts'
 import type { Outlet } from '../room/Outlet.ts'
-import { type MissedChanges, Session } from '../room/Session.ts'
+import { type MissedChanges, NONE_MISSED, Session } from '../room/Session.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import type { Connection } from './Connection.ts'
 import { openSession, type SessionServices } from './openSession.ts'
@@ -36,8 +38,6 @@ const MAX_DENIED_CLIENTS = 10_000
 const MAX_DENIED_UPDATE_BYTES = 64 * 1024
 /** A provider comes back to a document only with a new socket: those whose session failed get one after so long. */
 const RENEWAL_MS = 5000
-/** What coming back doesn't cure: told for this document, the socket stays. */
-const FINAL: ReadonlySet<CloseName> = new Set(['deleted', 'forbidden', 'unauthorized', 'badName', 'tooLarge'])
 
 /** Hocuspocus' dialect: many documents over one socket, each message behind the address of its session. */
 export class HocuspocusPeer implements Peer {
@@ -225,7 +225,8 @@ export class HocuspocusPeer implements Peer {
       this.#connection.close(name, text)
       return
     }
-    if (FINAL.has(name)) {
+    // What coming back doesn't cure: told for this document, the socket stays.
+    if (isFinalClose(closeCode[name].code)) {
       const reason = closeReason(name, text)
       seat.write(encodeFrame(encodeAuthenticationDenied(reason)))
       seat.write(encodeFrame(encodeSessionClosed(reason)))
@@ -243,7 +244,7 @@ export class HocuspocusPeer implements Peer {
       this.#denied.clear()
       this.#hasForgotten = true
     }
-    let { count, begunSync } = session?.owed ?? { count: 0, begunSync: null }
+    let { count, begunSync } = session?.owed ?? NONE_MISSED
     const isTooMuch = begunSync !== null && begunSync.clientCount > this.#deniedClientsLeft(key)
     if (isTooMuch || (session === null && this.#hasForgotten)) begunSync = new BegunSync(null)
     this.#denied.set(key, { count, begunSync })

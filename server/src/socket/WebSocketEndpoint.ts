@@ -5,7 +5,9 @@ import { chooseSubprotocol, tokenOfRequest } from '../access/tokenOfRequest.ts'
 import type { Timer } from '../clock.ts'
 import { Connection, type ConnectionServices, type Upgrade } from './Connection.ts'
 import { acceptableOffer } from './deflateOffer.ts'
+import { FrameCompressor } from './FrameCompressor.ts'
 import type { HostCheck } from './HostCheck.ts'
+import { Offences } from './Offences.ts'
 import { requestFault } from './requestFault.ts'
 import type { TrustedProxies } from './TrustedProxies.ts'
 
@@ -45,8 +47,13 @@ export class WebSocketEndpoint {
   #timer: Timer | null = null
   #isStopping = false
 
-  constructor(services: ConnectionServices, settings: EndpointSettings, hosts: HostCheck, proxies: TrustedProxies) {
-    this.#services = services
+  constructor(
+    services: Omit<ConnectionServices, 'offences' | 'compressor'>,
+    settings: EndpointSettings,
+    hosts: HostCheck,
+    proxies: TrustedProxies,
+  ) {
+    this.#services = { ...services, offences: new Offences(), compressor: new FrameCompressor() }
     this.#settings = settings
     this.#hosts = hosts
     this.#proxies = proxies
@@ -87,7 +94,7 @@ export class WebSocketEndpoint {
     // Before anything else: a socket that breaks now must not end the process.
     this.#survive(socket)
     const address = this.#proxies.addressOf(request)
-    const refusal = this.#refusal(request, address)
+    const refusal = this.#fault(request) ?? this.#overload(request, address)
     if (refusal !== null) {
       this.#refuse(socket, refusal)
       return
@@ -105,7 +112,7 @@ export class WebSocketEndpoint {
 
   #shakeHands(request: IncomingMessage, socket: Duplex, head: Buffer, upgrade: Upgrade): void {
     // Others may have come meanwhile, or the stop.
-    const refusal = this.#refusal(request, upgrade.address) ?? this.#chooseExtensions(request, upgrade)
+    const refusal = this.#overload(request, upgrade.address) ?? this.#chooseExtensions(request, upgrade)
     if (refusal !== null) this.#refuse(socket, refusal)
     else this.#server.handleUpgrade(request, socket, head, webSocket => this.#accept(webSocket, socket, upgrade))
   }
@@ -120,15 +127,17 @@ export class WebSocketEndpoint {
     socket.on('error', error => this.#services.logger.debug({ err: error }, 'a socket broke'))
   }
 
-  #refusal(request: IncomingMessage, address: string): Refusal | null {
+  #fault(request: IncomingMessage): Refusal | null {
     const url = request.url ?? ''
     // RFC 6455, section 4.2.1; `ws` accepts the draft with number 8, too, whose pages say their origin elsewhere.
     if (request.httpVersion !== '1.1') return [400, 'a WebSocket needs HTTP/1.1']
     if (request.headers['sec-websocket-version'] !== '13') return [426, 'the WebSocket version must be 13']
     if (!url.startsWith('/')) return [400, 'the request target must be a path']
     if (url.length > MAX_URL_BYTES) return [414, `the request target is over ${MAX_URL_BYTES} bytes`]
-    const unwelcome = requestFault(request) ?? this.#hosts.refusal(request)
-    if (unwelcome !== null) return unwelcome
+    return requestFault(request) ?? this.#hosts.refusal(request)
+  }
+
+  #overload(request: IncomingMessage, address: string): Refusal | null {
     if (this.#isStopping) return [503, 'the server stops', 5]
     if (this.#connections.size >= this.#settings.maxConnections) return [503, 'too many connections', 30]
     const ofAddress = this.#perAddress.get(address) ?? 0
