@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
-import { encodeAck, encodeSyncStep1, encodeSyncStep2, encodeUpdate } from '@weft/protocol'
+import { encodeSyncStep1, encodeUpdate } from '@weft/protocol'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
 import { eventually } from './support/eventually.ts'
 import { hocuspocusSocket } from './support/hocuspocusClient.ts'
+import { ack, expectAck, joined, refusalOf as refusalAfter } from './support/JoinedWire.ts'
 import { NO_UPDATE, NOTHING, RawClient, updateOf } from './support/RawClient.ts'
 import { stockClient } from './support/stockClient.ts'
 import { sharedServer, testServer } from './support/testServer.ts'
@@ -35,35 +36,10 @@ const nextPath = () => `/compressed/${documents++}`
 const upgrade = (path = nextPath()) =>
   WireSocket.upgrade(running(), path, { 'Sec-WebSocket-Extensions': 'permessage-deflate' })
 
-const ack = (payload: string) => encodeAck(Buffer.from(payload))
+const join = async (path = nextPath()) => joined(await upgrade(path))
 
-async function expectAck(wire: WireSocket, payload: string): Promise<void> {
-  for (;;) {
-    const frame = await wire.next(binary)
-    if (frame.rsv === 0 && frame.payload[0] === 102) {
-      expect(frame.payload).toEqual(Buffer.from(ack(payload)))
-      return
-    }
-  }
-}
-
-async function join(path = nextPath()): Promise<WireSocket> {
-  const wire = await upgrade(path)
-  wire.send(binary, encodeSyncStep1(NOTHING))
-  wire.send(binary, encodeSyncStep2(NO_UPDATE))
-  wire.send(binary, ack('joined'))
-  await expectAck(wire, 'joined')
-  return wire
-}
-
-async function refusalOf(op: number, payload: Uint8Array | string, options: FrameOptions = {}) {
-  const wire = await join()
-  wire.send(op, payload, options)
-  const close = await wire.nextClose()
-  wire.send(opcode.close)
-  await wire.ended()
-  return close
-}
+const refusalOf = async (op: number, payload: Uint8Array | string, options: FrameOptions = {}) =>
+  refusalAfter(await join(), op, payload, options)
 
 describe('permessage-deflate is agreed to (RFC 7692, sections 5 and 7.1)', () => {
   const answerTo = async (offer: string | string[]) => {

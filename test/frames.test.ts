@@ -1,5 +1,6 @@
-import { encodeAck, encodeSyncStep1, encodeSyncStep2, encodeUpdate } from '@weft/protocol'
+import { encodeSyncStep1, encodeSyncStep2, encodeUpdate } from '@weft/protocol'
 import { describe, expect, it } from 'vitest'
+import { ack, expectAck, joined, refusalOf as refusalAfter } from './support/JoinedWire.ts'
 import { NO_UPDATE, NOTHING } from './support/RawClient.ts'
 import { sharedServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
@@ -12,39 +13,11 @@ let documents = 0
 /** A connection to a document of its own. */
 const upgrade = () => WireSocket.upgrade(running(), `/frames/${documents++}`)
 
-/** A message that comes back as it is, after those before it. */
-const ack = (payload: string) => encodeAck(Buffer.from(payload))
-
-/** Joins, so that acknowledgements are paid. */
-async function join(): Promise<WireSocket> {
-  const wire = await upgrade()
-  wire.send(opcode.binary, encodeSyncStep1(NOTHING))
-  wire.send(opcode.binary, encodeSyncStep2(NO_UPDATE))
-  wire.send(opcode.binary, ack('joined'))
-  await expectAck(wire, 'joined')
-  return wire
-}
-
-async function expectAck(wire: WireSocket, payload: string): Promise<void> {
-  const wanted = Buffer.from(ack(payload))
-  for (;;) {
-    const frame = await wire.next(opcode.binary)
-    if (frame.payload[0] === 102) {
-      expect(frame.payload.toString('latin1')).toBe(wanted.toString('latin1'))
-      return
-    }
-  }
-}
+const join = async () => joined(await upgrade())
 
 /** What the server says to a frame, and that it ends the connection then. */
-async function refusalOf(op: number, payload: Uint8Array | string, options: FrameOptions = {}) {
-  const wire = await join()
-  wire.send(op, payload, options)
-  const close = await wire.nextClose()
-  wire.send(opcode.close)
-  await wire.ended()
-  return close
-}
+const refusalOf = async (op: number, payload: Uint8Array | string, options: FrameOptions = {}) =>
+  refusalAfter(await join(), op, payload, options)
 
 describe('frames from the server (RFC 6455, section 5.1)', () => {
   it('are whole, unmasked and without reserved bits', async () => {

@@ -16,6 +16,15 @@ export function describeCoEditing(browser: BrowserName): void {
   let documents = 0
   /** A document for one test. */
   const nextName = () => `test-${documents++}`
+  /** A document with a program in it, and a window on it. */
+  const botAndWindow = async (markdown = '') => {
+    const server = running()
+    const name = nextName()
+    const bot = await program(server, name, markdown)
+    const window = await windows.open(server.url)
+    await window.goTo(name)
+    return { bot, window }
+  }
 
   describe('the server gone', () => {
     it('says "Offline" without a server, keeps what is written, and brings it along', async () => {
@@ -174,11 +183,7 @@ export function describeCoEditing(browser: BrowserName): void {
     })
 
     it('keep their carets in place while others write around them', async () => {
-      const server = running()
-      const name = nextName()
-      const bot = await program(server, name, 'first\n\nsecond')
-      const window = await windows.open(server.url)
-      await window.goTo(name)
+      const { bot, window } = await botAndWindow('first\n\nsecond')
       await window.text.getByText('second').click()
       await window.keyboard.press('Home')
       await window.keyboard.press('ArrowRight')
@@ -241,11 +246,7 @@ export function describeCoEditing(browser: BrowserName): void {
     )
 
     it('keep what they chose for their next letters while others write', async () => {
-      const server = running()
-      const name = nextName()
-      const bot = await program(server, name, 'first\n\nsecond')
-      const window = await windows.open(server.url)
-      await window.goTo(name)
+      const { bot, window } = await botAndWindow('first\n\nsecond')
       await window.text.getByText('second').click()
       await window.moveBetween('second', '', ['End'])
       await window.keyboard.press('Control+b')
@@ -286,11 +287,7 @@ export function describeCoEditing(browser: BrowserName): void {
 
   describe('writing', () => {
     it('knows Markdown’s shortcuts', async () => {
-      const server = running()
-      const name = nextName()
-      const bot = await program(server, name)
-      const window = await windows.open(server.url)
-      await window.goTo(name)
+      const { bot, window } = await botAndWindow()
       await window.type('# Title\nSome **bold**, *slanted*, ~~gone~~ and `code`.\n')
       await window.keyboard.type('## Lists\n- one\ntwo\n\n1. first\nsecond\n\n[ ] to do\ndone\n\n> said\n\n')
       await window.keyboard.type('---')
@@ -416,11 +413,7 @@ let a = 1
     })
 
     it('has a bar at the selection, which the keyboard reaches and Escape leaves', async () => {
-      const server = running()
-      const name = nextName()
-      const bot = await program(server, name, 'some words')
-      const window = await windows.open(server.url)
-      await window.goTo(name)
+      const { bot, window } = await botAndWindow('some words')
       await window.text.click()
       await window.keyboard.press('Home')
       for (let i = 0; i < 4; i++) await window.keyboard.press('Shift+ArrowRight')
@@ -449,21 +442,13 @@ let a = 1
     })
 
     it('ticks tasks for everybody', async () => {
-      const server = running()
-      const name = nextName()
-      const bot = await program(server, name, '- [ ] write\n- [x] test')
-      const window = await windows.open(server.url)
-      await window.goTo(name)
+      const { bot, window } = await botAndWindow('- [ ] write\n- [x] test')
       await window.text.locator('input[type=checkbox]').first().click()
       await eventually('the tick', () => toMarkdown(bot) === '- [x] write\n- [x] test\n')
     })
 
     it('cuts, copies and pastes what is formatted, and puts plain text into a code block', async () => {
-      const server = running()
-      const name = nextName()
-      const bot = await program(server, name, '# Title\n\n- one **two**\n- three\n\n```\ncode\n```')
-      const window = await windows.open(server.url)
-      await window.goTo(name)
+      const { bot, window } = await botAndWindow('# Title\n\n- one **two**\n- three\n\n```\ncode\n```')
       await window.text.getByText('one').click()
       await window.keyboard.press('Home')
       await window.keyboard.press('Shift+End')
@@ -489,11 +474,7 @@ let a = 1
 
   describe('the keyboard', () => {
     it('has its first heading as title, which is edited in place', async () => {
-      const server = running()
-      const name = nextName()
-      const bot = await program(server, name, 'An introduction\n\n# Old *title*\n\nText')
-      const window = await windows.open(server.url)
-      await window.goTo(name)
+      const { bot, window } = await botAndWindow('An introduction\n\n# Old *title*\n\nText')
       expect(await window.title.inputValue()).toBe('Old title')
       await window.title.click()
       await window.keyboard.type('New title')

@@ -4,8 +4,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
-import { build } from 'vite'
 import { chromiumArgs, chromiumPath } from '../support/browserWindows.ts'
+import { bundlePage } from '../support/bundlePage.ts'
 import { makeTemporaryFolder, removeFolder } from '../support/temporaryFolder.ts'
 import { type Answer, type Program, type ProgramCalls, unwrapped } from './Program.ts'
 
@@ -18,24 +18,6 @@ const page = `
   window.answer = (name, args) => answer(program, name, args)
   Object.assign(window, { IndexeddbPersistence, Y })
 `
-
-async function bundle(): Promise<string> {
-  const result = await build({
-    root: fileURLToPath(new URL('../..', import.meta.url)),
-    configFile: false,
-    logLevel: 'error',
-    plugins: [
-      {
-        name: 'page',
-        resolveId: id => (id === 'page' ? '\0page' : null),
-        load: id => (id === '\0page' ? page : null),
-      },
-    ],
-    build: { write: false, rollupOptions: { input: 'page' } },
-  })
-  const [file] = Array.isArray(result) || !('output' in result) ? [] : result.output
-  return file?.code ?? ''
-}
 
 /** A site whose page is `program.mjs`, and a Chromium with a profile on disk that looks at it and can be killed as a whole. */
 export class ChromiumProcess {
@@ -50,7 +32,7 @@ export class ChromiumProcess {
   }
 
   static async start(): Promise<ChromiumProcess> {
-    const code = await bundle()
+    const code = await bundlePage(page, fileURLToPath(new URL('../..', import.meta.url)))
     const site = createServer((request, response) => {
       const isScript = request.url === '/page.js'
       response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')

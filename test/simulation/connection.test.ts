@@ -8,9 +8,7 @@ import { WebSocket } from 'ws'
 import { Access } from '../../server/src/access/Access.ts'
 import { readConfig } from '../../server/src/config.ts'
 import { noMeters } from '../../server/src/Meters.ts'
-import { FrameCompressor } from '../../server/src/socket/FrameCompressor.ts'
 import { HostCheck } from '../../server/src/socket/HostCheck.ts'
-import { Offences } from '../../server/src/socket/Offences.ts'
 import { TrustedProxies } from '../../server/src/socket/TrustedProxies.ts'
 import { WebSocketEndpoint } from '../../server/src/socket/WebSocketEndpoint.ts'
 import { Random } from '../crdt/Random.ts'
@@ -45,9 +43,7 @@ async function newEndpoint(env: Record<string, string> = {}) {
       clock: serverClock,
       meters: noMeters,
       logger,
-      offences: new Offences(),
       settings: config,
-      compressor: new FrameCompressor(),
       isBacklogged: () => isBacklogged,
     },
     config,

@@ -23,19 +23,14 @@ export class RawProvider {
     )
   }
 
-  /** One that is cut off after the test. @param path of the URL, which doesn't matter but for its query */
-  static async connect(
-    server: ServerProcess,
-    address: string,
-    path = '',
-    options: ClientOptions = {},
-    protocols: string[] = [],
-  ): Promise<RawProvider> {
-    const provider = await RawProvider.open(server, address, path, options, protocols)
+  /** As `open`, and cut off after the test. */
+  static async connect(...args: Parameters<typeof RawProvider.open>): Promise<RawProvider> {
+    const provider = await RawProvider.open(...args)
     onTestFinished(() => provider.cut())
     return provider
   }
 
+  /** @param path of the URL, which doesn't matter but for its query */
   static async open(
     server: ServerProcess,
     address: string,
