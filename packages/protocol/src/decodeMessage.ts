@@ -1,6 +1,7 @@
 import * as decoding from 'lib0/decoding'
 import { MAX_DOCUMENT_ID_BYTES } from './documentId.ts'
 import {
+  type AddressedFrame,
   accessNames,
   ephemeralLimit,
   type HocuspocusFrame,
@@ -32,6 +33,35 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const MAX_ADDRESS_BYTES = MAX_DOCUMENT_ID_BYTES + 1 + 64
 
 /**
+ * Reads one frame of the multiplexed dialect. The arrays inside the result are views of `frame`.
+ * @throws {MalformedMessageError} as `decodeMessage`, and for an address over 320 bytes
+ */
+export function decodeAddressedFrame(frame: Uint8Array): AddressedFrame {
+  if (frame.length === 1 && frame[0] === 0) return { address: null, message: null }
+  let address = ''
+  const message = decodeFrame(frame, decoder => {
+    address = readAddress(decoder)
+    return readBody(decoder, decoding.readVarUint(decoder))
+  })
+  return { address, message }
+}
+
+/**
+ * Takes the address from the front of a frame of the multiplexed dialect, without looking into the message.
+ * @returns where the message begins
+ * @throws {MalformedMessageError}
+ */
+export function splitAddress(frame: Uint8Array): { address: string; begin: number } {
+  let address = ''
+  const decoder = decoding.createDecoder(frame)
+  decodeFrame(frame, () => {
+    address = readAddress(decoder)
+    return { type: 'unknown' }
+  })
+  return { address, begin: decoder.pos }
+}
+
+/**
  * Reads one frame of Hocuspocus' dialect, as its providers 2 to 4 write them. The arrays inside the result are views of `frame`.
  * @throws {MalformedMessageError} as `decodeMessage`, and for an address over 320 bytes or an auth message that brings no token
  */
@@ -42,15 +72,19 @@ export function decodeHocuspocusFrame(frame: Uint8Array): HocuspocusFrame {
   }
   let address = ''
   const message = decodeFrame(frame, decoder => {
-    const bytes = readBytes(decoder)
-    // It stands before everything that is sent there.
-    if (bytes.length > MAX_ADDRESS_BYTES) {
-      throw new MalformedMessageError(`an address of ${bytes.length} bytes is over ${MAX_ADDRESS_BYTES}`)
-    }
-    address = strictUtf8.decode(bytes)
+    address = readAddress(decoder)
     return readHocuspocusBody(decoder, decoding.readVarUint(decoder))
   })
   return { address, message }
+}
+
+function readAddress(decoder: decoding.Decoder): string {
+  const bytes = readBytes(decoder)
+  // It stands before everything that is sent there.
+  if (bytes.length > MAX_ADDRESS_BYTES) {
+    throw new MalformedMessageError(`an address of ${bytes.length} bytes is over ${MAX_ADDRESS_BYTES}`)
+  }
+  return strictUtf8.decode(bytes)
 }
 
 function decodeFrame<M extends { type: string }>(frame: Uint8Array, read: (decoder: decoding.Decoder) => M): M {
@@ -89,6 +123,11 @@ function readBody(decoder: decoding.Decoder, type: number): Message {
       }
     case messageType.access:
       return readAccess(decoder)
+    case messageType.token:
+      return { type: 'token', token: decoding.readVarString(decoder) }
+    case messageType.closed:
+      if (!decoding.hasContent(decoder)) return { type: 'leave' }
+      return { type: 'closed', code: decoding.readVarUint(decoder), reason: decoding.readVarString(decoder) }
     default:
       return { type: 'unknown', messageType: type }
   }

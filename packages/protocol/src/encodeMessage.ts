@@ -81,9 +81,29 @@ export function encodeAccess(access: AccessName): Uint8Array {
   return encodeText([messageType.access], access)
 }
 
+/** A newer token of the same user. */
+export function encodeToken(token: string): Uint8Array {
+  return encodeText([messageType.token], token)
+}
+
+/** Of the multiplexed dialect, from the server: this session has ended as a connection ends with that code and reason. */
+export function encodeClosed(code: number, reason: string): Uint8Array {
+  return encodeText([messageType.closed, code], reason)
+}
+
+/** Of the multiplexed dialect, from a client: it leaves this document. */
+export function encodeLeave(): Uint8Array {
+  return Uint8Array.of(messageType.closed)
+}
+
+/** "Is anybody there?" in the multiplexed dialect: the server returns it. */
+export function encodePing(): Uint8Array {
+  return Uint8Array.of(0)
+}
+
 // ── Hocuspocus: what its dialect has beside sync and awareness; `encodeAddress` stands before each ────────────────────
 
-/** What stands before every message of Hocuspocus' dialect. */
+/** What stands before every message of Hocuspocus' dialect, and of the multiplexed one. */
 export function encodeAddress(address: string): Uint8Array {
   return encoding.encode(encoder => encoding.writeVarString(encoder, address))
 }

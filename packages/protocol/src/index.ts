@@ -2,7 +2,13 @@ export type { AwarenessEntry } from './awareness.ts'
 export { decodeAwareness, encodeAwarenessEntries, isNullState, NULL_STATE } from './awareness.ts'
 export type { CloseAction, CloseMeaning, CloseName } from './closeCode.ts'
 export { closeCode, closeReason, isFinalClose, parseCloseReason, retryAfterSeconds } from './closeCode.ts'
-export { decodeHocuspocusFrame, decodeMessage, MalformedMessageError } from './decodeMessage.ts'
+export {
+  decodeAddressedFrame,
+  decodeHocuspocusFrame,
+  decodeMessage,
+  MalformedMessageError,
+  splitAddress,
+} from './decodeMessage.ts'
 export type { DocumentId } from './documentId.ts'
 export {
   BadDocumentIdError,
@@ -19,8 +25,11 @@ export {
   encodeAuthenticated,
   encodeAuthenticationDenied,
   encodeAwareness,
+  encodeClosed,
   encodeEphemeral,
+  encodeLeave,
   encodePermissionDenied,
+  encodePing,
   encodeQueryAwareness,
   encodeReceipt,
   encodeSessionClosed,
@@ -28,9 +37,17 @@ export {
   encodeSyncStatus,
   encodeSyncStep1,
   encodeSyncStep2,
+  encodeToken,
   encodeUpdate,
   encodeUpdateHead,
 } from './encodeMessage.ts'
-export type { AccessName, HocuspocusFrame, HocuspocusMessage, Message, ReceiptOutcome } from './message.ts'
+export type {
+  AccessName,
+  AddressedFrame,
+  HocuspocusFrame,
+  HocuspocusMessage,
+  Message,
+  ReceiptOutcome,
+} from './message.ts'
 export { accessNames, ephemeralLimit, hocuspocusType, messageType, receiptOutcome, syncStep } from './message.ts'
-export { isToken, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from './subprotocol.ts'
+export { isToken, MULTIPLEX_SUBPROTOCOL, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from './subprotocol.ts'

@@ -1,18 +1,23 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { decodeAwareness, encodeAwarenessEntries, isNullState, NULL_STATE } from './awareness.ts'
-import { decodeMessage, MalformedMessageError } from './decodeMessage.ts'
+import { decodeAddressedFrame, decodeMessage, MalformedMessageError, splitAddress } from './decodeMessage.ts'
 import {
   encodeAccess,
   encodeAck,
+  encodeAddress,
   encodeAnnounce,
   encodeAwareness,
+  encodeClosed,
   encodeEphemeral,
+  encodeLeave,
   encodePermissionDenied,
+  encodePing,
   encodeQueryAwareness,
   encodeReceipt,
   encodeSyncStep1,
   encodeSyncStep2,
+  encodeToken,
   encodeUpdate,
 } from './encodeMessage.ts'
 import { ephemeralLimit, receiptOutcome } from './message.ts'
@@ -31,6 +36,10 @@ it('speaks the bytes of the y-websocket dialect', () => {
   expect(encodeEphemeral([], 'ü')).toEqual(bytes('6e 04 00 02 c3 bc'))
   expect(encodeEphemeral([5, 300], '')).toEqual(bytes('6e 05 02 05 ac 02 00'))
   expect(encodeReceipt('tooFast')).toEqual(bytes('6f 01 01'))
+  expect(encodeToken('a.b')).toEqual(bytes('71 03 61 2e 62'))
+  expect(encodeLeave()).toEqual(bytes('72'))
+  expect(encodeClosed(4403, 'no')).toEqual(bytes('72 b3 22 02 6e 6f'))
+  expect(encodePing()).toEqual(bytes('00'))
   expect(encodeAccess('read-only')).toEqual(bytes('70 09 72 65 61 64 2d 6f 6e 6c 79'))
 })
 
@@ -53,7 +62,22 @@ it('reads what it writes', () => {
   expect(decodeMessage(bytes('6f 01 09'))).toEqual({ type: 'receipt', outcome: null })
   expect(decodeMessage(encodeQueryAwareness())).toEqual({ type: 'queryAwareness' })
   expect(decodeMessage(encodeAccess('read-write'))).toEqual({ type: 'access', access: 'read-write' })
+  expect(decodeMessage(encodeToken('a.b'))).toEqual({ type: 'token', token: 'a.b' })
+  expect(decodeMessage(encodeLeave())).toEqual({ type: 'leave' })
+  expect(decodeMessage(encodeClosed(1012, 'ü'))).toEqual({ type: 'closed', code: 1012, reason: 'ü' })
   expect(decodeMessage(encodePermissionDenied('ü'))).toEqual({ type: 'permissionDenied', reason: 'ü' })
+})
+
+it('reads a frame with an address', () => {
+  const frame = Uint8Array.of(...encodeAddress('ü\0 1'), ...encodeAck(bytes('05')))
+  const message = { type: 'ack', payload: bytes('05') }
+  expect(decodeAddressedFrame(frame)).toEqual({ address: 'ü\0 1', message })
+  expect(splitAddress(frame)).toEqual({ address: 'ü\0 1', begin: 6 })
+  expect(decodeAddressedFrame(encodePing())).toEqual({ address: null, message: null })
+  for (const broken of ['', '05 61', '01 ff 6e 00', '01 61', '80']) {
+    expect(() => decodeAddressedFrame(broken === '' ? new Uint8Array() : bytes(broken))).toThrow(MalformedMessageError)
+  }
+  expect(() => splitAddress(Uint8Array.of(...encodeAddress('a'.repeat(321)), 0))).toThrow(MalformedMessageError)
 })
 
 it('knows that it does not know a type', () => {
@@ -77,6 +101,8 @@ it.each([
   ['an ephemeral message that is not UTF-8', bytes('6e 03 00 01 ff')],
   ['an ephemeral message over its limit', encodeEphemeral([], 'x'.repeat(ephemeralLimit.payloadBytes + 1))],
   ['a receipt without an outcome', bytes('6f 00')],
+  ['a token that is cut short', bytes('71 05 61')],
+  ['the end of a session without its reason', bytes('72 05')],
 ])('refuses %s', (_what, frame) => {
   expect(() => decodeMessage(frame)).toThrow(MalformedMessageError)
 })

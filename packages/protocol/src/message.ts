@@ -15,6 +15,13 @@ export const messageType = {
   receipt: 111,
   /** From the server, to those who announced themselves: varString, one of `accessNames`; again whenever it changes. */
   access: 112,
+  /** From a client: varString, a newer token of the same user in the place of the one before. Answered by `access`. */
+  token: 113,
+  /**
+   * In the multiplexed dialect, where the socket stays. From the server: varUint(close code) • varString(reason), this session has
+   * ended. From a client, without a body: it leaves.
+   */
+  closed: 114,
 } as const
 
 /**
@@ -92,8 +99,16 @@ export type Message =
   /** `outcome` is null for one that this version doesn't know. */
   | { readonly type: 'receipt'; readonly outcome: ReceiptOutcome | null }
   | { readonly type: 'access'; readonly access: AccessName }
+  | { readonly type: 'token'; readonly token: string }
+  | { readonly type: 'leave' }
+  | { readonly type: 'closed'; readonly code: number; readonly reason: string }
   /** A type that this version doesn't know; whoever reads it may ignore it. */
   | { readonly type: 'unknown'; readonly messageType: number }
+
+/** One frame of the multiplexed dialect: `varString(address) • message`. Without an address and a message: is anybody there? */
+export type AddressedFrame =
+  | { readonly address: string; readonly message: Message }
+  | { readonly address: null; readonly message: null }
 
 /** What a Hocuspocus provider says, behind its address. */
 export type HocuspocusMessage =

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '@weft/protocol'
+import { MULTIPLEX_SUBPROTOCOL, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '@weft/protocol'
 
 /**
  * The token of an upgrade request, from where it is least likely to be seen by others: the header `Authorization: Bearer`, then
@@ -17,9 +17,9 @@ export function tokenOfRequest({ headers, url = '' }: Pick<IncomingMessage, 'hea
   return query < 0 ? null : new URLSearchParams(url.slice(query)).get('token')
 }
 
-/** The subprotocol that is answered: `weft`, else the first that isn't a token (browsers fail without an answer); false: none. */
+/** The subprotocol that is answered: `weft.multiplex`, `weft`, else the first that isn't a token (browsers fail without an answer); false: none. */
 export function chooseSubprotocol(offered: ReadonlySet<string>): string | false {
-  if (offered.has(SUBPROTOCOL)) return SUBPROTOCOL
+  for (const name of [MULTIPLEX_SUBPROTOCOL, SUBPROTOCOL]) if (offered.has(name)) return name
   for (const name of offered) if (!name.startsWith(TOKEN_SUBPROTOCOL)) return name
   return false
 }

@@ -178,7 +178,7 @@ export class Session implements Tidier {
     this.#grant = grant
     this.#mayWrite = mayWrite(grant.role)
     this.#watchExpiry()
-    if (this.hasAnnounced && couldWrite !== this.#mayWrite) this.#tellAccess()
+    if (this.hasAnnounced) this.#tellAccess()
     if (!couldWrite && this.#mayWrite) this.#takeRefused()
   }
 
@@ -198,11 +198,11 @@ export class Session implements Tidier {
     this.#expiryTimer = clock.setTimer(() => this.outlet.close('unauthorized', 'the token has expired'), waitMs)
   }
 
-  // Once: who doesn't read what it asks for must not make us hold more.
+  // Again and again where it asks whether anybody is there; who doesn't read what it asks for must not make us hold more.
   #announced(): void {
-    if (this.hasAnnounced) return
+    const isAsked = this.hasAnnounced
     this.hasAnnounced = true
-    this.#tellAccess()
+    if (!isAsked || this.outlet.unsentBytes === 0) this.#tellAccess()
   }
 
   #tellAccess(): void {
@@ -262,12 +262,15 @@ export class Session implements Tidier {
         this.#announced()
         return
       case 'ephemeral':
-        this.#announced()
+        if (!this.hasAnnounced) this.#announced()
         this.#oweReceipt(this.relay(message.payload, message.clientIDs))
         return
       case 'access':
       case 'receipt':
       case 'permissionDenied':
+      case 'token':
+      case 'leave':
+      case 'closed':
       case 'unknown':
         // Like the reference server: a newer client may know more than we do.
         return

@@ -7,6 +7,7 @@ import {
   decodeAwareness,
   decodeMessage,
   isFinalClose,
+  MULTIPLEX_SUBPROTOCOL,
   messageType,
 } from '@weft/protocol'
 import type { Logger } from 'pino'
@@ -23,6 +24,7 @@ import { TokenBucket } from '../TokenBucket.ts'
 import { CompressedWriter } from './CompressedWriter.ts'
 import type { FrameCompressor } from './FrameCompressor.ts'
 import { HocuspocusPeer } from './HocuspocusPeer.ts'
+import { MultiplexPeer } from './MultiplexPeer.ts'
 import type { Offences } from './Offences.ts'
 import type { Peer } from './Peer.ts'
 import { YWebsocketPeer } from './YWebsocketPeer.ts'
@@ -217,7 +219,7 @@ export class Connection implements Outlet {
     return this.#socket.writableLength - this.#sharedUnsent + (this.#compressed?.heldBytes ?? 0)
   }
 
-  /** @param address of the session in Hocuspocus' dialect: goes before each message */
+  /** @param address of the session where a connection carries many: goes before each message */
   write(frames: Buffer, sharedBy: object | null = null, address: string | null = null): void {
     if (!this.isOpen) return
     this.#quietSweeps = 0
@@ -403,6 +405,7 @@ export class Connection implements Outlet {
   // y-websocket's clients begin with a sync message, type 0; Hocuspocus' with an address, which is never empty. (An application
   // may have a y-websocket client show its awareness first: no Hocuspocus frame reads like that.)
   #meet(frame: Uint8Array): Peer {
+    if (this.#webSocket.protocol === MULTIPLEX_SUBPROTOCOL) return new MultiplexPeer(this, this.#token, this.#services)
     if (frame.length === 0 || frame[0] === 0 || isAwareness(frame))
       return new YWebsocketPeer(this, this.#path, this.#verified, this.#services)
     return new HocuspocusPeer(this, this.#token, this.#services)

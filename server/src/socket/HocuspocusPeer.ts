@@ -19,12 +19,12 @@ import { readStateVector } from '../crdt/stateVector.ts'
 import { DEFAULT_UPDATE_LIMITS } from '../crdt/UpdateLimits.ts'
 import { BegunSync } from '../room/BegunSync.ts'
 import { addressFrames, encodeFrame } from '../room/encodeFrame.ts'
-import type { Outlet } from '../room/Outlet.ts'
 import { type MissedChanges, NONE_MISSED, Session } from '../room/Session.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import type { Connection } from './Connection.ts'
 import { openSession, type SessionServices } from './openSession.ts'
 import { KEEP_ALIVE, type Peer } from './Peer.ts'
+import { Seat, type SeatHost } from './Seat.ts'
 
 /** Documents on one socket; Hocuspocus' server allows as many. */
 const MAX_SESSIONS = 100
@@ -40,7 +40,7 @@ const MAX_DENIED_UPDATE_BYTES = 64 * 1024
 const RENEWAL_MS = 5000
 
 /** Hocuspocus' dialect: many documents over one socket, each message behind the address of its session. */
-export class HocuspocusPeer implements Peer {
+export class HocuspocusPeer implements Peer, SeatHost {
   readonly #connection: Connection
   readonly #token: string | null
   readonly #services: SessionServices
@@ -270,53 +270,6 @@ export class HocuspocusPeer implements Peer {
   end(): void {
     if (this.#renewal !== null) this.#services.clock.clearTimer(this.#renewal)
     for (const seat of [...this.#seats.values()]) seat.end()
-  }
-}
-
-/** The connection as one session sees it: what it writes goes behind its address. */
-class Seat implements Outlet {
-  /** The session's own address: its key on the connection. */
-  readonly key: string
-  session: Session | null = null
-  readonly #connection: Connection
-  readonly #peer: HocuspocusPeer
-  #hasEnded = false
-
-  constructor(connection: Connection, key: string, peer: HocuspocusPeer) {
-    this.#connection = connection
-    this.key = key
-    this.#peer = peer
-  }
-
-  get address(): string {
-    return this.#connection.address
-  }
-
-  get isOpen(): boolean {
-    return !this.#hasEnded && this.#connection.isOpen
-  }
-
-  get unsentBytes(): number {
-    return this.#connection.unsentBytes
-  }
-
-  write(frames: Buffer, sharedBy: object | null = null): void {
-    if (!this.#hasEnded) this.#connection.write(frames, sharedBy, this.key)
-  }
-
-  isAlive(): Promise<boolean> {
-    return this.isOpen ? this.#connection.isAlive() : Promise.resolve(false)
-  }
-
-  close(name: CloseName, text: string): void {
-    if (!this.#hasEnded) this.#peer.closeSeat(this, name, text)
-  }
-
-  end(): void {
-    if (this.#hasEnded) return
-    this.#hasEnded = true
-    this.#peer.leave(this)
-    this.session?.end()
   }
 }
 

@@ -1,11 +1,23 @@
-import { BadDocumentIdError, documentIdFromPath, encodePermissionDenied } from '@weft/protocol'
+import {
+  BadDocumentIdError,
+  decodeMessage,
+  documentIdFromPath,
+  encodePermissionDenied,
+  MalformedMessageError,
+  messageType,
+} from '@weft/protocol'
 import type { Denial } from '../access/Grant.ts'
 import type { VerifiedToken } from '../access/verifyToken.ts'
 import { encodeFrame } from '../room/encodeFrame.ts'
 import { Session } from '../room/Session.ts'
+import { TokenBucket } from '../TokenBucket.ts'
 import type { Connection } from './Connection.ts'
 import { openSession, type SessionServices } from './openSession.ts'
 import { KEEP_ALIVE, type Peer } from './Peer.ts'
+import { renewSession } from './renewSession.ts'
+
+/** Tokens that renew a session: so many more each second, as many at once. Each costs a signature's check. */
+const RENEWALS_PER_SECOND = 10
 
 /** y-websocket's dialect: one document, named by the URL's path. */
 export class YWebsocketPeer implements Peer {
@@ -13,6 +25,7 @@ export class YWebsocketPeer implements Peer {
   readonly #verified: VerifiedToken | Denial | null
   readonly #connection: Connection
   readonly #services: SessionServices
+  readonly #renewals: TokenBucket
   #session: Session | null = null
 
   /**
@@ -29,10 +42,29 @@ export class YWebsocketPeer implements Peer {
     this.#verified = verified
     this.#connection = connection
     this.#services = services
+    this.#renewals = new TokenBucket(RENEWALS_PER_SECOND, RENEWALS_PER_SECOND, services.clock.now())
   }
 
   receive(frame: Uint8Array): void | Promise<void> {
-    return this.#session === null ? this.#begin(frame) : this.#session.receive(frame)
+    if (this.#session === null) return this.#begin(frame)
+    return frame[0] === messageType.token ? this.#renew(this.#session, frame) : this.#session.receive(frame)
+  }
+
+  async #renew(session: Session, frame: Uint8Array): Promise<void> {
+    let token: string
+    try {
+      const message = decodeMessage(frame)
+      token = message.type === 'token' ? message.token : ''
+    } catch (error) {
+      if (!(error instanceof MalformedMessageError)) throw error
+      this.#connection.close('malformed', error.message)
+      return
+    }
+    if (this.#renewals.take(1, this.#services.clock.now()) > 0) {
+      this.#connection.close('policy', `over ${RENEWALS_PER_SECOND} tokens a second`)
+      return
+    }
+    await renewSession(session, token, this.#services.access, () => !this.#connection.isRefused)
   }
 
   async #begin(frame: Uint8Array): Promise<void> {

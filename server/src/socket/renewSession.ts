@@ -1,0 +1,20 @@
+import type { Access } from '../access/Access.ts'
+import type { Session } from '../room/Session.ts'
+
+/**
+ * Puts a newer token in the place of the one that a session has: the same user's, which counts at once, with its role and its end.
+ * Any other ends the session.
+ * @param isOpen asked once the token is verified: whether the session is still there
+ */
+export async function renewSession(
+  session: Session,
+  token: string,
+  access: Access,
+  isOpen: () => boolean,
+): Promise<void> {
+  const grant = await access.admit(token, session.room.documentId)
+  if (!isOpen()) return
+  if ('close' in grant) session.outlet.close(grant.close, grant.text)
+  else if (grant.userId !== session.userId) session.outlet.close('forbidden', 'this is the token of another user')
+  else session.renew(grant)
+}
