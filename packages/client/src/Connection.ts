@@ -1,8 +1,8 @@
 import { decodeMessage, encodeAck, encodeAnnounce, type Message, messageType, syncStep } from '@weft/protocol'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
-import { type TokenSource, tokenProtocols } from './TokenSource.ts'
-import type { WebSocketClass, WebSocketLike } from './WebSocketLike.ts'
+import type { TokenSource } from './TokenSource.ts'
+import type { WebSocketLike } from './WebSocketLike.ts'
 
 const CONNECTING = 0
 const OPEN = 1
@@ -26,6 +26,8 @@ export interface ConnectionHost {
   opened(connection: Connection): void
   /** Any message of the server that this connection does not handle itself and the provider does not know. */
   received(message: Message): void
+  /** The server has said all that it had, and this replica lacked: a sync step 2. */
+  answered(): void
   /** This connection had asked that: everything up to `version` is committed. */
   acknowledged(version: number): void
 }
@@ -58,6 +60,8 @@ export class Connection implements WebSocketLike {
   onerror: ((event: unknown) => void) | null = null
   onclose: ((event: unknown) => void) | null = null
 
+  /** What it was opened with; empty: none. */
+  token = ''
   #socket: WebSocketLike | undefined
   readonly #host: ConnectionHost
   #hasAnswered = false
@@ -71,7 +75,7 @@ export class Connection implements WebSocketLike {
   /** @param open makes the socket; `token` is empty where there is none */
   constructor(token: TokenSource, open: (token: string) => WebSocketLike, host: ConnectionHost) {
     this.#host = host
-    if (typeof token === 'string') this.#take(open(token))
+    if (typeof token === 'string') this.#take(token, open)
     else void this.#askToken(token, open)
   }
 
@@ -80,7 +84,7 @@ export class Connection implements WebSocketLike {
     await undefined
     try {
       const token = await ask()
-      if (!this.#isOver) this.#take(open(token))
+      if (!this.#isOver) this.#take(token, open)
     } catch (error) {
       if (this.#isOver) return
       this.#end()
@@ -90,7 +94,9 @@ export class Connection implements WebSocketLike {
     }
   }
 
-  #take(socket: WebSocketLike): void {
+  #take(token: string, open: (token: string) => WebSocketLike): void {
+    const socket = open(token)
+    this.token = token
     this.#socket = socket
     socket.binaryType = 'arraybuffer'
     socket.onopen = (event: unknown) => this.#open(event)
@@ -130,6 +136,11 @@ export class Connection implements WebSocketLike {
       this.#closing = setTimeout(() => socket.terminate?.(), CLOSE_TIMEOUT_MS)
       this.#closing.unref?.()
     }
+  }
+
+  /** Asks whether the server is there. */
+  probe(): void {
+    if (!this.#isOver) this.#socket?.probe?.()
   }
 
   /** Asks whether everything so far is committed, if that isn't under way: soon, and not too often. [C3] */
@@ -184,6 +195,7 @@ export class Connection implements WebSocketLike {
       case 'awareness':
       case 'queryAwareness':
         this.#provide(event.data as ArrayBuffer)
+        if (message.type === 'syncStep2') this.#host.answered()
         break
       case 'ack':
         this.#acknowledged(message.payload)
@@ -193,6 +205,9 @@ export class Connection implements WebSocketLike {
       case 'ephemeral':
       case 'receipt':
       case 'announce':
+      case 'token':
+      case 'leave':
+      case 'closed':
       case 'unknown':
         this.#host.received(message)
     }
@@ -238,19 +253,20 @@ function readVersion(payload: Uint8Array): number | undefined {
   }
 }
 
-/** A WebSocket class for `y-websocket` whose sockets are connections of `host`. */
+/**
+ * A WebSocket class for `y-websocket` whose sockets are connections of `host`.
+ * @param open makes a socket to the provider's URL; `token` is empty where there is none
+ */
 export function connectionClass(
-  socketClass: WebSocketClass,
   token: TokenSource,
+  open: (url: string, token: string) => WebSocketLike,
   host: ConnectionHost,
 ): new (
   url: string,
-  protocols?: string | string[],
 ) => Connection {
   return class extends Connection {
-    constructor(url: string, protocols?: string | string[]) {
-      const open = (given: string) => new socketClass(url, given === '' ? protocols : tokenProtocols(given))
-      super(token, open, host)
+    constructor(url: string) {
+      super(token, given => open(url, given), host)
     }
   }
 }

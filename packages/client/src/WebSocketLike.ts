@@ -14,6 +14,8 @@ export interface WebSocketLike {
   onclose: ((event: never) => void) | null
   send(data: Uint8Array<ArrayBuffer>): void
   close(): void
+  /** Asks whether the other side is there: only where somebody watches for that (`LiveSocket`). */
+  probe?(): void
   /** Only in Node (`ws`): ends the socket without waiting for the server. */
   terminate?(): void
 }

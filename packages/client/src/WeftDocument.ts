@@ -1,26 +1,31 @@
-import { type AccessName, closeCode, encodeUpdate, ephemeralLimit, isFinalClose, type Message } from '@weft/protocol'
+import {
+  type AccessName,
+  closeCode,
+  encodeSyncStep1,
+  encodeToken,
+  encodeUpdate,
+  ephemeralLimit,
+  isFinalClose,
+  type Message,
+} from '@weft/protocol'
 import { ObservableV2 } from 'lib0/observable'
 import { Awareness } from 'y-protocols/awareness'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { type Connection, type ConnectionHost, connectionClass } from './Connection.ts'
 import type { DocumentAddress } from './documentAddress.ts'
+import { type DocumentStatus, type LinkEvent, transitions } from './documentStatus.ts'
 import { RefusedError, UnsavedError } from './errors.ts'
 import { LocalCopy, type LocalCopyHost } from './LocalCopy.ts'
 import type { LocalStore } from './LocalStore.ts'
 import { Outbox } from './Outbox.ts'
+import { PageWatch } from './PageWatch.ts'
 import { retryDelay } from './retryDelay.ts'
 import { SaveTracker } from './SaveTracker.ts'
+import { TabChannel } from './TabChannel.ts'
+import { TokenRenewal } from './TokenRenewal.ts'
 import type { TokenSource } from './TokenSource.ts'
-import type { CloseInfo, WebSocketClass } from './WebSocketLike.ts'
-
-/**
- * - `connecting`: the first connection is being made, or one is open and the replica is not yet up to date;
- * - `synced`: this connection has brought everything that the server has, and brings what follows;
- * - `offline`: there is no connection; the next attempt comes by itself;
- * - `refused`: the server has closed the document for good (close code 4400-4499).
- */
-export type DocumentStatus = 'connecting' | 'synced' | 'offline' | 'refused'
+import type { CloseInfo, WebSocketLike } from './WebSocketLike.ts'
 
 export interface DocumentEvents {
   status: (status: DocumentStatus) => void
@@ -35,8 +40,12 @@ export interface DocumentEvents {
   access: (access: AccessName) => void
   /** The server let an edit of this client pass by (y-protocols' "permission denied"). */
   denied: (reason: string) => void
+  /** `isIncomplete` has changed. */
+  incomplete: (isIncomplete: boolean) => void
   /** Somebody here has sent a message (`send`). */
   message: (message: DocumentMessage) => void
+  /** It was closed, and lets go of everything. */
+  closed: () => void
   /** A connection ended. `retryInMs` is `null` where no further attempt comes. */
   disconnected: (info: CloseInfo & { retryInMs: number | null }) => void
 }
@@ -60,7 +69,12 @@ export interface DocumentSettings {
   ydoc: Y.Doc | undefined
   awareness: Record<string, unknown> | null
   store: LocalStore | undefined
-  webSocketClass: WebSocketClass
+  /** Makes a socket to a URL that carries this document's messages; `token` is empty where there is none. */
+  openSocket: (url: string, token: string) => WebSocketLike
+  /** Whether edits are shared with other tabs of this browser. */
+  sharesWithTabs: boolean
+  /** Whether a page with edits that are nowhere safe asks before it is left. */
+  asksBeforeLeaving: boolean
   random: () => number
 }
 
@@ -96,8 +110,13 @@ export class WeftDocument {
   readonly #outbox: Outbox
   readonly #events = new ObservableV2<DocumentEvents>()
   readonly #ownsYdoc: boolean
-  readonly #canRenewToken: boolean
+  readonly #renewal: TokenRenewal | undefined
+  readonly #tabsName: string | undefined
+  #tabs: TabChannel | undefined
+  readonly #page: PageWatch
+  readonly #settings: DocumentSettings
   readonly #ready: Promise<void>
+  #opening: Promise<void> | undefined
   #becomeReady: () => void = () => {}
   #failReady: (error: Error) => void = () => {}
   #status: DocumentStatus = 'connecting'
@@ -111,6 +130,11 @@ export class WeftDocument {
   #access: AccessName = 'read-write'
   /** The server let an edit pass by over this connection: it acknowledges none any more. */
   #isDenied = false
+  /** Something waits here for what it builds upon (Yjs's pending structs or deletions). */
+  #isPending = false
+  #isIncomplete = false
+  /** How many have this document open: `close` is each one's own. */
+  #holderCount = 1
   /** This connection's token was taken. */
   #isAdmitted = false
   #isClosed = false
@@ -119,11 +143,20 @@ export class WeftDocument {
   /** @internal Use `connect`. */
   constructor(settings: DocumentSettings) {
     const { address } = settings
+    this.#settings = settings
     this.documentId = address.documentId
     this.#outbox = new Outbox(this.documentId)
     this.#random = settings.random
     this.#ownsYdoc = settings.ydoc === undefined
-    this.#canRenewToken = typeof settings.token === 'function'
+    this.#renewal =
+      typeof settings.token === 'function'
+        ? new TokenRenewal(settings.token, token => this.#connection?.send(encodeToken(token)))
+        : undefined
+    if (settings.sharesWithTabs) this.#tabsName = `weft:${address.serverUrl}/${address.path}`
+    this.#page = new PageWatch({
+      moved: () => this.#networkMoved(),
+      shown: () => this.#shown(),
+    })
     this.ydoc = settings.ydoc ?? new Y.Doc()
     this.#copy = settings.store && new LocalCopy(settings.store, this.ydoc, this.#copyHost())
     this.#ready = new Promise((resolve, reject) => {
@@ -134,6 +167,7 @@ export class WeftDocument {
     if (this.ydoc.store.clients.size > 0) this.#tracker.edited()
     this.ydoc.on('beforeTransaction', this.#beforeTransaction)
     this.ydoc.on('update', this.#update)
+    this.ydoc.on('afterTransaction', this.#afterTransaction)
     this.ydoc.on('destroy', this.#destroyed)
 
     this.awareness = new Awareness(this.ydoc)
@@ -148,18 +182,20 @@ export class WeftDocument {
       params: address.params,
       // Of a browser's WebSocket, the provider uses what `Connection` has.
       WebSocketPolyfill: connectionClass(
-        settings.webSocketClass,
         settings.token,
+        settings.openSocket,
         this.#connectionHost(),
       ) as unknown as typeof WebSocket,
     })
+    // Whether anybody is there is `LiveSocket`'s to find out: of many documents on one socket, most say nothing for long.
+    clearInterval(this.#provider._checkInterval)
     // One listener of the process per document would be a leak to Node; the server withdraws the awareness of the gone.
     if (typeof process !== 'undefined') process.off?.('exit', this.#provider._exitHandler)
     this.#provider.on('sync', isSynced => {
       if (!isSynced) return
       this.#isAdmitted = true
-      this.#setStatus('synced')
-      this.#becomeReady()
+      this.#link('synced')
+      this.#isHere()
     })
     this.#provider.on('connection-close', close => this.#disconnected(close))
     this.#provider.on('closed', close => this.#refused(close))
@@ -182,6 +218,14 @@ export class WeftDocument {
   /** Local edits that are not known to be in the local store; without one, all. */
   get unsavedLocally(): number {
     return this.#tracker.version - this.#keptVersion
+  }
+
+  /**
+   * Whether this replica holds edits that can't be shown, because what they build upon is missing: it has been asked for, and
+   * the server doesn't have it. They are kept, and appear when somebody brings it.
+   */
+  get isIncomplete(): boolean {
+    return this.#isIncomplete
   }
 
   /** Why the server refuses the document, while `status` is `refused`. */
@@ -215,13 +259,31 @@ export class WeftDocument {
 
   /**
    * Opens the store, then the connection.
-   * @internal Called once, by `connect`.
+   * @internal Called by `connect`, and by a client for each who opens the document.
    * @returns resolves when the content is here; rejects with the `RefusedError` of a server that refuses it.
    */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.#opening ??= this.#open()
+    return this.#opening
+  }
+
+  async #open(): Promise<void> {
     await this.#copy?.open()
-    if (!this.isClosed) this.#provider.connect()
+    if (this.isClosed) return this.#ready
+    if (this.#tabsName !== undefined) {
+      const isTrusted = () => this.#status !== 'refused' && this.#access === 'read-write'
+      this.#tabs = new TabChannel(this.#tabsName, this.ydoc, isTrusted)
+    }
+    this.#provider.connect()
     return this.#ready
+  }
+
+  /**
+   * One more has this document open, and closes it.
+   * @internal
+   */
+  retain(): void {
+    this.#holderCount++
   }
 
   /**
@@ -274,17 +336,17 @@ export class WeftDocument {
   /** Leaves the server and stays away until `reconnect`; the document can be edited meanwhile. */
   disconnect(): void {
     if (this.isClosed) return
-    clearTimeout(this.#retry)
+    this.#stopRetry()
     this.#provider.disconnect()
-    if (this.#refusal === undefined) this.#setStatus('offline')
+    this.#link('left')
   }
 
   /** Connects now: after `disconnect`, after a refusal whose cause is cured, or instead of waiting for the next attempt. */
   reconnect(): void {
     if (this.isClosed) return
-    clearTimeout(this.#retry)
+    this.#stopRetry()
     this.#refusal = undefined
-    if (this.#status === 'refused') this.#setStatus('offline')
+    this.#link('resumed')
     this.#provider.connect()
   }
 
@@ -303,8 +365,26 @@ export class WeftDocument {
     saved?: boolean | SaveLevel
     timeoutMs?: number
   } = {}): Promise<void> {
+    return this.#close(saved, timeoutMs, 1)
+  }
+
+  /**
+   * As `close`, for all who have it open.
+   * @internal
+   */
+  closeForAll({
+    saved = true,
+    timeoutMs = CLOSE_TIMEOUT_MS,
+  }: Parameters<WeftDocument['close']>[0] = {}): Promise<void> {
+    return this.#close(saved, timeoutMs, this.#holderCount)
+  }
+
+  async #close(saved: boolean | SaveLevel, timeoutMs: number, holders: number): Promise<void> {
     if (saved !== false && !this.#isClosed) await this.#saveWithin(saved === true ? 'server' : saved, timeoutMs)
-    if (!this.#isClosed) this.#released = this.#release()
+    if (this.#isClosed) return this.#released
+    this.#holderCount -= holders
+    if (this.#holderCount > 0) return
+    this.#released = this.#release()
     return this.#released
   }
 
@@ -330,20 +410,25 @@ export class WeftDocument {
   /** Everything up to the first `await` is done at once: no edit slips between the last check and the end of counting. */
   async #release(): Promise<void> {
     this.#isClosed = true
-    clearTimeout(this.#retry)
+    this.#stopRetry()
     this.ydoc.off('beforeTransaction', this.#beforeTransaction)
     this.ydoc.off('update', this.#update)
+    this.ydoc.off('afterTransaction', this.#afterTransaction)
     this.ydoc.off('destroy', this.#destroyed)
     // While the provider still listens: the others are told that this client leaves.
     this.awareness.destroy()
     this.#provider.destroy()
     this.#connection = undefined
+    this.#tabs?.close()
+    this.#page.end()
+    this.#renewal?.closed()
     this.#outbox.closed()
     this.#tracker.fail(this.#closedError())
     this.#failReady(this.#closedError())
     // Whoever waits for the content has been told, or there is nobody.
     this.#ready.catch(() => {})
-    if (this.#status !== 'refused') this.#setStatus('offline')
+    this.#link('left')
+    this.#tell('closed')
     this.#events.destroy()
     await this.#copy?.close()
     if (this.#ownsYdoc && !this.ydoc.isDestroyed) this.ydoc.destroy()
@@ -356,7 +441,7 @@ export class WeftDocument {
         return document.#tracker.version
       },
       loaded() {
-        document.#becomeReady()
+        document.#isHere()
       },
       kept(version) {
         if (version === document.#keptVersion) return
@@ -364,6 +449,7 @@ export class WeftDocument {
         document.#tellUnsaved()
       },
       storeChanged(error) {
+        document.#tellUnsaved()
         document.#tell('storeError', error)
       },
     }
@@ -382,12 +468,16 @@ export class WeftDocument {
         document.#connection = connection
         document.#isDenied = false
         document.#outbox.opened(connection)
+        document.#renewal?.opened(connection.token)
         if (document.#wasConnected) document.#renewAwareness()
         document.#wasConnected = true
-        document.#setStatus('connecting')
+        document.#link('opened')
       },
       received(message) {
         document.#received(message)
+      },
+      answered() {
+        document.#setIncomplete(document.#isPending)
       },
       acknowledged(version) {
         document.#acknowledged(version)
@@ -403,8 +493,6 @@ export class WeftDocument {
   }
 
   #received(message: Message): void {
-    // A sign of life, as the provider counts them for those that it handles.
-    this.#provider.wsLastMessageReceived = Date.now()
     if (message.type === 'receipt') this.#outbox.received(message.outcome)
     else if (message.type === 'ephemeral') {
       this.#tell('message', { from: message.clientIDs[0] ?? null, payload: message.payload })
@@ -434,15 +522,61 @@ export class WeftDocument {
 
   readonly #update = (update: Uint8Array, origin: unknown): void => {
     if (origin !== this.#copy) this.#copy?.add(update)
+    if (origin === this.#tabs) this.#isHere()
     if (origin === this.#provider) {
       if (!this.#hadPending) return
       // What waited here for its predecessor (from a store, say) may have been applied together with the server's update:
       // the provider does not forward that, and the server may not have it.
       this.#connection?.send(encodeUpdate(update))
     }
+    if (origin !== this.#tabs && origin !== this.#copy) this.#tabs?.send(update)
     this.#tracker.edited()
     this.#tellUnsaved()
     this.#connection?.askSoon()
+  }
+
+  // What is missing was asked for with the connection's sync step 1, or is asked for now; then the server says all that it has.
+  readonly #afterTransaction = (): void => {
+    const { pendingStructs, pendingDs } = this.ydoc.store
+    const isPending = pendingStructs !== null || pendingDs !== null
+    if (isPending === this.#isPending) return
+    this.#isPending = isPending
+    if (!isPending) this.#setIncomplete(false)
+    else if (this.#status === 'synced') this.#connection?.send(encodeSyncStep1(Y.encodeStateVector(this.ydoc)))
+  }
+
+  #setIncomplete(isIncomplete: boolean): void {
+    if (isIncomplete === this.#isIncomplete) return
+    this.#isIncomplete = isIncomplete
+    this.#tell('incomplete', isIncomplete)
+  }
+
+  /** The content is here. */
+  #isHere(): void {
+    this.#becomeReady()
+    // Who waits for `whenLoaded` of a subdocument, or of any.
+    if (!this.ydoc.isLoaded) this.ydoc.emit('load', [this.ydoc])
+  }
+
+  /**
+   * The browser has lost the network, or found it. A socket notices the end of a network only by silence; a new one tells at
+   * once; and where the server is reached all the same (it runs on this machine), nothing is lost but a round trip.
+   */
+  #networkMoved(): void {
+    if (this.#isClosed || this.#refusal !== undefined || !this.#isWanted) return
+    this.#provider.disconnect()
+    this.reconnect()
+  }
+
+  /** Somebody looks at the page again: the device may have slept. */
+  #shown(): void {
+    if (this.#connection !== undefined) this.#connection.probe()
+    else if (this.#refusal === undefined && this.#isWanted) this.reconnect()
+  }
+
+  /** Whether the next attempt comes by itself. */
+  get #isWanted(): boolean {
+    return this.#provider.shouldConnect || this.#retry !== undefined
   }
 
   readonly #destroyed = (): void => {
@@ -450,7 +584,6 @@ export class WeftDocument {
   }
 
   #acknowledged(version: number): void {
-    this.#provider.wsLastMessageReceived = Date.now()
     if (!this.#tracker.acknowledged(version)) return
     this.#tellUnsaved()
     if (this.unsaved === 0) this.#tell('saved')
@@ -461,6 +594,7 @@ export class WeftDocument {
     this.#connection = undefined
     this.#isDenied = false
     this.#outbox.closed()
+    this.#renewal?.closed()
     // A close for good: the provider says so after this (`#refused`).
     if (close !== null && isFinalClose(close.code)) return
     let retryInMs: number | null = null
@@ -468,10 +602,13 @@ export class WeftDocument {
     if (isWanted) {
       retryInMs = retryDelay(close, this.#provider.wsUnsuccessfulReconnects, this.#random)
       this.#provider.shouldConnect = false
-      clearTimeout(this.#retry)
-      this.#retry = setTimeout(() => this.#provider.connect(), retryInMs)
+      this.#stopRetry()
+      this.#retry = setTimeout(() => {
+        this.#retry = undefined
+        this.#provider.connect()
+      }, retryInMs)
     }
-    this.#setStatus('offline')
+    this.#link('lost')
     // Without a word from the server, this side has closed: it left, or heard nothing for too long.
     const { code, reason } = close ?? { code: isWanted ? 1006 : closeCode.left.code, reason: '' }
     this.#tell('disconnected', { code, reason, retryInMs })
@@ -479,26 +616,32 @@ export class WeftDocument {
 
   #refused({ code, reason }: CloseInfo): void {
     // A token that was good has ended: the next one is asked for. Only once: a new one that isn't taken is no use.
-    if (code === closeCode.unauthorized.code && this.#canRenewToken && this.#isAdmitted) {
+    if (code === closeCode.unauthorized.code && this.#renewal !== undefined && this.#isAdmitted) {
       this.#isAdmitted = false
-      this.#setStatus('offline')
+      this.#link('lost')
       this.#tell('disconnected', { code, reason, retryInMs: 0 })
       if (!this.isClosed) this.#provider.connect()
       return
     }
     const error = new RefusedError(this.documentId, code, reason)
     this.#refusal = error
-    this.#setStatus('refused')
+    this.#link('refused')
     this.#tracker.fail(error)
     this.#failReady(error)
     this.#tell('disconnected', { code, reason, retryInMs: null })
     this.#tell('refused', error)
   }
 
-  #setStatus(status: DocumentStatus): void {
+  #link(event: LinkEvent): void {
+    const status = transitions[this.#status][event]
     if (this.#status === status) return
     this.#status = status
     this.#tell('status', status)
+  }
+
+  #stopRetry(): void {
+    clearTimeout(this.#retry)
+    this.#retry = undefined
   }
 
   #deniedError(): UnsavedError {
@@ -506,6 +649,8 @@ export class WeftDocument {
   }
 
   #tellUnsaved(): void {
+    const isKept = this.unsavedLocally === 0 && this.storeError === undefined
+    this.#page.setAsking(this.#settings.asksBeforeLeaving && this.unsaved > 0 && !isKept)
     this.#tell('unsaved', this.unsaved, this.unsavedLocally)
   }
 

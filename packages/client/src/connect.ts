@@ -1,19 +1,15 @@
+import { encodeAnnounce } from '@weft/protocol'
 import type * as Y from 'yjs'
 import { defaultWebSocket } from '#WebSocket'
-import { documentAddress } from './documentAddress.ts'
+import { type DocumentAddress, documentAddress } from './documentAddress.ts'
+import { LiveSocket } from './LiveSocket.ts'
 import type { LocalStore } from './LocalStore.ts'
-import { checkToken, type TokenSource } from './TokenSource.ts'
+import { checkToken, type TokenSource, tokenProtocols } from './TokenSource.ts'
 import type { WebSocketClass } from './WebSocketLike.ts'
-import { type User, WeftDocument } from './WeftDocument.ts'
+import { type DocumentSettings, type User, WeftDocument } from './WeftDocument.ts'
 
-export interface ConnectOptions {
-  /** The document's name, where the server is not at the root of its host: `url` is the server's then, `wss://example.org/weft`. */
-  documentId?: string
-  /**
-   * Says who this is, where the server wants to know. A function is asked at each connection, and once more when a token ends
-   * while it is in use; where it throws, that attempt has failed, and the next one comes.
-   */
-  token?: TokenSource
+/** What a document is opened with, whichever way. */
+export interface DocumentOptions {
   /** How the others see this client: short for `awareness: { user }`. */
   user?: User
   /** First awareness state of this client. Default `{}`; `false`: the others don't see it at all. */
@@ -24,33 +20,69 @@ export interface ConnectOptions {
   ydoc?: Y.Doc
   /** Stops waiting for the content: `connect` then rejects with the signal's reason and releases everything. */
   signal?: AbortSignal
+}
+
+/** What a connection is made with. */
+export interface LinkOptions {
+  /**
+   * Says who this is, where the server wants to know. A function is asked at each connection, before a token that is in use ends
+   * (as far as it says when: a JWT), and once more when it has; where it throws, that attempt has failed, and the next one comes.
+   */
+  token?: TokenSource
+  /** Whether edits are shared with other tabs of this browser, at once and offline too. Default: in a page. */
+  tabs?: boolean
+  /** Whether a page with edits that are nowhere safe asks before it is left. Default `true`. */
+  asksBeforeLeaving?: boolean
   /** Default: the browser's own; `ws` in Node. */
   WebSocket?: WebSocketClass
   /** Numbers in [0, 1) for the pauses between attempts. Default `Math.random`. */
   random?: () => number
 }
 
+export interface ConnectOptions extends DocumentOptions, LinkOptions {
+  /** The document's name, where the server is not at the root of its host: `url` is the server's then, `wss://example.org/weft`. */
+  documentId?: string
+}
+
 /**
  * Opens a document.
  * @param url server and document: `ws://127.0.0.1:9091/team/notes` (or `wss:`, `http:`, `https:`).
- * @returns resolves when the content is here: from the server, or from a store that isn't empty. Without a server it
- * waits and tries again; `signal` ends that.
+ * @returns resolves when the content is here: from the server, from a store that isn't empty, or from another tab. Without a
+ * server it waits and tries again; `signal` ends that.
  * @throws {RefusedError} the server refuses the document for good. {TypeError} `url` is not an address, or `token` can't be one.
  * {BadDocumentIdError} its path (or `documentId`) names no document.
  */
 export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<WeftDocument> {
-  const { signal, user } = options
-  signal?.throwIfAborted()
-  const state = options.awareness === false ? null : { ...options.awareness, ...(user && { user }) }
+  options.signal?.throwIfAborted()
+  const socketClass = options.WebSocket ?? defaultWebSocket
+  const address = documentAddress(url, options.documentId)
   const document = new WeftDocument({
-    address: documentAddress(url, options.documentId),
-    token: typeof options.token === 'function' ? options.token : checkToken(options.token ?? ''),
-    ydoc: options.ydoc,
-    awareness: state,
-    store: options.store,
-    webSocketClass: options.WebSocket ?? defaultWebSocket,
-    random: options.random ?? Math.random,
+    ...settingsOf(address, options, options),
+    openSocket: (url, token) => new LiveSocket(new socketClass(url, tokenProtocols(token)), encodeAnnounce()),
   })
+  return opened(document, options.signal)
+}
+
+/** @internal The settings of a document, with every default. */
+export function settingsOf(
+  address: DocumentAddress,
+  { awareness, user, store, ydoc }: DocumentOptions,
+  link: LinkOptions,
+): Omit<DocumentSettings, 'openSocket'> {
+  return {
+    address,
+    token: typeof link.token === 'function' ? link.token : checkToken(link.token ?? ''),
+    ydoc,
+    awareness: awareness === false ? null : { ...awareness, ...(user && { user }) },
+    store,
+    sharesWithTabs: link.tabs ?? typeof window !== 'undefined',
+    asksBeforeLeaving: link.asksBeforeLeaving ?? true,
+    random: link.random ?? Math.random,
+  }
+}
+
+/** @internal Waits for a document's content. */
+export async function opened(document: WeftDocument, signal: AbortSignal | undefined): Promise<WeftDocument> {
   let abort = () => {}
   const aborted = new Promise<never>((_, reject) => {
     abort = () => reject(signal?.reason)

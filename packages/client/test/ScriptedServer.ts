@@ -24,6 +24,8 @@ export interface Manners {
   acknowledges: boolean
   /** Says of each ephemeral message that it was passed on. */
   receipts: boolean
+  /** Says what may be done to who announces itself again: that somebody is there. */
+  isThere: boolean
   /** Passes updates and awareness on to the other connections. */
   relays: boolean
 }
@@ -31,7 +33,14 @@ export interface Manners {
 /** A server of bytes for one document: real sockets, and every step of its own can be held back. */
 export class ScriptedServer {
   readonly ydoc = new Y.Doc()
-  readonly manners: Manners = { asks: true, answers: true, acknowledges: true, receipts: true, relays: false }
+  readonly manners: Manners = {
+    asks: true,
+    answers: true,
+    acknowledges: true,
+    receipts: true,
+    isThere: true,
+    relays: false,
+  }
   readonly connections: ServerConnection[] = []
   readonly #sockets: WebSocketServer
   #news: (() => void)[] = []
@@ -190,6 +199,13 @@ export class ServerConnection {
     }
     if (frame.type === 'awareness' && manners.relays) this.#server.relay(this, bytes)
     if (frame.type === 'ask' && manners.acknowledges) this.acknowledge(frame.version)
+    if (
+      frame.type === 'announcement' &&
+      manners.isThere &&
+      this.types.filter(type => type === 'announcement').length > 1
+    ) {
+      this.send(Uint8Array.of(112, 10, ...new TextEncoder().encode('read-write')))
+    }
     if (frame.type === 'message' && manners.receipts) this.receipt(0)
     this.#server.changed()
   }

@@ -86,8 +86,6 @@ export class DocumentSession {
     this.documentId = documentId
     this.#user = user
     this.#mark = unsavedMark(storeName(documentId))
-    window.addEventListener('online', this.#networkChanged)
-    window.addEventListener('offline', this.#networkChanged)
     this.#open()
   }
 
@@ -112,11 +110,6 @@ export class DocumentSession {
   /** Whether this device keeps a copy of the document, with every edit. */
   get isKept(): ReadonlySignal<boolean> {
     return this.#isKept
-  }
-
-  /** Whether leaving now could lose edits: they are not saved, and not all of them are kept on this device yet. */
-  get wouldLoseEdits(): boolean {
-    return this.#facts.unsavedCount > 0 && !isAllKept(this.#facts)
   }
 
   setUser(user: AwarenessUser): void {
@@ -146,8 +139,6 @@ export class DocumentSession {
   async close(): Promise<void> {
     clearTimeout(this.#slow)
     clearTimeout(this.#tick)
-    window.removeEventListener('online', this.#networkChanged)
-    window.removeEventListener('offline', this.#networkChanged)
     this.#abort.abort()
     const document = this.#document
     this.#document = undefined
@@ -157,17 +148,6 @@ export class DocumentSession {
       await document.close({ saved: isWorthWaiting }).catch(() => document.close({ saved: false }))
     }
     this.ydoc.destroy()
-  }
-
-  /**
-   * A socket notices the end of a network only by silence, and that takes half a minute. A new one tells at once; and
-   * where the server is reached all the same (it runs on this machine), nothing is lost but a round trip.
-   */
-  readonly #networkChanged = (): void => {
-    const document = this.#document
-    if (document === undefined || document.status === 'refused') return
-    document.disconnect()
-    document.reconnect()
   }
 
   #open(): void {

@@ -38,13 +38,8 @@ export default function DocumentPage({ documentId }: { documentId: string }) {
     const opened = new DocumentSession(documentId, myUser.peek())
     setSession(opened)
     const stop = myUser.subscribe(user => opened.setUser(user))
-    const warn = (event: BeforeUnloadEvent) => {
-      if (opened.wouldLoseEdits) event.preventDefault()
-    }
-    window.addEventListener('beforeunload', warn)
     return () => {
       stop()
-      window.removeEventListener('beforeunload', warn)
       imageField.value = false
       linkField.value = false
       void opened.close()

@@ -1,0 +1,48 @@
+export interface PageHost {
+  /** The browser has lost the network, or found it. */
+  moved(): void
+  /** Somebody looks at the page again. */
+  shown(): void
+}
+
+/** What a page tells its documents. Where there is no page (Node), nothing. */
+export class PageWatch {
+  readonly #host: PageHost
+  #isAsking = false
+
+  constructor(host: PageHost) {
+    this.#host = host
+    if (typeof window === 'undefined') return
+    window.addEventListener('online', this.#moved)
+    window.addEventListener('offline', this.#moved)
+    document.addEventListener('visibilitychange', this.#visibilityChanged)
+  }
+
+  /** Whether the browser is to ask the person before the page is left. */
+  setAsking(isAsking: boolean): void {
+    if (isAsking === this.#isAsking) return
+    this.#isAsking = isAsking
+    if (typeof window === 'undefined') return
+    // Not always: a page that listens is not kept for "back" by every browser.
+    if (isAsking) window.addEventListener('beforeunload', ask)
+    else window.removeEventListener('beforeunload', ask)
+  }
+
+  end(): void {
+    this.setAsking(false)
+    if (typeof window === 'undefined') return
+    window.removeEventListener('online', this.#moved)
+    window.removeEventListener('offline', this.#moved)
+    document.removeEventListener('visibilitychange', this.#visibilityChanged)
+  }
+
+  readonly #moved = (): void => this.#host.moved()
+
+  readonly #visibilityChanged = (): void => {
+    if (document.visibilityState === 'visible') this.#host.shown()
+  }
+}
+
+function ask(event: BeforeUnloadEvent): void {
+  event.preventDefault()
+}

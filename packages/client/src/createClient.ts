@@ -1,0 +1,184 @@
+import { type DocumentId, MULTIPLEX_SUBPROTOCOL } from '@weft/protocol'
+import type * as Y from 'yjs'
+import { defaultWebSocket } from '#WebSocket'
+import { type DocumentOptions, type LinkOptions, opened, settingsOf } from './connect.ts'
+import { type DocumentAddress, documentAddress } from './documentAddress.ts'
+import type { LocalStore } from './LocalStore.ts'
+import { SocketPool } from './SharedSocket.ts'
+import { type TokenSource, tokenProtocols } from './TokenSource.ts'
+import { type User, WeftDocument } from './WeftDocument.ts'
+
+export interface ClientOptions extends LinkOptions, Pick<DocumentOptions, 'user' | 'awareness'> {
+  /** Makes the local store of each document. */
+  store?: (documentId: string) => LocalStore
+  /**
+   * The name of a subdocument on the server. Default: below its parent, `parent/guid`, where who may have the parent's folder may
+   * have it, too.
+   */
+  subdocumentId?: (parentId: string, guid: string) => string
+}
+
+export interface OpenOptions extends Omit<DocumentOptions, 'store'> {
+  /** Default: what the client's `store` makes. */
+  store?: LocalStore
+}
+
+/**
+ * A client of one server: any number of documents over one WebSocket (one for each hundred).
+ * @param url the server: `ws://127.0.0.1:9091`, `wss://example.org/weft` (or `http:`, `https:`). Nothing is connected before the
+ * first document is opened.
+ * @throws {TypeError} `url` is no address, or `token` can't be one.
+ * @example
+ * ```js
+ * const weft = createClient('ws://127.0.0.1:9091')
+ * const notes = await weft.open('team/notes')
+ * const plan = await weft.open('team/plan')
+ * ```
+ */
+export function createClient(url: string | URL, options: ClientOptions = {}): WeftClient {
+  const address = documentAddress(url, 'any')
+  settingsOf(address, {}, options)
+  const socketClass = options.WebSocket ?? defaultWebSocket
+  const query = new URLSearchParams(address.params).toString()
+  const socketUrl = `${address.serverUrl}/${query && `?${query}`}`
+  const pool = new SocketPool(
+    token => new socketClass(socketUrl, [MULTIPLEX_SUBPROTOCOL, ...tokenProtocols(token).slice(1)]),
+  )
+  const token = askOnce(options.token)
+  return new WeftClient(String(url), { ...options, ...(token !== undefined && { token }) }, pool, () => pool.end())
+}
+
+/** Made by `createClient`, or by another one's `bot`. */
+export class WeftClient {
+  readonly #url: string
+  readonly #options: ClientOptions
+  readonly #pool: SocketPool
+  readonly #documents = new Map<DocumentId, WeftDocument>()
+  /** Documents that let go of their store, before they can be opened again. */
+  readonly #closing = new Map<DocumentId, Promise<void>>()
+  readonly #bots: WeftClient[] = []
+  readonly #onClose: () => void
+  #isClosed = false
+
+  /** @internal Use `createClient`. */
+  constructor(url: string, options: ClientOptions, pool: SocketPool, onClose: () => void) {
+    this.#url = url
+    this.#options = options
+    this.#pool = pool
+    this.#onClose = onClose
+  }
+
+  /**
+   * Opens a document, or joins those who have it open by this client already: it is the same `WeftDocument` then, and closed
+   * when each has called its `close`. Subdocuments that are loaded in it (`subdoc.load()`) are opened with it.
+   * @param documentId its name, not encoded: `team/notes`
+   * @returns resolves when the content is here, as `connect`
+   * @throws as `connect`; {TypeError} it is open with another `ydoc`
+   */
+  async open(documentId: string, options: OpenOptions = {}): Promise<WeftDocument> {
+    options.signal?.throwIfAborted()
+    const address = documentAddress(this.#url, documentId)
+    const id = address.documentId
+    while (this.#closing.has(id)) await this.#closing.get(id)
+    if (this.#isClosed) throw new TypeError('this client is closed')
+    const known = this.#documents.get(id)
+    if (known === undefined) return opened(this.#begin(address, options), options.signal)
+    if (options.ydoc !== undefined && options.ydoc !== known.ydoc) {
+      throw new TypeError(`${id} is open with another Y.Doc`)
+    }
+    if (known.refusal !== undefined) throw known.refusal
+    known.retain()
+    return opened(known, options.signal)
+  }
+
+  /**
+   * Another participant over the same sockets: its documents are replicas of their own, seen in awareness as `user`, with
+   * `bot: true`.
+   */
+  bot(user: User): WeftClient {
+    // A local store is one replica's.
+    const { store: _, ...options } = this.#options
+    const awareness = { ...options.awareness, bot: true }
+    const bot = new WeftClient(this.#url, { ...options, user, awareness }, this.#pool, () => {})
+    this.#bots.push(bot)
+    return bot
+  }
+
+  /**
+   * Closes all documents, of all who have them open, and those of its bots.
+   * @param options as `WeftDocument.close`
+   * @throws {AggregateError} of those that could not be saved: they are still open
+   */
+  async close(options: Parameters<WeftDocument['close']>[0] = {}): Promise<void> {
+    const closing = [...this.#documents.values()].map(document => document.closeForAll(options))
+    const ends = await Promise.allSettled([...closing, ...this.#bots.map(bot => bot.close(options))])
+    const errors = ends.flatMap(end => (end.status === 'rejected' ? [end.reason] : []))
+    if (errors.length > 0) throw new AggregateError(errors, `${errors.length} documents could not be saved`)
+    this.#isClosed = true
+    this.#onClose()
+  }
+
+  #begin(address: DocumentAddress, { store, ...options }: OpenOptions): WeftDocument {
+    const id = address.documentId
+    const { user, awareness, store: makeStore } = this.#options
+    const kept = store ?? makeStore?.(id)
+    const document = new WeftDocument({
+      ...settingsOf(
+        address,
+        {
+          ...(user && { user }),
+          ...(awareness !== undefined && { awareness }),
+          ...options,
+          ...(kept && { store: kept }),
+        },
+        this.#options,
+      ),
+      openSocket: (_, token) => this.#pool.open(id, token),
+    })
+    this.#documents.set(id, document)
+    document.once('closed', () => {
+      this.#documents.delete(id)
+      // Whoever opens it again waits until its store is free.
+      const released = Promise.resolve().then(() => document.close({ saved: false }))
+      this.#closing.set(
+        id,
+        released.finally(() => this.#closing.delete(id)),
+      )
+    })
+    this.#watchSubdocuments(document)
+    return document
+  }
+
+  #watchSubdocuments(parent: WeftDocument): void {
+    const open = (subdocument: Y.Doc) => {
+      const id = this.#options.subdocumentId?.(parent.documentId, subdocument.guid)
+      this.open(id ?? `${parent.documentId}/${subdocument.guid}`, { ydoc: subdocument }).then(
+        document => parent.once('closed', () => void document.close({ saved: false })),
+        error => {
+          // Only `subdocument.whenLoaded` waits for it, which can't fail.
+          if (!parent.isClosed) console.error(`a subdocument of ${parent.documentId} could not be opened`, error)
+        },
+      )
+    }
+    const changed = ({ loaded }: { loaded: Set<Y.Doc> }) => {
+      for (const subdocument of loaded) open(subdocument)
+    }
+    for (const subdocument of parent.ydoc.getSubdocs()) if (subdocument.shouldLoad) open(subdocument)
+    parent.ydoc.on('subdocs', changed)
+    parent.once('closed', () => parent.ydoc.off('subdocs', changed))
+  }
+}
+
+/** Many documents connect at once: what one of them asks for, all get. */
+function askOnce(token: TokenSource | undefined): TokenSource | undefined {
+  if (typeof token !== 'function') return token
+  let asking: Promise<string> | undefined
+  return () => {
+    asking ??= Promise.resolve()
+      .then(token)
+      .finally(() => {
+        asking = undefined
+      })
+    return asking
+  }
+}
