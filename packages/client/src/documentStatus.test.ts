@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { isLong } from '../../../test/rounds.ts'
@@ -36,6 +37,13 @@ describe('the state machine', () => {
     for (const state of states) {
       expect(Object.keys(transitions[state])).toEqual(['opened', 'synced', 'lost', 'refused', 'left', 'resumed'])
       expect(states).toEqual(expect.arrayContaining(Object.values(transitions[state])))
+    }
+  })
+
+  it('is the table of the README', () => {
+    const text = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+    for (const [state, row] of Object.entries(transitions)) {
+      expect(text).toContain(`| ${[state, ...Object.values(row)].map(name => `\`${name}\``).join(' | ')} |`)
     }
   })
 

@@ -1,9 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { closeCode, closeReason, isFinalClose, parseCloseReason, retryAfterSeconds } from './closeCode.ts'
+import {
+  type CloseName,
+  closeCode,
+  closeReason,
+  isFinalClose,
+  parseCloseReason,
+  retryAfterSeconds,
+} from './closeCode.ts'
+import { closeMeaning } from './closeMeaning.ts'
 
 it('is final for 4400 to 4499 only, and says so in the table', () => {
-  for (const { code, action } of Object.values(closeCode)) {
+  for (const [name, { action }] of Object.entries(closeMeaning)) {
+    const { code } = closeCode[name as CloseName]
     if (isFinalClose(code)) expect(action).toBe('stop')
     if (action === 'retry' || action === 'retry-later') expect(isFinalClose(code)).toBe(false)
   }
@@ -31,7 +40,8 @@ it('reads the seconds to wait', () => {
 
 it('has the table of PROTOCOL.md', () => {
   const text = readFileSync(new URL('../PROTOCOL.md', import.meta.url), 'utf8')
-  for (const { code, word, meaning } of Object.values(closeCode)) {
+  for (const [name, { meaning }] of Object.entries(closeMeaning)) {
+    const { code, word } = closeCode[name as CloseName]
     expect(text).toContain(`| ${code} | \`${word}\` | ${meaning} |`)
   }
 })

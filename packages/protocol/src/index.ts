@@ -1,7 +1,9 @@
 export type { AwarenessEntry } from './awareness.ts'
 export { decodeAwareness, encodeAwarenessEntries, isNullState, NULL_STATE } from './awareness.ts'
-export type { CloseAction, CloseMeaning, CloseName } from './closeCode.ts'
+export type { CloseName } from './closeCode.ts'
 export { closeCode, closeReason, isFinalClose, parseCloseReason, retryAfterSeconds } from './closeCode.ts'
+export type { CloseAction } from './closeMeaning.ts'
+export { closeMeaning } from './closeMeaning.ts'
 export {
   decodeAddressedFrame,
   decodeHocuspocusFrame,
