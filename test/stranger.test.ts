@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { connect } from '@weft/client'
 import {
+  type CloseName,
   closeCode,
+  closeMeaning,
   decodeHocuspocusFrame,
   encodeAddress,
   encodeAuthenticated,
@@ -125,13 +127,13 @@ describe('PROTOCOL.md', () => {
   const spaced = (name: string) => name.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)
 
   const sectionOf = (title: string) => document.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? ''
-  const messages = messagesIn(sectionOf('Messages'))
+  const messages = messagesIn(sectionOf('Messages') + sectionOf('Many documents over one socket'))
   const dialect = sectionOf("Hocuspocus' dialect")
   const hocuspocus = messagesIn(dialect)
 
   it('has every message that the code has, by number and name, and no other', () => {
     // An announcement is an ephemeral message without a body.
-    const words = { ack: ['acknowledgement'], ephemeral: ['announcement', 'ephemeral'] }
+    const words = { ack: ['acknowledgement'], ephemeral: ['announcement', 'ephemeral'], closed: ['closed', 'leave'] }
     expect(namesIn(messages)).toEqual(namesOf(messageType, words))
     const { ping, pong, ...framed } = hocuspocusType
     expect(namesIn(hocuspocus)).toEqual(namesOf(framed))
@@ -167,7 +169,8 @@ describe('PROTOCOL.md', () => {
 
   it('has every close code, and what a client does on each', () => {
     const rows = document.slice(document.indexOf('## Close codes'))
-    for (const { code, word, meaning, action } of Object.values(closeCode)) {
+    for (const [name, { meaning, action }] of Object.entries(closeMeaning)) {
+      const { code, word } = closeCode[name as CloseName]
       expect(rows).toContain(`| ${code} | \`${word}\` | ${meaning} | ${action} |`)
     }
     expect(rows.match(/^\| \d/gm)?.length).toBe(Object.values(closeCode).length)
