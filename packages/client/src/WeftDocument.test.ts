@@ -448,6 +448,23 @@ describe('WeftDocument: states', () => {
     expect(seen).toEqual(['offline', 'connecting', 'synced'])
   })
 
+  it('keeps the undo history over a lost connection', async () => {
+    const document = await connected()
+    const undo = new Y.UndoManager(document.ydoc.getText('t'))
+    type(document, 'mine')
+    const first = await server.connection(0)
+    first.cut()
+    await (await server.connection(1)).frame('step2')
+    await status(document, 'synced')
+    await document.saved()
+    undo.undo()
+    await document.saved()
+    expect(server.text).toBe('')
+    undo.redo()
+    await document.saved()
+    expect(server.text).toBe('mine')
+  })
+
   it('tells why a connection ended and when the next comes', async () => {
     const document = await connected({ random: () => 0.5 })
     const told = event(document, 'disconnected')

@@ -1,31 +1,16 @@
-import {
-  type AccessName,
-  closeCode,
-  encodeSyncStep1,
-  encodeToken,
-  encodeUpdate,
-  ephemeralLimit,
-  isFinalClose,
-  type Message,
-} from '@weft/protocol'
+import { type AccessName, encodeSyncStep1, encodeUpdate, ephemeralLimit } from '@weft/protocol'
 import { ObservableV2 } from 'lib0/observable'
 import { Awareness } from 'y-protocols/awareness'
-import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
-import { type Connection, type ConnectionHost, connectionClass } from './Connection.ts'
-import type { DocumentAddress } from './documentAddress.ts'
-import { type DocumentStatus, type LinkEvent, transitions } from './documentStatus.ts'
-import { RefusedError, UnsavedError } from './errors.ts'
+import { DocumentLink, type DocumentMessage, type LinkHost, type LinkSettings } from './DocumentLink.ts'
+import type { DocumentStatus } from './documentStatus.ts'
+import { type RefusedError, UnsavedError } from './errors.ts'
 import { LocalCopy, type LocalCopyHost } from './LocalCopy.ts'
 import type { LocalStore } from './LocalStore.ts'
 import { Outbox } from './Outbox.ts'
-import { PageWatch } from './PageWatch.ts'
-import { retryDelay } from './retryDelay.ts'
 import { SaveTracker } from './SaveTracker.ts'
 import { TabChannel } from './TabChannel.ts'
-import { TokenRenewal } from './TokenRenewal.ts'
-import type { TokenSource } from './TokenSource.ts'
-import type { CloseInfo, WebSocketLike } from './WebSocketLike.ts'
+import type { CloseInfo } from './WebSocketLike.ts'
 
 export interface DocumentEvents {
   status: (status: DocumentStatus) => void
@@ -50,12 +35,6 @@ export interface DocumentEvents {
   disconnected: (info: CloseInfo & { retryInMs: number | null }) => void
 }
 
-export interface DocumentMessage {
-  /** The sender's client id, as in `awareness`: the server sets it. `null`: a client that is not in awareness. */
-  readonly from: number | null
-  readonly payload: string
-}
-
 export interface User {
   name: string
   /** A CSS colour, `#rrggbb`. */
@@ -63,19 +42,14 @@ export interface User {
 }
 
 /** What `connect` hands over; every default is applied. */
-export interface DocumentSettings {
-  address: DocumentAddress
-  token: TokenSource
+export interface DocumentSettings extends LinkSettings {
   ydoc: Y.Doc | undefined
   awareness: Record<string, unknown> | null
   store: LocalStore | undefined
-  /** Makes a socket to a URL that carries this document's messages; `token` is empty where there is none. */
-  openSocket: (url: string, token: string) => WebSocketLike
   /** Whether edits are shared with other tabs of this browser. */
   sharesWithTabs: boolean
   /** Whether a page with edits that are nowhere safe asks before it is left. */
   asksBeforeLeaving: boolean
-  random: () => number
 }
 
 /**
@@ -103,60 +77,38 @@ export class WeftDocument {
   /** The document's name on the server, decoded: `team/notes`. */
   readonly documentId: string
 
-  readonly #provider: WebsocketProvider
+  readonly #link: DocumentLink
   readonly #copy: LocalCopy | undefined
-  readonly #random: () => number
   readonly #tracker = new SaveTracker()
   readonly #outbox: Outbox
   readonly #events = new ObservableV2<DocumentEvents>()
   readonly #ownsYdoc: boolean
-  readonly #renewal: TokenRenewal | undefined
+  readonly #asksBeforeLeaving: boolean
   readonly #tabsName: string | undefined
   #tabs: TabChannel | undefined
-  readonly #page: PageWatch
-  readonly #settings: DocumentSettings
   readonly #ready: Promise<void>
   #opening: Promise<void> | undefined
   #becomeReady: () => void = () => {}
   #failReady: (error: Error) => void = () => {}
-  #status: DocumentStatus = 'connecting'
-  #connection: Connection | undefined
-  #retry: ReturnType<typeof setTimeout> | undefined
-  #refusal: RefusedError | undefined
   /** The newest version that is kept on this device. */
   #keptVersion = 0
   #hadPending = false
-  #wasConnected = false
-  #access: AccessName = 'read-write'
-  /** The server let an edit pass by over this connection: it acknowledges none any more. */
-  #isDenied = false
   /** Something waits here for what it builds upon (Yjs's pending structs or deletions). */
   #isPending = false
   #isIncomplete = false
   /** How many have this document open: `close` is each one's own. */
   #holderCount = 1
-  /** This connection's token was taken. */
-  #isAdmitted = false
   #isClosed = false
   #released: Promise<void> | undefined
 
   /** @internal Use `connect`. */
   constructor(settings: DocumentSettings) {
     const { address } = settings
-    this.#settings = settings
     this.documentId = address.documentId
     this.#outbox = new Outbox(this.documentId)
-    this.#random = settings.random
     this.#ownsYdoc = settings.ydoc === undefined
-    this.#renewal =
-      typeof settings.token === 'function'
-        ? new TokenRenewal(settings.token, token => this.#connection?.send(encodeToken(token)))
-        : undefined
+    this.#asksBeforeLeaving = settings.asksBeforeLeaving
     if (settings.sharesWithTabs) this.#tabsName = `weft:${address.serverUrl}/${address.path}`
-    this.#page = new PageWatch({
-      moved: () => this.#networkMoved(),
-      shown: () => this.#shown(),
-    })
     this.ydoc = settings.ydoc ?? new Y.Doc()
     this.#copy = settings.store && new LocalCopy(settings.store, this.ydoc, this.#copyHost())
     this.#ready = new Promise((resolve, reject) => {
@@ -172,42 +124,16 @@ export class WeftDocument {
 
     this.awareness = new Awareness(this.ydoc)
     this.awareness.setLocalState(settings.awareness)
-    this.#provider = new WebsocketProvider(address.serverUrl, address.path, this.ydoc, {
-      awareness: this.awareness,
-      connect: false,
-      // An edit heard from another tab by BroadcastChannel is never forwarded to the server by this provider.
-      disableBc: true,
-      // The pause between attempts is this class's (`#disconnected`); the provider's own timer then finds nothing to do.
-      maxBackoffTime: 0,
-      params: address.params,
-      // Of a browser's WebSocket, the provider uses what `Connection` has.
-      WebSocketPolyfill: connectionClass(
-        settings.token,
-        settings.openSocket,
-        this.#connectionHost(),
-      ) as unknown as typeof WebSocket,
-    })
-    // Whether anybody is there is `LiveSocket`'s to find out: of many documents on one socket, most say nothing for long.
-    clearInterval(this.#provider._checkInterval)
-    // One listener of the process per document would be a leak to Node; the server withdraws the awareness of the gone.
-    if (typeof process !== 'undefined') process.off?.('exit', this.#provider._exitHandler)
-    this.#provider.on('sync', isSynced => {
-      if (!isSynced) return
-      this.#isAdmitted = true
-      this.#link('synced')
-      this.#isHere()
-    })
-    this.#provider.on('connection-close', close => this.#disconnected(close))
-    this.#provider.on('closed', close => this.#refused(close))
+    this.#link = new DocumentLink(settings, this.ydoc, this.awareness, this.#linkHost())
   }
 
   get status(): DocumentStatus {
-    return this.#status
+    return this.#link.status
   }
 
   /** Whether the server takes edits of this client, as far as it has said so. Edits that it doesn't take stay in this replica. */
   get access(): AccessName {
-    return this.#access
+    return this.#link.access
   }
 
   /** Local edits that are not known to be committed on the server. */
@@ -230,7 +156,7 @@ export class WeftDocument {
 
   /** Why the server refuses the document, while `status` is `refused`. */
   get refusal(): RefusedError | undefined {
-    return this.#refusal
+    return this.#link.refusal
   }
 
   /**
@@ -271,10 +197,10 @@ export class WeftDocument {
     await this.#copy?.open()
     if (this.isClosed) return this.#ready
     if (this.#tabsName !== undefined) {
-      const isTrusted = () => this.#status !== 'refused' && this.#access === 'read-write'
+      const isTrusted = () => this.status !== 'refused' && this.access === 'read-write'
       this.#tabs = new TabChannel(this.#tabsName, this.ydoc, isTrusted)
     }
-    this.#provider.connect()
+    this.#link.connect()
     return this.#ready
   }
 
@@ -303,11 +229,11 @@ export class WeftDocument {
       return
     }
     if (this.unsaved === 0) return
-    if (this.#refusal !== undefined) throw this.#refusal
+    if (this.refusal !== undefined) throw this.refusal
     if (this.isClosed) throw this.#closedError()
-    if (this.#isDenied) throw this.#deniedError()
+    if (this.#link.isDenied) throw this.#deniedError()
     const saved = this.#tracker.whenSaved()
-    this.#connection?.askNow()
+    this.#link.askNow()
     return saved
   }
 
@@ -335,19 +261,12 @@ export class WeftDocument {
 
   /** Leaves the server and stays away until `reconnect`; the document can be edited meanwhile. */
   disconnect(): void {
-    if (this.isClosed) return
-    this.#stopRetry()
-    this.#provider.disconnect()
-    this.#link('left')
+    if (!this.isClosed) this.#link.disconnect()
   }
 
   /** Connects now: after `disconnect`, after a refusal whose cause is cured, or instead of waiting for the next attempt. */
   reconnect(): void {
-    if (this.isClosed) return
-    this.#stopRetry()
-    this.#refusal = undefined
-    this.#link('resumed')
-    this.#provider.connect()
+    if (!this.isClosed) this.#link.reconnect()
   }
 
   /**
@@ -400,7 +319,7 @@ export class WeftDocument {
       while (count() > 0 && !this.isClosed)
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
-      const where = level === 'local' ? 'on this device' : `(${this.#status})`
+      const where = level === 'local' ? 'on this device' : `(${this.status})`
       throw new UnsavedError(`${edits(count())} of ${this.documentId} not saved ${where}: ${why}`, count(), { cause })
     } finally {
       clearTimeout(timer)
@@ -410,24 +329,19 @@ export class WeftDocument {
   /** Everything up to the first `await` is done at once: no edit slips between the last check and the end of counting. */
   async #release(): Promise<void> {
     this.#isClosed = true
-    this.#stopRetry()
     this.ydoc.off('beforeTransaction', this.#beforeTransaction)
     this.ydoc.off('update', this.#update)
     this.ydoc.off('afterTransaction', this.#afterTransaction)
     this.ydoc.off('destroy', this.#destroyed)
     // While the provider still listens: the others are told that this client leaves.
     this.awareness.destroy()
-    this.#provider.destroy()
-    this.#connection = undefined
+    this.#link.end()
     this.#tabs?.close()
-    this.#page.end()
-    this.#renewal?.closed()
     this.#outbox.closed()
     this.#tracker.fail(this.#closedError())
     this.#failReady(this.#closedError())
     // Whoever waits for the content has been told, or there is nobody.
     this.#ready.catch(() => {})
-    this.#link('left')
     this.#tell('closed')
     this.#events.destroy()
     await this.#copy?.close()
@@ -455,7 +369,7 @@ export class WeftDocument {
     }
   }
 
-  #connectionHost(): ConnectionHost {
+  #linkHost(): LinkHost {
     const document = this
     return {
       get version() {
@@ -464,17 +378,36 @@ export class WeftDocument {
       get unsavedCount() {
         return document.#tracker.unsavedCount
       },
-      opened(connection) {
-        document.#connection = connection
-        document.#isDenied = false
-        document.#outbox.opened(connection)
-        document.#renewal?.opened(connection.token)
-        if (document.#wasConnected) document.#renewAwareness()
-        document.#wasConnected = true
-        document.#link('opened')
+      statusChanged(status) {
+        document.#tell('status', status)
       },
-      received(message) {
-        document.#received(message)
+      synced() {
+        document.#isHere()
+      },
+      connectionChanged(connection) {
+        if (connection === null) document.#outbox.closed()
+        else document.#outbox.opened(connection)
+      },
+      disconnected(info) {
+        document.#tell('disconnected', info)
+      },
+      refused(error) {
+        document.#tracker.fail(error)
+        document.#failReady(error)
+        document.#tell('refused', error)
+      },
+      accessChanged(access) {
+        document.#tell('access', access)
+      },
+      denied(reason) {
+        if (document.#link.isDenied) document.#tracker.fail(document.#deniedError())
+        document.#tell('denied', reason)
+      },
+      message(message) {
+        document.#tell('message', message)
+      },
+      receipt(outcome) {
+        document.#outbox.received(outcome)
       },
       answered() {
         document.#setIncomplete(document.#isPending)
@@ -485,37 +418,8 @@ export class WeftDocument {
     }
   }
 
-  // Whoever lost the connection at the same time (the server restarted) has dropped this client's state, and would not take it
-  // again at the clock that it knows: until the next renewal, 15 s later, nobody would see anybody.
-  #renewAwareness(): void {
-    const state = this.awareness.getLocalState()
-    if (state !== null) this.awareness.setLocalState(state)
-  }
-
-  #received(message: Message): void {
-    if (message.type === 'receipt') this.#outbox.received(message.outcome)
-    else if (message.type === 'ephemeral') {
-      this.#tell('message', { from: message.clientIDs[0] ?? null, payload: message.payload })
-    } else if (message.type === 'access') this.#setAccess(message.access)
-    else if (message.type === 'permissionDenied') this.#denied(message.reason)
-  }
-
-  #setAccess(access: AccessName): void {
-    if (access === this.#access) return
-    this.#access = access
-    this.#tell('access', access)
-  }
-
-  #denied(reason: string): void {
-    if (this.#access === 'read-only') {
-      this.#isDenied = true
-      this.#tracker.fail(this.#deniedError())
-    }
-    this.#tell('denied', reason)
-  }
-
   readonly #beforeTransaction = (transaction: Y.Transaction): void => {
-    if (transaction.origin !== this.#provider) return
+    if (transaction.origin !== this.#link.origin) return
     const { pendingStructs, pendingDs } = this.ydoc.store
     this.#hadPending = pendingStructs !== null || pendingDs !== null
   }
@@ -523,16 +427,16 @@ export class WeftDocument {
   readonly #update = (update: Uint8Array, origin: unknown): void => {
     if (origin !== this.#copy) this.#copy?.add(update)
     if (origin === this.#tabs) this.#isHere()
-    if (origin === this.#provider) {
+    if (origin === this.#link.origin) {
       if (!this.#hadPending) return
       // What waited here for its predecessor (from a store, say) may have been applied together with the server's update:
       // the provider does not forward that, and the server may not have it.
-      this.#connection?.send(encodeUpdate(update))
+      this.#link.send(encodeUpdate(update))
     }
     if (origin !== this.#tabs && origin !== this.#copy) this.#tabs?.send(update)
     this.#tracker.edited()
     this.#tellUnsaved()
-    this.#connection?.askSoon()
+    this.#link.askSoon()
   }
 
   // What is missing was asked for with the connection's sync step 1, or is asked for now; then the server says all that it has.
@@ -542,7 +446,7 @@ export class WeftDocument {
     if (isPending === this.#isPending) return
     this.#isPending = isPending
     if (!isPending) this.#setIncomplete(false)
-    else if (this.#status === 'synced') this.#connection?.send(encodeSyncStep1(Y.encodeStateVector(this.ydoc)))
+    else if (this.status === 'synced') this.#link.send(encodeSyncStep1(Y.encodeStateVector(this.ydoc)))
   }
 
   #setIncomplete(isIncomplete: boolean): void {
@@ -558,27 +462,6 @@ export class WeftDocument {
     if (!this.ydoc.isLoaded) this.ydoc.emit('load', [this.ydoc])
   }
 
-  /**
-   * The browser has lost the network, or found it. A socket notices the end of a network only by silence; a new one tells at
-   * once; and where the server is reached all the same (it runs on this machine), nothing is lost but a round trip.
-   */
-  #networkMoved(): void {
-    if (this.#isClosed || this.#refusal !== undefined || !this.#isWanted) return
-    this.#provider.disconnect()
-    this.reconnect()
-  }
-
-  /** Somebody looks at the page again: the device may have slept. */
-  #shown(): void {
-    if (this.#connection !== undefined) this.#connection.probe()
-    else if (this.#refusal === undefined && this.#isWanted) this.reconnect()
-  }
-
-  /** Whether the next attempt comes by itself. */
-  get #isWanted(): boolean {
-    return this.#provider.shouldConnect || this.#retry !== undefined
-  }
-
   readonly #destroyed = (): void => {
     if (!this.#isClosed) this.#released = this.#release()
   }
@@ -589,68 +472,13 @@ export class WeftDocument {
     if (this.unsaved === 0) this.#tell('saved')
   }
 
-  /** A connection has ended. The provider asks `shouldConnect` after this: it shall not, this does. */
-  #disconnected(close: CloseInfo | null): void {
-    this.#connection = undefined
-    this.#isDenied = false
-    this.#outbox.closed()
-    this.#renewal?.closed()
-    // A close for good: the provider says so after this (`#refused`).
-    if (close !== null && isFinalClose(close.code)) return
-    let retryInMs: number | null = null
-    const isWanted = this.#provider.shouldConnect
-    if (isWanted) {
-      retryInMs = retryDelay(close, this.#provider.wsUnsuccessfulReconnects, this.#random)
-      this.#provider.shouldConnect = false
-      this.#stopRetry()
-      this.#retry = setTimeout(() => {
-        this.#retry = undefined
-        this.#provider.connect()
-      }, retryInMs)
-    }
-    this.#link('lost')
-    // Without a word from the server, this side has closed: it left, or heard nothing for too long.
-    const { code, reason } = close ?? { code: isWanted ? 1006 : closeCode.left.code, reason: '' }
-    this.#tell('disconnected', { code, reason, retryInMs })
-  }
-
-  #refused({ code, reason }: CloseInfo): void {
-    // A token that was good has ended: the next one is asked for. Only once: a new one that isn't taken is no use.
-    if (code === closeCode.unauthorized.code && this.#renewal !== undefined && this.#isAdmitted) {
-      this.#isAdmitted = false
-      this.#link('lost')
-      this.#tell('disconnected', { code, reason, retryInMs: 0 })
-      if (!this.isClosed) this.#provider.connect()
-      return
-    }
-    const error = new RefusedError(this.documentId, code, reason)
-    this.#refusal = error
-    this.#link('refused')
-    this.#tracker.fail(error)
-    this.#failReady(error)
-    this.#tell('disconnected', { code, reason, retryInMs: null })
-    this.#tell('refused', error)
-  }
-
-  #link(event: LinkEvent): void {
-    const status = transitions[this.#status][event]
-    if (this.#status === status) return
-    this.#status = status
-    this.#tell('status', status)
-  }
-
-  #stopRetry(): void {
-    clearTimeout(this.#retry)
-    this.#retry = undefined
-  }
-
   #deniedError(): UnsavedError {
     return new UnsavedError(`${this.documentId} can only be read here, ${edits(this.unsaved)} not saved`, this.unsaved)
   }
 
   #tellUnsaved(): void {
     const isKept = this.unsavedLocally === 0 && this.storeError === undefined
-    this.#page.setAsking(this.#settings.asksBeforeLeaving && this.unsaved > 0 && !isKept)
+    this.#link.setAsking(this.#asksBeforeLeaving && this.unsaved > 0 && !isKept)
     this.#tell('unsaved', this.unsaved, this.unsavedLocally)
   }
 

@@ -1,0 +1,303 @@
+import {
+  type AccessName,
+  closeCode,
+  encodeToken,
+  isFinalClose,
+  type Message,
+  type ReceiptOutcome,
+} from '@weft/protocol'
+import type { Awareness } from 'y-protocols/awareness'
+import { WebsocketProvider } from 'y-websocket'
+import type * as Y from 'yjs'
+import { type Connection, type ConnectionHost, connectionClass } from './Connection.ts'
+import type { DocumentAddress } from './documentAddress.ts'
+import { type DocumentStatus, type LinkEvent, transitions } from './documentStatus.ts'
+import { RefusedError } from './errors.ts'
+import { PageWatch } from './PageWatch.ts'
+import { retryDelay } from './retryDelay.ts'
+import { TokenRenewal } from './TokenRenewal.ts'
+import type { TokenSource } from './TokenSource.ts'
+import type { CloseInfo, WebSocketLike } from './WebSocketLike.ts'
+
+export interface LinkSettings {
+  address: DocumentAddress
+  token: TokenSource
+  /** Makes a socket to a URL that carries this document's messages; `token` is empty where there is none. */
+  openSocket: (url: string, token: string) => WebSocketLike
+  /** Numbers in [0, 1) for the pauses between attempts. */
+  random: () => number
+}
+
+export interface DocumentMessage {
+  /** The sender's client id, as in `awareness`: the server sets it. `null`: a client that is not in awareness. */
+  readonly from: number | null
+  readonly payload: string
+}
+
+/** What a link needs to know of its document, and tells it. */
+export interface LinkHost extends Pick<ConnectionHost, 'version' | 'unsavedCount' | 'answered' | 'acknowledged'> {
+  statusChanged(status: DocumentStatus): void
+  /** The server has brought everything that it has. */
+  synced(): void
+  /** A connection is open; `null`: it has ended, or was not made. */
+  connectionChanged(connection: Connection | null): void
+  /** After the end of a connection; `retryInMs` is `null` where no further attempt comes. */
+  disconnected(info: CloseInfo & { retryInMs: number | null }): void
+  refused(error: RefusedError): void
+  accessChanged(access: AccessName): void
+  /** The server let an edit pass by. */
+  denied(reason: string): void
+  message(message: DocumentMessage): void
+  receipt(outcome: ReceiptOutcome | null): void
+}
+
+/**
+ * A document's way to its server: one connection after the other, and what is known of them. `y-websocket`'s provider speaks the
+ * protocol; when the next attempt comes, and whether, is decided here.
+ */
+export class DocumentLink {
+  readonly #documentId: string
+  readonly #awareness: Awareness
+  readonly #provider: WebsocketProvider
+  readonly #host: LinkHost
+  readonly #random: () => number
+  readonly #renewal: TokenRenewal | undefined
+  readonly #page: PageWatch
+  #status: DocumentStatus = 'connecting'
+  #connection: Connection | undefined
+  #retry: ReturnType<typeof setTimeout> | undefined
+  #refusal: RefusedError | undefined
+  #access: AccessName = 'read-write'
+  #isDenied = false
+  #wasConnected = false
+  /** This connection's token was taken. */
+  #isAdmitted = false
+  #hasEnded = false
+
+  constructor(settings: LinkSettings, ydoc: Y.Doc, awareness: Awareness, host: LinkHost) {
+    const { address, token, openSocket, random } = settings
+    this.#documentId = address.documentId
+    this.#awareness = awareness
+    this.#host = host
+    this.#random = random
+    this.#renewal =
+      typeof token === 'function' ? new TokenRenewal(token, next => this.send(encodeToken(next))) : undefined
+    this.#page = new PageWatch({ moved: () => this.#networkMoved(), shown: () => this.#shown() })
+    this.#provider = new WebsocketProvider(address.serverUrl, address.path, ydoc, {
+      awareness,
+      connect: false,
+      // An edit heard from another tab by its BroadcastChannel is never forwarded to the server by this provider.
+      disableBc: true,
+      // The pause between attempts is this class's (`#disconnected`); the provider's own timer then finds nothing to do.
+      maxBackoffTime: 0,
+      params: address.params,
+      // Of a browser's WebSocket, the provider uses what `Connection` has.
+      WebSocketPolyfill: connectionClass(token, openSocket, this.#connectionHost()) as unknown as typeof WebSocket,
+    })
+    // Whether anybody is there is `LiveSocket`'s to find out: of many documents on one socket, most say nothing for long.
+    clearInterval(this.#provider._checkInterval)
+    // One listener of the process per document would be a leak to Node; the server withdraws the awareness of the gone.
+    if (typeof process !== 'undefined') process.off?.('exit', this.#provider._exitHandler)
+    this.#provider.on('sync', isSynced => {
+      if (!isSynced) return
+      this.#isAdmitted = true
+      this.#take('synced')
+      this.#host.synced()
+    })
+    this.#provider.on('connection-close', close => this.#disconnected(close))
+    this.#provider.on('closed', close => this.#refused(close))
+  }
+
+  /** The origin of transactions that come from the server. */
+  get origin(): unknown {
+    return this.#provider
+  }
+
+  get status(): DocumentStatus {
+    return this.#status
+  }
+
+  get refusal(): RefusedError | undefined {
+    return this.#refusal
+  }
+
+  get access(): AccessName {
+    return this.#access
+  }
+
+  /** The server let an edit pass by over this connection: it acknowledges none any more. */
+  get isDenied(): boolean {
+    return this.#isDenied
+  }
+
+  connect(): void {
+    this.#provider.connect()
+  }
+
+  /** Leaves the server and stays away until `reconnect`. */
+  disconnect(): void {
+    this.#stopRetry()
+    this.#provider.disconnect()
+    this.#take('left')
+  }
+
+  /** Connects now, whatever was before. */
+  reconnect(): void {
+    this.#stopRetry()
+    this.#refusal = undefined
+    this.#take('resumed')
+    this.#provider.connect()
+  }
+
+  /** Leaves for good. */
+  end(): void {
+    this.#hasEnded = true
+    this.#stopRetry()
+    this.#page.end()
+    this.#renewal?.closed()
+    this.#provider.destroy()
+    this.#connection = undefined
+    this.#take('left')
+  }
+
+  /** Whether a page is to ask before it is left. */
+  setAsking(isAsking: boolean): void {
+    this.#page.setAsking(isAsking)
+  }
+
+  /** Sends a frame, if there is a connection. */
+  send(frame: Uint8Array): void {
+    this.#connection?.send(frame)
+  }
+
+  /** Asks whether everything so far is committed: soon. */
+  askSoon(): void {
+    this.#connection?.askSoon()
+  }
+
+  /** Asks at once: somebody waits. */
+  askNow(): void {
+    this.#connection?.askNow()
+  }
+
+  #connectionHost(): ConnectionHost {
+    const host = this.#host
+    return {
+      get version() {
+        return host.version
+      },
+      get unsavedCount() {
+        return host.unsavedCount
+      },
+      opened: connection => this.#opened(connection),
+      received: message => this.#received(message),
+      answered: () => host.answered(),
+      acknowledged: version => host.acknowledged(version),
+    }
+  }
+
+  #opened(connection: Connection): void {
+    this.#connection = connection
+    this.#isDenied = false
+    this.#host.connectionChanged(connection)
+    this.#renewal?.opened(connection.token)
+    if (this.#wasConnected) this.#renewAwareness()
+    this.#wasConnected = true
+    this.#take('opened')
+  }
+
+  // Whoever lost the connection at the same time (the server restarted) has dropped this client's state, and would not take it
+  // again at the clock that it knows: until the next renewal, 15 s later, nobody would see anybody.
+  #renewAwareness(): void {
+    const state = this.#awareness.getLocalState()
+    if (state !== null) this.#awareness.setLocalState(state)
+  }
+
+  #received(message: Message): void {
+    if (message.type === 'receipt') this.#host.receipt(message.outcome)
+    else if (message.type === 'ephemeral') {
+      this.#host.message({ from: message.clientIDs[0] ?? null, payload: message.payload })
+    } else if (message.type === 'access') {
+      if (message.access === this.#access) return
+      this.#access = message.access
+      this.#host.accessChanged(message.access)
+    } else if (message.type === 'permissionDenied') {
+      if (this.#access === 'read-only') this.#isDenied = true
+      this.#host.denied(message.reason)
+    }
+  }
+
+  /** A connection has ended. The provider asks `shouldConnect` after this: it shall not, this does. */
+  #disconnected(close: CloseInfo | null): void {
+    this.#connection = undefined
+    this.#isDenied = false
+    this.#host.connectionChanged(null)
+    this.#renewal?.closed()
+    // A close for good: the provider says so after this (`#refused`).
+    if (close !== null && isFinalClose(close.code)) return
+    let retryInMs: number | null = null
+    const isWanted = this.#provider.shouldConnect
+    if (isWanted) {
+      retryInMs = retryDelay(close, this.#provider.wsUnsuccessfulReconnects, this.#random)
+      this.#provider.shouldConnect = false
+      this.#stopRetry()
+      this.#retry = setTimeout(() => {
+        this.#retry = undefined
+        this.#provider.connect()
+      }, retryInMs)
+    }
+    this.#take('lost')
+    // Without a word from the server, this side has closed: it left, or heard nothing for too long.
+    const { code, reason } = close ?? { code: isWanted ? 1006 : closeCode.left.code, reason: '' }
+    this.#host.disconnected({ code, reason, retryInMs })
+  }
+
+  #refused({ code, reason }: CloseInfo): void {
+    // A token that was good has ended: the next one is asked for. Only once: a new one that isn't taken is no use.
+    if (code === closeCode.unauthorized.code && this.#renewal !== undefined && this.#isAdmitted) {
+      this.#isAdmitted = false
+      this.#take('lost')
+      this.#host.disconnected({ code, reason, retryInMs: 0 })
+      if (!this.#hasEnded) this.#provider.connect()
+      return
+    }
+    const error = new RefusedError(this.#documentId, code, reason)
+    this.#refusal = error
+    this.#take('refused')
+    this.#host.disconnected({ code, reason, retryInMs: null })
+    this.#host.refused(error)
+  }
+
+  /**
+   * The browser has lost the network, or found it. A socket notices the end of a network only by silence; a new one tells at
+   * once; and where the server is reached all the same (it runs on this machine), nothing is lost but a round trip.
+   */
+  #networkMoved(): void {
+    if (this.#refusal !== undefined || !this.#isWanted) return
+    this.#provider.disconnect()
+    this.reconnect()
+  }
+
+  /** Somebody looks at the page again: the device may have slept. */
+  #shown(): void {
+    if (this.#connection !== undefined) this.#connection.probe()
+    else if (this.#refusal === undefined && this.#isWanted) this.reconnect()
+  }
+
+  /** Whether there is a connection, or the next attempt comes by itself. */
+  get #isWanted(): boolean {
+    return this.#provider.shouldConnect || this.#retry !== undefined
+  }
+
+  #take(event: LinkEvent): void {
+    const status = transitions[this.#status][event]
+    if (this.#status === status) return
+    this.#status = status
+    this.#host.statusChanged(status)
+  }
+
+  #stopRetry(): void {
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+  }
+}
