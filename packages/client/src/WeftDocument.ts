@@ -171,14 +171,42 @@ export class WeftDocument {
     return this.#isClosed
   }
 
+  /**
+   * Calls a listener at each event of a name (`DocumentEvents`).
+   * @example
+   * ```js
+   * doc.on('unsaved', count => console.log(count))
+   * append(doc, 'x') // → 1
+   * await doc.saved() // → 0
+   * ```
+   */
   on<Name extends keyof DocumentEvents>(name: Name, listener: DocumentEvents[Name]): void {
     this.#events.on(name, listener)
   }
 
+  /**
+   * Calls a listener at the next event of a name.
+   * @example
+   * ```js
+   * const isSaved = new Promise(resolve => doc.once('saved', resolve))
+   * append(doc, 'x')
+   * await isSaved
+   * ```
+   */
   once<Name extends keyof DocumentEvents>(name: Name, listener: DocumentEvents[Name]): void {
     this.#events.once(name, listener)
   }
 
+  /**
+   * Calls a listener no more.
+   * @example
+   * ```js
+   * const listener = status => console.log(status)
+   * doc.on('status', listener)
+   * doc.off('status', listener)
+   * doc.disconnect()
+   * ```
+   */
   off<Name extends keyof DocumentEvents>(name: Name, listener: DocumentEvents[Name]): void {
     this.#events.off(name, listener)
   }
@@ -218,6 +246,12 @@ export class WeftDocument {
    * - `local`: in the local store. A store that fails is told at once; the document goes on trying, and so does another call.
    * @throws {RefusedError} the server refuses the document. {UnsavedError} it was closed before, or can only be read
    * here. {StoreError} the local store can't take them now. {TypeError} `local` without a store.
+   * @example
+   * ```js
+   * append(doc, 'x')
+   * await doc.saved() // kill -9 of the server takes it back no more
+   * console.log(doc.unsaved) // → 0
+   * ```
    */
   async saved(level: SaveLevel = 'server'): Promise<void> {
     if (level === 'local' && this.#copy === undefined) throw new TypeError(`${this.documentId} has no local store`)
@@ -242,10 +276,18 @@ export class WeftDocument {
    * misses it. Messages of one sender keep their order; between messages and edits there is none.
    * Up to 80 leave at once, then 19 a second; more wait for their turn, and who awaits each `send` needs to know no rate.
    * @param payload at most 16 KiB of UTF-8
-   * @param options.to client ids (of `awareness`), at most 100; one that is not here is passed over. Default: everybody else.
+   * @param options `to`: client ids (of `awareness`), at most 100; one that is not here is passed over. Default: everybody else.
    * @returns resolves when the server has passed it on; that others have read it, nobody knows
    * @throws {MessageError} `OFFLINE`: without a connection, or it ended before; `TOO_FAST`: 100 messages wait already, or the
    * document has too many; `FORBIDDEN`: this client may not write. {RangeError} `payload` or `to` is too long.
+   * @example
+   * ```js
+   * const other = await connect(url)
+   * const heard = new Promise(resolve => other.on('message', resolve))
+   * await doc.send('hello')
+   * console.log((await heard).payload) // → hello
+   * await other.close()
+   * ```
    */
   async send(payload: string, { to }: { to?: readonly number[] } = {}): Promise<void> {
     if (typeof payload !== 'string') throw new TypeError('a message is a string')
@@ -259,12 +301,30 @@ export class WeftDocument {
     if (to.length > 0) return this.#outbox.send(payload, to)
   }
 
-  /** Leaves the server and stays away until `reconnect`; the document can be edited meanwhile. */
+  /**
+   * Leaves the server and stays away until `reconnect`; the document can be edited meanwhile.
+   * @example
+   * ```js
+   * doc.disconnect()
+   * append(doc, 'written without a server')
+   * console.log(doc.status, doc.unsaved) // → offline 1
+   * doc.reconnect()
+   * await doc.saved()
+   * ```
+   */
   disconnect(): void {
     if (!this.isClosed) this.#link.disconnect()
   }
 
-  /** Connects now: after `disconnect`, after a refusal whose cause is cured, or instead of waiting for the next attempt. */
+  /**
+   * Connects now: after `disconnect`, after a refusal whose cause is cured, or instead of waiting for the next attempt.
+   * @example
+   * ```js
+   * doc.disconnect()
+   * doc.reconnect()
+   * await doc.saved()
+   * ```
+   */
   reconnect(): void {
     if (!this.isClosed) this.#link.reconnect()
   }
@@ -272,10 +332,15 @@ export class WeftDocument {
   /**
    * Waits until everything is saved and releases all: connection, timers, awareness, store.
    * Changes of the `Y.Doc` after that are nobody's concern.
-   * @param options.saved the level to wait for (`true`: `server`); `false`: don't wait. Default `server`. What is local is
+   * @param options `saved`: the level to wait for (`true`: `server`); `false`: don't wait. Default `server`. What is local is
    * written in any case.
-   * @param options.timeoutMs longest wait. Default 10 000.
+   * `timeoutMs`: longest wait. Default 10 000.
    * @throws {UnsavedError} not everything could be saved. The document is then still open and nothing is discarded.
+   * @example
+   * ```js
+   * append(doc, 'the last word')
+   * await doc.close()
+   * ```
    */
   async close({
     saved = true,

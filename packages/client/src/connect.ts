@@ -51,6 +51,14 @@ export interface ConnectOptions extends DocumentOptions, LinkOptions {
  * server it waits and tries again; `signal` ends that.
  * @throws {RefusedError} the server refuses the document for good. {TypeError} `url` is not an address, or `token` can't be one.
  * {BadDocumentIdError} its path (or `documentId`) names no document.
+ * @example
+ * ```js
+ * const doc = await connect(url, { user: { name: 'Shopping bot', color: '#0f766e' } })
+ * append(doc, '- bought **milk**')
+ * await doc.saved()
+ * console.log(doc.status, toMarkdown(doc).trim()) // → synced - bought **milk**
+ * await doc.close()
+ * ```
  */
 export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<WeftDocument> {
   options.signal?.throwIfAborted()

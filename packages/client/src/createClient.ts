@@ -30,9 +30,11 @@ export interface OpenOptions extends Omit<DocumentOptions, 'store'> {
  * @throws {TypeError} `url` is no address, or `token` can't be one.
  * @example
  * ```js
- * const weft = createClient('ws://127.0.0.1:9091')
+ * const weft = createClient(server)
  * const notes = await weft.open('team/notes')
  * const plan = await weft.open('team/plan')
+ * append(plan, textOf(notes) || 'nothing yet')
+ * await weft.close()
  * ```
  */
 export function createClient(url: string | URL, options: ClientOptions = {}): WeftClient {
@@ -74,6 +76,15 @@ export class WeftClient {
    * @param documentId its name, not encoded: `team/notes`
    * @returns resolves when the content is here, as `connect`
    * @throws as `connect`; {TypeError} it is open with another `ydoc`
+   * @example
+   * ```js
+   * const first = await weft.open('team/notes')
+   * const second = await weft.open('team/notes')
+   * console.log(first === second) // → true
+   * await first.close()
+   * console.log(second.isClosed) // → false
+   * await second.close()
+   * ```
    */
   async open(documentId: string, options: OpenOptions = {}): Promise<WeftDocument> {
     options.signal?.throwIfAborted()
@@ -94,6 +105,13 @@ export class WeftClient {
   /**
    * Another participant over the same sockets: its documents are replicas of their own, seen in awareness as `user`, with
    * `bot: true`.
+   * @example
+   * ```js
+   * const scribe = weft.bot({ name: 'Scribe', color: '#0f766e' })
+   * const notes = await scribe.open('team/notes')
+   * console.log(notes.awareness.getLocalState().user.name) // → Scribe
+   * await scribe.close()
+   * ```
    */
   bot(user: User): WeftClient {
     // A local store is one replica's.
@@ -108,6 +126,11 @@ export class WeftClient {
    * Closes all documents, of all who have them open, and those of its bots.
    * @param options as `WeftDocument.close`
    * @throws {AggregateError} of those that could not be saved: they are still open
+   * @example
+   * ```js
+   * append(await weft.open('team/notes'), 'the last word')
+   * await weft.close() // all of it is on the server's disk
+   * ```
    */
   async close(options: Parameters<WeftDocument['close']>[0] = {}): Promise<void> {
     const closing = [...this.#documents.values()].map(document => document.closeForAll(options))

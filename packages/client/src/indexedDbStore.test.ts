@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +15,7 @@ const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 const page = `
   import { connect } from '@weft/client'
   import { indexedDbStore } from '@weft/client/indexeddb'
+  Object.assign(window, { connect, indexedDbStore })
   window.open_ = async url => {
     window.doc = await connect(url, { store: indexedDbStore('notes'), random: () => 0 })
     window.text = doc.ydoc.getText('t')
@@ -80,4 +82,15 @@ describe('indexedDbStore', () => {
     await run('doc.close()')
     await server.stop()
   }, 30_000)
+
+  it('does what its docstring shows', async () => {
+    const server = await ScriptedServer.start()
+    const source = await readFile(new URL('./indexedDbStore.ts', import.meta.url), 'utf8')
+    const example = /@example\n \* ```js\n([\s\S]*?)\n \* ```/.exec(source)?.[1]?.replace(/^ \* /gm, '') ?? ''
+    expect(example).toContain("saved('local')")
+    await tab.waitForFunction('window.open_ !== undefined')
+    await run(`(async () => { const url = ${JSON.stringify(server.url('shown'))}\n${example} })()`)
+    expect(server.ydoc.getText('notes').toString()).toBe('written here')
+    await server.stop()
+  })
 })

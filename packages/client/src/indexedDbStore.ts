@@ -24,6 +24,13 @@ const rows = 'updates'
  * Measured in Chromium on an SSD: 1.6 ms for a write, 0.3 ms with `relaxed`.
  * Tabs share a database; each reads the others' rows when it opens.
  * @param name the database's name: one per server and document.
+ * @example
+ * ```js
+ * const kept = await connect(url, { store: indexedDbStore(url) })
+ * kept.ydoc.getText('notes').insert(0, 'written here')
+ * await kept.saved('local') // in this browser's database
+ * await kept.close()
+ * ```
  */
 export function indexedDbStore(name: string): LocalStore {
   let db: IDBDatabase | undefined

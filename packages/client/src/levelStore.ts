@@ -30,6 +30,13 @@ interface Head {
  * `WeftDocument`. A second one gets a `StoreError` `locked`, goes on without a store, and tries again from time to time.
  * @param folder made where it is absent; its own, not that of a server
  * @param name the document's, in this folder: `connect`'s URL does
+ * @example
+ * ```js
+ * const kept = await connect(url, { store: levelStore(folder, url) })
+ * append(kept, 'written here')
+ * await kept.saved('local') // on this machine's disk
+ * await kept.close()
+ * ```
  */
 export function levelStore(folder: string, name: string): LocalStore {
   const hash = createHash('sha256').update(name).digest().subarray(0, 16)

@@ -20,25 +20,63 @@ export interface HasYdoc {
   readonly ydoc: Y.Doc
 }
 
-/** The part of the `Y.Doc` that people see and edit. */
+/**
+ * The part of the `Y.Doc` that people see and edit.
+ * @example
+ * ```js
+ * console.log(fragmentOf(doc).length) // → 0
+ * append(doc, 'x')
+ * console.log(fragmentOf(doc).length) // → 1
+ * ```
+ */
 export function fragmentOf(document: HasYdoc): Y.XmlFragment {
   return document.ydoc.getXmlFragment(FRAGMENT_NAME)
 }
 
-/** The plain text: one line for each paragraph, heading, item … */
+/**
+ * The plain text: one line for each paragraph, heading, item …
+ * @example
+ * ```js
+ * append(doc, '# Shopping\n\n- milk')
+ * console.log(textOf(doc).split('\n')) // → [ 'Shopping', 'milk' ]
+ * ```
+ */
 export function textOf(document: HasYdoc): string {
   return schemaTextOf(fragmentOf(document))
 }
 
+/**
+ * The document as Markdown (CommonMark, with tables and task lists).
+ * @example
+ * ```js
+ * append(doc, 'bought **milk**')
+ * console.log(toMarkdown(doc).trim()) // → bought **milk**
+ * ```
+ */
 export function toMarkdown(document: HasYdoc): string {
   return schemaToMarkdown(readNode(fragmentOf(document)))
 }
 
+/**
+ * The document as HTML: what an editor of its schema reads.
+ * @example
+ * ```js
+ * append(doc, 'bought **milk**')
+ * console.log(toHTML(doc)) // → <p>bought <strong>milk</strong></p>
+ * ```
+ */
 export function toHTML(document: HasYdoc): string {
   return schemaToHTML(readNode(fragmentOf(document)))
 }
 
-/** ProseMirror's JSON, as TipTap's `getJSON`. */
+/**
+ * ProseMirror's JSON, as TipTap's `getJSON`.
+ * @example
+ * ```js
+ * append(doc, '# Shopping')
+ * console.log(toJSON(doc).content[0].type) // → heading
+ * ```
+ */
 export function toJSON(document: HasYdoc): JSONObject {
   return schemaToJSON(fragmentOf(document))
 }
@@ -46,6 +84,12 @@ export function toJSON(document: HasYdoc): JSONObject {
 /**
  * Adds Markdown at the end of the document.
  * @returns the index of the first new block among the document's blocks.
+ * @example
+ * ```js
+ * append(doc, '# Shopping')
+ * console.log(append(doc, '- milk\n- bread')) // → 1
+ * console.log(textOf(doc).split('\n')) // → [ 'Shopping', 'milk', 'bread' ]
+ * ```
  */
 export function append(document: HasYdoc, markdown: string): number {
   return schemaAppend(fragmentOf(document), fromMarkdown(markdown))
@@ -56,6 +100,12 @@ export function append(document: HasYdoc, markdown: string): number {
  * @param heading the heading's text; of several the first is meant.
  * @returns the index of the first new block among the document's blocks.
  * @throws {EditError} `HEADING_NOT_FOUND`.
+ * @example
+ * ```js
+ * append(doc, '# Decisions\n\nNone yet.')
+ * insertAfterHeading(doc, 'Decisions', '1. We ship on Friday.')
+ * console.log(textOf(doc).split('\n')) // → [ 'Decisions', 'We ship on Friday.', 'None yet.' ]
+ * ```
  */
 export function insertAfterHeading(document: HasYdoc, heading: string, markdown: string): number {
   return schemaInsertAfterHeading(fragmentOf(document), heading, fromMarkdown(markdown))
@@ -66,6 +116,12 @@ export function insertAfterHeading(document: HasYdoc, heading: string, markdown:
  * @param target the text to replace, within one block (of several the first is meant), or a range of `textOf`.
  * @returns where `replacement` now stands in `textOf`.
  * @throws {EditError} `TEXT_NOT_FOUND`, `UNKNOWN_CONTENT`.
+ * @example
+ * ```js
+ * append(doc, 'We ship on **Friday**.')
+ * replaceText(doc, 'Friday', 'Monday')
+ * console.log(toMarkdown(doc).trim()) // → We ship on **Monday**.
+ * ```
  */
 export function replaceText(document: HasYdoc, target: string | TextRange, replacement: string): TextRange {
   return schemaReplaceText(fragmentOf(document), target, replacement)
@@ -75,6 +131,12 @@ export function replaceText(document: HasYdoc, target: string | TextRange, repla
  * Makes the document say what `markdown` says, with the least change: what is the same in both stays untouched, with its
  * carets and its concurrent edits.
  * @throws {EditError} `UNKNOWN_CONTENT`: the document holds what Markdown can't say to this version.
+ * @example
+ * ```js
+ * append(doc, 'one\n\ntwo')
+ * replaceDocument(doc, 'one\n\nthree')
+ * console.log(textOf(doc).split('\n')) // → [ 'one', 'three' ]
+ * ```
  */
 export function replaceDocument(document: HasYdoc, markdown: string): void {
   schemaReplaceDocument(fragmentOf(document), fromMarkdown(markdown))
