@@ -46,6 +46,27 @@ export function describeCoEditing(browser: BrowserName): void {
       await has({ ydoc: plain.doc }, 'here and there')
     })
 
+    it('shows in one tab what is written in another, and one of them is enough to bring it along', async () => {
+      const server = await testServer()
+      const first = await windows.open(server.url, { expectsNetworkFailures: true })
+      await first.goTo('a')
+      await first.type('here')
+      await first.shows('saved')
+      const second = await first.another()
+      await second.goTo('a')
+      await shows(second, ['here'])
+      await server.kill()
+      await second.shows('offline')
+      await second.text.click()
+      await second.keyboard.press('Control+End')
+      await second.keyboard.type(' and in the second')
+      await shows(first, ['here and in the second'])
+      await second.page.close()
+      await server.start()
+      await first.shows('saved')
+      await has(await plainClient(server).then(({ doc }) => ({ ydoc: doc })), 'here and in the second')
+    })
+
     it('says "Offline" as soon as the browser knows, and is back without a new page', async () => {
       const server = running()
       const name = nextName()
