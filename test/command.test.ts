@@ -37,6 +37,14 @@ describe('weft', () => {
     })
   })
 
+  it('has its version, and help by either way of asking', async () => {
+    expect(await runCommand(['--version'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    })
+    expect((await runCommand(['help', 'cat'])).stdout).toBe((await runCommand(['cat', '--help'])).stdout)
+  })
+
   it('called in a wrong way ends with 2 and one line', async () => {
     const calls = [[], ['cat', 'a//b'], ['cat', 'a', '--format', 'pdf'], ['ls', 'a', 'b'], ['fly']]
     const results = await Promise.all(calls.map(args => runCommand(args, { WEFT_URL: 'http://127.0.0.1:1' })))
@@ -106,6 +114,11 @@ describe('weft cat', () => {
     await RawClient.join(`${server().socketUrl}/drawing`).then(client => client.commit(typist(1).type('shapes')))
     const { code, stdout, stderr } = await weft(server(), 'cat', 'missing', 'drawing', 'there')
     expect([code, stdout]).toEqual([1, 'x\n'])
+    const json = lines((await weft(server(), 'cat', '--json', 'missing', 'there')).stdout).map(line => JSON.parse(line))
+    expect(json).toEqual([
+      { document: 'missing', problem: 'there is no such document' },
+      { document: 'there', version: 1, leftOut: 0, content: 'x\n', problem: null },
+    ])
     expect(lines(stderr)).toEqual([
       'weft: missing: there is no such document',
       expect.stringMatching(/^weft: drawing: the document has no text; what it holds is called "text"$/),

@@ -1,5 +1,7 @@
-import { type DocumentId, documentPath } from '@weft/protocol'
+import { setTimeout } from 'node:timers/promises'
+import { BadDocumentIdError, type DocumentId, documentPath, parseDocumentId } from '@weft/protocol'
 import { CommandError } from './errors.ts'
+import { quoteName } from './quoteName.ts'
 import type { ServerAddress } from './serverAddress.ts'
 
 /** Forms of a document's content, and how the server names their types. */
@@ -36,6 +38,10 @@ export class RefusedRequestError extends CommandError {
   }
 }
 
+/** How often a busy server is asked, and the longest pause between, in s. */
+const MAX_ATTEMPTS = 12
+const MAX_RETRY_AFTER_S = 10
+
 /** What a refusal of one document says of all others: nothing can be done any more. */
 const GENERAL = ['unauthorized', 'local-only', 'unavailable', 'busy', 'internal']
 
@@ -61,19 +67,34 @@ export class ServerApi {
   async *list(prefix: string): AsyncGenerator<ListedDocument> {
     for (let after: string | null = null; ; ) {
       const query = new URLSearchParams({ prefix, limit: '1000', ...(after !== null && { after }) })
-      const response = await this.#request('GET', `?${query}`)
-      const page = (await response.json()) as { documents: ListedDocument[]; next: string | null }
-      yield* page.documents
-      if (page.next === null) return
-      after = page.next
+      const { documents, next } = await this.#readJson(await this.#request('GET', `?${query}`))
+      const isPage = Array.isArray(documents) && (next === null || (typeof next === 'string' && next !== after))
+      if (!isPage) throw this.#foreign()
+      for (const document of documents) yield this.#readListed(document)
+      if (next === null) return
+      after = next
+    }
+  }
+
+  /** What a name may be is checked here, too: it becomes a file's. */
+  #readListed(document: unknown): ListedDocument {
+    const { name, createdAt } = (document ?? {}) as Record<string, unknown>
+    if (typeof name !== 'string' || typeof createdAt !== 'string') throw this.#foreign()
+    try {
+      return { name: parseDocumentId(name), createdAt }
+    } catch (error) {
+      if (!(error instanceof BadDocumentIdError)) throw error
+      throw new CommandError(`${this.#server.url} lists what can't be a document, ${quoteName(name)}: ${error.message}`)
     }
   }
 
   async read(documentId: DocumentId, form: ContentForm): Promise<Content> {
     const response = await this.#request('GET', `/${documentPath(documentId)}?format=${form}`)
+    const version = response.headers.get('Weft-Version') ?? ''
+    if (!/^\d{1,15}$/.test(version)) throw this.#foreign()
     return {
-      bytes: new Uint8Array(await response.arrayBuffer()),
-      version: Number(response.headers.get('Weft-Version')),
+      bytes: await this.#readBytes(response),
+      version: Number(version),
       leftOut: Number(response.headers.get('Weft-Left-Out')),
     }
   }
@@ -91,25 +112,46 @@ export class ServerApi {
   ): Promise<'created' | 'changed' | 'unchanged'> {
     const path = `/${documentPath(documentId)}${isAnew ? '?anew=true' : ''}`
     const response = await this.#request('PUT', path, { 'Content-Type': contentTypes[form] }, content)
-    const { changed } = (await response.json()) as { changed: boolean }
+    const { changed } = await this.#readJson(response)
+    if (typeof changed !== 'boolean') throw this.#foreign()
     if (response.status === 201) return 'created'
     return changed ? 'changed' : 'unchanged'
   }
 
   async delete(documentId: DocumentId): Promise<void> {
-    await this.#request('DELETE', `/${documentPath(documentId)}`, { 'X-Requested-With': 'weft' })
+    const response = await this.#request('DELETE', `/${documentPath(documentId)}`, { 'X-Requested-With': 'weft' })
+    const { deleted } = await this.#readJson(response)
+    if (deleted !== true) throw this.#foreign()
   }
 
+  /** A server that has too much to do says when to come back, and has done nothing: it is asked again. */
   async #request(
     method: string,
     path: string,
     headers: Record<string, string> = {},
     body: Uint8Array<ArrayBuffer> | null = null,
   ): Promise<Response> {
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.#ask(method, path, headers, body)
+      if (response.ok) return response
+      const refusal = await this.#refusal(response)
+      const isBusy = refusal instanceof RefusedRequestError && refusal.code === 'busy'
+      if (!isBusy || attempt === MAX_ATTEMPTS) throw refusal
+      const seconds = Number(response.headers.get('Retry-After') ?? MAX_RETRY_AFTER_S)
+      const pauseMs = Math.min(seconds >= 0 ? seconds : MAX_RETRY_AFTER_S, MAX_RETRY_AFTER_S) * 1000
+      await setTimeout(pauseMs, undefined, { signal: this.#signal }).catch(() => this.#signal.throwIfAborted())
+    }
+  }
+
+  async #ask(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body: Uint8Array<ArrayBuffer> | null,
+  ): Promise<Response> {
     const { token, url } = this.#server
-    let response: Response
     try {
-      response = await fetch(this.#url + path, {
+      return await fetch(this.#url + path, {
         method,
         headers: { ...headers, ...(token !== undefined && { Authorization: `Bearer ${token}` }) },
         body,
@@ -120,8 +162,29 @@ export class ServerApi {
       this.#signal.throwIfAborted()
       throw new CommandError(`no Weft server at ${url}: ${describe(error)}`)
     }
-    if (!response.ok) throw await this.#refusal(response)
-    return response
+  }
+
+  async #readBytes(response: Response): Promise<Uint8Array> {
+    try {
+      return new Uint8Array(await response.arrayBuffer())
+    } catch (error) {
+      this.#signal.throwIfAborted()
+      throw new CommandError(`the connection to ${this.#server.url} broke: ${describe(error)}`)
+    }
+  }
+
+  async #readJson(response: Response): Promise<Record<string, unknown>> {
+    const text = Buffer.from(await this.#readBytes(response)).toString()
+    try {
+      return Object(JSON.parse(text))
+    } catch {
+      throw this.#foreign()
+    }
+  }
+
+  /** Many a server has an answer to whatever it is asked: that is not success. */
+  #foreign(): CommandError {
+    return new CommandError(`${this.#server.url} answers otherwise than a Weft server: is it one?`)
   }
 
   async #refusal(response: Response): Promise<CommandError> {

@@ -1,7 +1,9 @@
-import { buffer } from 'node:stream/consumers'
+import { readFile } from 'node:fs/promises'
 import { CommandError, UsageError } from './errors.ts'
 import { escapeInvisible } from './escapeInvisible.ts'
 import { Progress } from './Progress.ts'
+import { readInput } from './readInput.ts'
+import { showControls } from './showControls.ts'
 import type { Surroundings } from './Verb.ts'
 import { verbLoaders } from './verbLoaders.ts'
 
@@ -23,6 +25,12 @@ async function help(): Promise<string> {
 
 async function main(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const [name, ...rest] = args
+  if (name === '--version') {
+    const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
+    surroundings.print(version)
+    return 0
+  }
+  if (name === 'help' && rest[0] !== undefined) return main([rest[0], '--help'], surroundings)
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     surroundings.print(await help())
     return name === undefined ? EXIT_USAGE : 0
@@ -51,18 +59,24 @@ function catchSignals(): void {
 process.stdout.on('error', () => interruption.abort(new CommandError('the output could not be written')))
 
 const progress = new Progress(process.stderr, process.stdout, () => performance.now())
+const note = (line: string): void => {
+  progress.clear()
+  process.stderr.write(`${escapeInvisible(line)}\n`)
+}
+// Anybody may have written a document: to a terminal it must not speak.
+const asShown = (bytes: Uint8Array) => (process.stdout.isTTY ? showControls(Buffer.from(bytes).toString()) : bytes)
 
 main(process.argv.slice(2), {
   env: process.env,
   signal: interrupted,
-  readInput: () => buffer(process.stdin),
+  readInput() {
+    if (process.stdin.isTTY) note('weft: reading standard input; Ctrl-D ends it')
+    return readInput(process.stdin, interrupted)
+  },
   print: line => process.stdout.write(`${line}\n`),
   progress: text => progress.show(text),
-  write: bytes => new Promise(resolve => process.stdout.write(bytes, () => resolve())),
-  note(line) {
-    progress.clear()
-    process.stderr.write(`${line}\n`)
-  },
+  write: bytes => new Promise(resolve => process.stdout.write(asShown(bytes), () => resolve())),
+  note,
 })
   .finally(() => progress.clear())
   .then(

@@ -3,6 +3,7 @@ import type { DocumentId } from '@weft/protocol'
 import { formOfFile, readForm } from '../contentForm.ts'
 import { DocumentClient } from '../DocumentClient.ts'
 import { CommandError, UsageError } from '../errors.ts'
+import { jsonLine } from '../jsonLine.ts'
 import { quoteName } from '../quoteName.ts'
 import { ServerApi } from '../ServerApi.ts'
 import { serverAddress } from '../serverAddress.ts'
@@ -37,6 +38,6 @@ export async function importFile(
     await new DocumentClient(server, signal).upload(documentId, ydoc)
     state = 'merged'
   } else state = await new ServerApi(server, signal).replace(documentId, form, new Uint8Array(bytes), values.anew)
-  print(values.json ? JSON.stringify({ document: documentId, state }) : `${state}  ${quoteName(documentId)}`)
+  print(values.json ? jsonLine({ document: documentId, state }) : `${state}  ${quoteName(documentId)}`)
   return 0
 }

@@ -2,6 +2,7 @@ import { append, insertAfterHeading } from '@weft/client/text'
 import { asCommandError } from '../asCommandError.ts'
 import { DocumentClient } from '../DocumentClient.ts'
 import { UsageError } from '../errors.ts'
+import { jsonLine } from '../jsonLine.ts'
 import { readDocumentId } from '../readDocumentId.ts'
 import { serverAddress } from '../serverAddress.ts'
 import { defineVerb, serverOptions } from '../Verb.ts'
@@ -40,7 +41,7 @@ Exit code: 0 it is on the server's disk, 1 it isn't, 2 called in a wrong way.`,
       .catch(error => {
         throw asCommandError(documentId, error)
       })
-    if (values.json) print(JSON.stringify({ document: documentId, block }))
+    if (values.json) print(jsonLine({ document: documentId, block }))
     return 0
   },
 })

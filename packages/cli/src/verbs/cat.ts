@@ -1,5 +1,6 @@
 import { formatOption, readForm } from '../contentForm.ts'
 import { UsageError } from '../errors.ts'
+import { jsonLine } from '../jsonLine.ts'
 import { leftOutNote } from '../leftOutNote.ts'
 import { quoteName } from '../quoteName.ts'
 import { readDocumentId } from '../readDocumentId.ts'
@@ -17,7 +18,10 @@ Exit code: 0 all printed, 1 not all, 2 called in a wrong way.`,
   options: {
     ...serverOptions,
     ...formatOption,
-    json: { type: 'boolean', help: 'a JSON object per line: document, version, leftOut, content (of yjs: base64)' },
+    json: {
+      type: 'boolean',
+      help: 'a JSON object per document: document, version, leftOut, content (of yjs: base64), problem',
+    },
   },
   examples: ['weft cat team/notes', 'weft cat --format html team/notes > notes.html', 'weft cat --json a b'],
   async run(positionals, values, { env, signal, print, note, write }) {
@@ -29,12 +33,13 @@ Exit code: 0 all printed, 1 not all, 2 called in a wrong way.`,
     for (const documentId of documentIds) {
       try {
         const content = await api.read(documentId, form)
-        if (values.json) print(JSON.stringify({ document: documentId, ...describe(content, form) }))
+        if (values.json) print(jsonLine({ document: documentId, ...describe(content, form), problem: null }))
         else await write(content.bytes)
         if (content.leftOut > 0) note(leftOutNote(documentId, content))
       } catch (error) {
         if (!isOfOneDocument(error)) throw error
         note(`weft: ${quoteName(documentId)}: ${error.message}`)
+        if (values.json) print(jsonLine({ document: documentId, problem: error.message }))
         exitCode = 1
       }
     }

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { DocumentId } from '@weft/protocol'
 import { extensionOf, formatOption, formOfFile, readForm } from '../contentForm.ts'
 import { UsageError } from '../errors.ts'
+import { FileWriter, RefusedFileError } from '../FileWriter.ts'
+import { jsonLine } from '../jsonLine.ts'
 import { leftOutNote } from '../leftOutNote.ts'
 import { quoteName, unquoteName } from '../quoteName.ts'
 import { readDocumentId } from '../readDocumentId.ts'
@@ -44,14 +44,13 @@ Exit code: 0 all written, 1 not all, 2 called in a wrong way.`,
     if (form === null) throw new UsageError(`${target} tells no form: --format does`)
     const api = new ServerApi(serverAddress(values.url, env), signal)
     const exporter = new Exporter(api, form, values.json, surroundings)
-    if (isOne) await exporter.write(readDocumentId(files[0] ?? ''), target)
+    if (isOne) await exporter.toFile(readDocumentId(files[0] ?? ''), target)
     else {
       let count = 0
       for await (const { name } of api.list(unquoteName(values.prefix ?? '', '--prefix'))) {
         signal.throwIfAborted()
         surroundings.progress(`${++count}: ${quoteName(name)}`)
-        // No segment of a name is `.` or `..`: nothing leaves the folder.
-        await exporter.write(name, join(target, `${name}${extensionOf[form]}`))
+        await exporter.toFolder(name, target)
       }
     }
     return exporter.isWhole ? 0 : 1
@@ -64,6 +63,7 @@ class Exporter {
   readonly #form: ContentForm
   readonly #isJson: boolean
   readonly #surroundings: Surroundings
+  readonly #writer = new FileWriter()
 
   constructor(api: ServerApi, form: ContentForm, isJson: boolean, surroundings: Surroundings) {
     this.#api = api
@@ -72,15 +72,24 @@ class Exporter {
     this.#surroundings = surroundings
   }
 
-  async write(documentId: DocumentId, file: string): Promise<void> {
+  toFile(documentId: DocumentId, file: string): Promise<void> {
+    return this.#write(documentId, file, bytes => this.#writer.toFile(file, bytes))
+  }
+
+  toFolder(documentId: DocumentId, folder: string): Promise<void> {
+    const name = `${documentId}${extensionOf[this.#form]}`
+    return this.#write(documentId, join(folder, name), bytes => this.#writer.toFolder(folder, name, bytes))
+  }
+
+  async #write(documentId: DocumentId, file: string, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     const { print, note } = this.#surroundings
     const report = (said: { bytes: number; leftOut: number; problem: string | null }) => {
-      if (this.#isJson) print(JSON.stringify({ document: documentId, file, ...said }))
+      if (this.#isJson) print(jsonLine({ document: documentId, file, ...said }))
     }
     try {
       const content = await this.#api.read(documentId, this.#form)
-      await replaceFile(file, content.bytes)
-      if (!this.#isJson) print(`${quoteName(documentId)}  ${file}  (${content.bytes.length} bytes)`)
+      await write(content.bytes)
+      if (!this.#isJson) print(`${quoteName(documentId)}  ${quoteName(file)}  (${content.bytes.length} bytes)`)
       if (content.leftOut > 0) note(leftOutNote(documentId, content))
       report({ bytes: content.bytes.length, leftOut: content.leftOut, problem: null })
     } catch (error) {
@@ -92,20 +101,7 @@ class Exporter {
   }
 }
 
-/** Writes beside, then renames: nobody ever finds half a file. */
-async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
-  const beside = join(dirname(file), `.weft-${randomUUID()}`)
-  try {
-    await writeFile(beside, bytes, { flag: 'wx' })
-    await rename(beside, file)
-  } catch (error) {
-    await rm(beside, { force: true })
-    throw error
-  }
-}
-
-/** What the file system refuses. */
+/** What the file system refuses, or its links. */
 function isOfOneFile(error: unknown): error is Error {
-  return error instanceof Error && 'syscall' in error
+  return error instanceof RefusedFileError || (error instanceof Error && 'syscall' in error)
 }

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts'
+import { jsonLine } from '../jsonLine.ts'
 import { quoteName, unquoteName } from '../quoteName.ts'
 import { ServerApi } from '../ServerApi.ts'
 import { serverAddress } from '../serverAddress.ts'
@@ -22,7 +23,7 @@ takes it so.`,
     const api = new ServerApi(serverAddress(values.url, env), signal)
     for await (const document of api.list(unquoteName(prefix, 'the prefix'))) {
       signal.throwIfAborted()
-      print(values.json ? JSON.stringify(document) : quoteName(document.name))
+      print(values.json ? jsonLine(document) : quoteName(document.name))
     }
     return 0
   },

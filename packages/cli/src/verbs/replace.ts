@@ -3,6 +3,7 @@ import { replaceText, textOf } from '@weft/client/text'
 import { asCommandError } from '../asCommandError.ts'
 import { DocumentClient } from '../DocumentClient.ts'
 import { UsageError } from '../errors.ts'
+import { jsonLine } from '../jsonLine.ts'
 import { readDocumentId } from '../readDocumentId.ts'
 import { serverAddress } from '../serverAddress.ts'
 import { defineVerb, serverOptions } from '../Verb.ts'
@@ -41,7 +42,7 @@ Exit code: 0 it is on the server's disk, 1 OLD wasn't found or it couldn't be do
       .catch(error => {
         throw asCommandError(documentId, error)
       })
-    print(values.json ? JSON.stringify({ document: documentId, replaced }) : `${replaced} replaced`)
+    print(values.json ? jsonLine({ document: documentId, replaced }) : `${replaced} replaced`)
     return 0
   },
 })

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts'
+import { jsonLine } from '../jsonLine.ts'
 import { quoteName } from '../quoteName.ts'
 import { readDocumentId } from '../readDocumentId.ts'
 import { isOfOneDocument, ServerApi } from '../ServerApi.ts'
@@ -33,7 +34,7 @@ Exit code: 0 all deleted, 1 not all, 2 called in a wrong way.`,
         note(`weft: ${quoteName(documentId)}: ${problem}`)
         exitCode = 1
       }
-      if (values.json) print(JSON.stringify({ document: documentId, deleted: problem === null, problem }))
+      if (values.json) print(jsonLine({ document: documentId, deleted: problem === null, problem }))
     }
     return exitCode
   },

@@ -1,8 +1,10 @@
 import { DocumentClient } from '../DocumentClient.ts'
 import { CommandError, UsageError } from '../errors.ts'
+import { jsonLine } from '../jsonLine.ts'
 import { quoteName } from '../quoteName.ts'
 import { readDocumentId } from '../readDocumentId.ts'
 import { serverAddress } from '../serverAddress.ts'
+import { showControls } from '../showControls.ts'
 import { TextChanges } from '../TextChanges.ts'
 import { defineVerb, serverOptions } from '../Verb.ts'
 
@@ -28,15 +30,15 @@ a broken connection it goes on by itself, with what it missed.`,
     const document = await new DocumentClient(serverAddress(values.url, env), signal).open(documentId)
     const changes = new TextChanges(document, change => {
       if (values.json) {
-        print(JSON.stringify(change))
+        print(jsonLine(change))
         return
       }
       const { line, removed, inserted, by } = change
       print(
         [
           `@@ ${line}${by.length > 0 ? `  ${by.map(quoteName).join(', ')}` : ''}`,
-          ...removed.map(text => `- ${visible(text)}`),
-          ...inserted.map(text => `+ ${visible(text)}`),
+          ...removed.map(text => `- ${showControls(text)}`),
+          ...inserted.map(text => `+ ${showControls(text)}`),
         ].join('\n'),
       )
     })
@@ -54,8 +56,3 @@ a broken connection it goes on by itself, with what it missed.`,
     return 0
   },
 })
-
-/** What would move a terminal's caret is shown, not done. */
-function visible(text: string): string {
-  return text.replace(/\p{Cc}/gu, character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
-}
