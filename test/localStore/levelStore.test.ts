@@ -140,6 +140,14 @@ describe('levelStore', () => {
     expect(await codeOf(levelStore(join(folder, 'letter.txt'), 'one').open(noLoss))).toBe('unavailable')
   })
 
+  it('makes a folder that no other user of the machine can read', async () => {
+    const folder = join(await testFolder(), 'made', 'for-documents')
+    const store = levelStore(folder, 'one')
+    await store.open(noLoss)
+    expect((await stat(folder)).mode & 0o077).toBe(0)
+    await store.close()
+  })
+
   it('lets a document that finds its folder in use live on, and takes it when it is free', async () => {
     const server = await testServer()
     const folder = await testFolder()

@@ -163,7 +163,8 @@ export class LevelFolder {
 
 /** Makes the folder. LevelDB would begin an empty store in the place of one that has lost its file `CURRENT`. */
 async function preparedPath(folder: string): Promise<string> {
-  const first = await mkdir(folder, { recursive: true })
+  // What somebody writes is nothing for the other users of this machine.
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 })
   // The name of a new folder is an entry of its parent, and lost with the power as long as that is not synced.
   for (let made = resolve(folder); first !== undefined; made = dirname(made)) {
     await syncFolder(dirname(made))

@@ -102,6 +102,8 @@ export class LocalCopy {
    * @throws what the store says.
    */
   async flush(): Promise<void> {
+    // It may answer yet. Until then nothing is kept, and nobody knows when that will be.
+    if (this.#isHanging && this.#error !== undefined) throw this.#error
     // What is under way may have begun before the last edit; what begins after it has not.
     await this.#running
     await this.#run()
