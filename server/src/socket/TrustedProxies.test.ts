@@ -52,8 +52,11 @@ it('knows programs of this machine from everybody behind a proxy on it', () => {
   expect(none.isFromHere(asked('127.0.0.1'))).toBe(true)
   expect(none.isFromHere(asked('::ffff:127.0.0.1'))).toBe(true)
   expect(none.isFromHere(asked('192.0.2.1'))).toBe(false)
-  for (const header of ['x-forwarded-for', 'forwarded', 'via'])
+  for (const header of ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-host', 'x-forwarded-proto'])
     expect(none.isFromHere(asked('127.0.0.1', { [header]: '127.0.0.1' }))).toBe(false)
+  // What nginx sends for whoever asks it, with nothing set but `proxy_pass http://127.0.0.1:9091`.
+  const bare = { ...asked('127.0.0.1', { host: '127.0.0.1:9091', connection: 'close' }), httpVersion: '1.0' }
+  expect(none.isFromHere(bare as IncomingMessage)).toBe(false)
   const proxies = new TrustedProxies(['127.0.0.1'], logger)
   expect(proxies.isFromHere(asked('127.0.0.1'))).toBe(false)
   expect(proxies.isFromHere(from('127.0.0.1', '127.0.0.1'))).toBe(false)

@@ -5,7 +5,16 @@ import proxyAddr from 'proxy-addr'
 import { isLoopbackAddress, plainAddress } from './address.ts'
 
 /** Headers that a proxy adds and a program of this machine doesn't. `Via`: RFC 9110, 7.6.3. */
-const TRACES = ['x-forwarded-for', 'forwarded', 'via'] as const
+const TRACES = [
+  'x-forwarded-for',
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'cf-connecting-ip',
+] as const
 
 /**
  * Who sent a request, and where to: as the socket and the request tell it, or as a proxy does (`X-Forwarded-For`, `-Host`,
@@ -38,12 +47,13 @@ export class TrustedProxies {
 
   /**
    * Whether the sender is a program of this machine: not a proxy, not somebody behind one. A proxy on this machine that is
-   * not trusted shows itself by its headers.
+   * not trusted shows itself by its headers; or, where it adds none and names itself as the host (nginx with nothing but
+   * `proxy_pass`), by its old protocol.
    */
   isFromHere(request: IncomingMessage): boolean {
     const peer = peerOf(request)
     if (!isLoopbackAddress(peer) || this.#isTrusted(peer, 0)) return false
-    const isForwarded = TRACES.some(header => request.headers[header] !== undefined)
+    const isForwarded = request.httpVersion === '1.0' || TRACES.some(header => request.headers[header] !== undefined)
     if (isForwarded && !this.#hasReported) {
       this.#hasReported = true
       this.#logger.warn(
