@@ -5,7 +5,7 @@ export type ContentForm = (typeof contentForms)[number]
 
 /**
  * - `bad-content`: it isn't what its form says, or no document can hold it;
- * - `too-complex`: working through it takes too long;
+ * - `too-complex`: working through it takes too long, or too much memory;
  * - `unknown-content`: the document holds what this version would delete in rewriting it;
  * - `not-text`: the document has nothing that the form could show, and something else: shapes of a drawing, say.
  */

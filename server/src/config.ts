@@ -303,7 +303,7 @@ export const settings = {
     default: 0,
     min: 0,
     max: 64,
-    help: 'threads for compaction and other work on whole documents (0: as many as fit the machine)',
+    help: 'threads for compaction and other work on whole documents (0: as many as fit the machine); HTTP has two more of its own',
   },
 } as const satisfies Record<string, Setting>
 

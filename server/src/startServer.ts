@@ -19,7 +19,7 @@ import { noMeters } from './Meters.ts'
 import { rehearse } from './rehearse.ts'
 import { MAX_HELD_BYTES } from './room/BytesCache.ts'
 import { Committer } from './room/Committer.ts'
-import { Documents } from './room/Documents.ts'
+import { Documents, MAX_CONTENT_TASKS } from './room/Documents.ts'
 import { Rooms } from './room/Rooms.ts'
 import { HostCheck } from './socket/HostCheck.ts'
 import { MAX_HEADERS } from './socket/requestFault.ts'
@@ -31,6 +31,8 @@ import { Workshop } from './worker/Workshop.ts'
 const RECLAIM_QUIET_MS = 10_000
 /** Sessions get so long to hear of their last commits before the end. */
 const STOP_GRACE_MS = 250
+/** What workers have under way is ended then: nobody was told that it is done. */
+const STOP_WORKERS_MS = 1000
 /** What a failing disk has not taken by then is given up. */
 const STOP_LIMIT_MS = 3000
 /** What is said where that happens. */
@@ -42,7 +44,7 @@ export interface RunningServer {
   /** Reads the certificate anew, for connections from now on. Where it can't be used, the one before stays. Null: no TLS. */
   readonly reloadCertificate: (() => void) | null
   /**
-   * No new connections; what is pending is committed; everybody is told to come back; the store is closed. Takes 3 s at most,
+   * No new connections; what is pending is committed; everybody is told to come back; the store is closed. Takes 4 s at most,
    * and what closing the store takes.
    * @throws {WeftError} `STORAGE_WRITE_FAILED`: some edits could not be stored; nobody was told that they are safe
    */
@@ -64,6 +66,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const metrics = config.metricsPort === 0 ? null : new Metrics()
   const meters = metrics ?? noMeters
   const workshop = new Workshop({ threads: config.workers })
+  const contentWorkshop = new Workshop({ threads: MAX_CONTENT_TASKS })
   const committer = new Committer(log, clock, logger, meters)
   const rooms = new Rooms(
     { log, committer, workshop, clock, meters, logger, settings: config },
@@ -87,7 +90,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     hosts,
     proxies,
   )
-  const documents = new Documents({ log, rooms, committer, workshop, clock, settings: config })
+  const documents = new Documents({ log, rooms, committer, workshop, contentWorkshop, clock, settings: config })
   const app = createApp({
     webFolder: fileURLToPath(new URL('../../web/dist', import.meta.url)),
     logger,
@@ -112,6 +115,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     await listen(server, config, logger)
   } catch (error) {
     await workshop.stop()
+    await contentWorkshop.stop()
     await log.close()
     throw error
   }
@@ -123,7 +127,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     unsent: () => endpoint.unsentBytes(),
     pendingBytes: () => committer.pendingBytes,
     heldBytes: () => rooms.heldBytes,
-    workerTasks: () => workshop.taskCount,
+    workerTasks: () => workshop.taskCount + contentWorkshop.taskCount,
     tailBytes: () => rooms.tailBytes,
     store: () => log.stats(),
     limits: {
@@ -131,7 +135,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       unsentBytes: config.maxUnsentBytes,
       pendingBytes: config.maxPendingBytes,
       heldBytes: MAX_HELD_BYTES,
-      workerTasks: workshop.maxTasks,
+      workerTasks: workshop.maxTasks + MAX_CONTENT_TASKS,
     },
   })
   const metricsServer = metrics === null ? null : await serveMetrics(metrics, config, logger)
@@ -169,7 +173,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     const isStored = await Promise.race([storeAll(), pause(STOP_LIMIT_MS).then(() => false)])
     committer.stop()
     rooms.stop()
-    await workshop.stop()
+    await Promise.all([workshop.stop(STOP_WORKERS_MS), contentWorkshop.stop(0)])
     await log.close()
     server.closeAllConnections()
     if (!isStored) throw new WeftError('STORAGE_WRITE_FAILED', UNSTORED)

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { DocumentId } from '@weft/protocol'
 import type { Clock } from '../clock.ts'
 import { BadTokenError } from './BadTokenError.ts'
+import type { DocumentScope } from './DocumentScope.ts'
 import { type Denial, type Grant, UNASKED } from './Grant.ts'
 import { type VerifiedToken, verifyToken } from './verifyToken.ts'
 
@@ -26,11 +27,11 @@ export class Access {
     return this.grant(await this.verify(token), documentId)
   }
 
-  /** @param token null or empty: none was given. @returns which documents its bearer may read, or why none. */
-  async readable(token: string | null): Promise<((documentId: DocumentId) => boolean) | Denial> {
+  /** @param token null or empty: none was given. @returns which documents its bearer may read, as `DocumentRights.scopes`, or why none. */
+  async readable(token: string | null): Promise<readonly DocumentScope[] | Denial> {
     const verified = await this.verify(token)
-    if (verified === null) return () => true
-    return 'close' in verified ? verified : documentId => verified.rights.roleIn(documentId) !== null
+    if (verified === null) return [{ prefix: '' }]
+    return 'close' in verified ? verified : verified.rights.scopes
   }
 
   /** Verifies a token, for whichever document. @returns what it says, or why it isn't taken; null: nobody is asked */

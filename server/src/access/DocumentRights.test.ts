@@ -55,6 +55,25 @@ describe('the claim docs', () => {
     expect(roleIn(claim, '__proto__')).toBeNull()
   })
 
+  it('names what it covers: nothing within another, in the order of names', () => {
+    const scopes = (claim: unknown) => new DocumentRights(claim).scopes
+    const role = 'viewer'
+    const entries = [
+      { prefix: 'b/', role },
+      { document: 'b/inside', role },
+      { prefix: 'b/deeper/', role },
+      { document: 'b', role },
+      // In UTF-16 the second would come first.
+      { document: '\uffee', role },
+      { document: '🌊', role },
+      { document: 'b!', role },
+    ]
+    const names = ['b', 'b!', { prefix: 'b/' }, '\uffee', '🌊']
+    expect(scopes(entries)).toEqual(names.map(name => (typeof name === 'string' ? { document: name } : name)))
+    expect(scopes([...entries, { prefix: '', role }])).toEqual([{ prefix: '' }])
+    expect([scopes([]), scopes(undefined)]).toEqual([[], []])
+  })
+
   it('gives nothing where it is missing or empty', () => {
     expect(roleIn(undefined, 'a')).toBeNull()
     expect(roleIn([], 'a')).toBeNull()

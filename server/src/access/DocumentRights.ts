@@ -1,5 +1,6 @@
 import { BadDocumentIdError, type DocumentId, parseDocumentId } from '@weft/protocol'
 import { BadTokenError } from './BadTokenError.ts'
+import { compareNames, type DocumentScope } from './DocumentScope.ts'
 import { isRole, type Role, roles } from './Role.ts'
 
 /**
@@ -33,6 +34,20 @@ export class DocumentRights {
       if (role !== undefined) return role
     }
     return this.#prefixes.get('') ?? null
+  }
+
+  /** All documents with a role, whichever: none within another, in the order of `compareNames`. */
+  get scopes(): readonly DocumentScope[] {
+    const prefixes = [...this.#prefixes.keys()]
+    const isOutside = (name: string) => !prefixes.some(prefix => prefix !== name && name.startsWith(prefix))
+    const scopes = [
+      ...prefixes.map(name => ({ name, scope: { prefix: name } })),
+      ...[...this.#documents.keys()].map(name => ({ name, scope: { document: name } })),
+    ]
+    return scopes
+      .filter(({ name }) => isOutside(name))
+      .sort((a, b) => compareNames(a.name, b.name))
+      .map(({ scope }) => scope)
   }
 
   #add(entry: unknown, where: string): void {

@@ -18,7 +18,7 @@ export const apiErrors = {
   'too-large': { status: 413, meaning: 'the content is over 4 MiB' },
   'bad-type': { status: 415, meaning: 'a content type that is no form of a document' },
   'bad-content': { status: 422, meaning: 'the content is not what its type says, or no document can hold it' },
-  'too-complex': { status: 422, meaning: 'the content takes too long to work through' },
+  'too-complex': { status: 422, meaning: 'the content takes too long to work through, or too much memory' },
   damaged: { status: 500, meaning: 'stored records of the document are damaged' },
   internal: { status: 500, meaning: 'our fault' },
   busy: { status: 503, meaning: 'too much waits: `Retry-After` says how long' },

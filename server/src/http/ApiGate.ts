@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { DocumentId } from '@weft/protocol'
 import type { Access } from '../access/Access.ts'
+import type { DocumentScope } from '../access/DocumentScope.ts'
 import type { Denial } from '../access/Grant.ts'
 import { type Role, roles } from '../access/Role.ts'
 import { tokenOfRequest } from '../access/tokenOfRequest.ts'
@@ -35,13 +36,13 @@ export class ApiGate {
   }
 
   /**
-   * @returns which documents may be read
+   * @returns which documents may be read, as `DocumentRights.scopes`
    * @throws {ApiError} `unauthorized`, `local-only`, `cross-site`
    */
-  async readable(request: IncomingMessage): Promise<(documentId: DocumentId) => boolean> {
+  async readable(request: IncomingMessage): Promise<readonly DocumentScope[]> {
     this.#check(request)
     const readable = await this.#access.readable(tokenOf(request))
-    if (typeof readable !== 'function') throw denied(readable)
+    if ('close' in readable) throw denied(readable)
     return readable
   }
 

@@ -4,16 +4,28 @@ import type { Logger } from 'pino'
 import { ContentError, type ContentForm, contentForms } from '../ContentError.ts'
 import { MalformedUpdate } from '../crdt/MalformedUpdate.ts'
 import { WeftError } from '../errors.ts'
-import type { Documents } from '../room/Documents.ts'
+import type { Documents, FoundDocument } from '../room/Documents.ts'
 import { ApiError } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
+import { ByteBudget } from './ByteBudget.ts'
+import { type RequestBody, readBody } from './readBody.ts'
 
 /** Largest content that is taken in. 4 MiB of Markdown are 2 s of a worker. */
 const MAX_CONTENT_BYTES = 4 << 20
-/** Documents in one listing: as many as are asked for, at most; and names that are looked at for it, where few may be read. */
+/** Content that all requests together hold, of bodies that come in and answers that go out. */
+const MAX_HELD_BYTES = 128 << 20
+/** Who reads nothing of an answer for so long is hung up on, in ms. */
+const STALL_LIMIT_MS = 60_000
+/** Documents in one listing. */
 const DEFAULT_LIMIT = 100
 const MAX_LIMIT = 1000
-const MAX_LOOKED_AT = 10_000
+/** Longest part of a message that content says of itself. */
+const MAX_MESSAGE_LENGTH = 500
+/**
+ * Conditions for a change that aren't looked at (`base` is). Whoever sends one relies on it: passed over, it would overwrite
+ * what it was meant to keep (RFC 9110, sections 13 and 14.5).
+ */
+const CONDITIONS = ['if-match', 'if-none-match', 'if-unmodified-since', 'content-range']
 /** When to come back where too much waits, in s. */
 const RETRY_AFTER_S = 5
 
@@ -30,7 +42,7 @@ const types: Readonly<Record<ContentForm, string>> = {
  */
 export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger): Router {
   const router = express.Router()
-  const readBody = express.raw({ type: () => true, limit: MAX_CONTENT_BYTES, inflate: false })
+  const budget = new ByteBudget(MAX_HELD_BYTES)
 
   router.use((request, response, next) => {
     // What people wrote, under the address of the server: it may do nothing, and is kept by no cache that others use.
@@ -38,47 +50,35 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
     response.set({ 'Cache-Control': 'private, no-cache', Vary: 'Accept, Authorization' })
     const path = request.url.split('?', 1)[0] ?? ''
     if (path === '/' || path === '') answerList(request, response).catch(next)
-    else answerDocument(request, response, path, next).catch(next)
+    else answerDocument(request, response, path).catch(next)
   })
 
   async function answerList(request: Request, response: Response): Promise<void> {
     if (request.method !== 'GET' && request.method !== 'HEAD') throw badMethod(response, 'GET, HEAD')
-    const isReadable = await gate.readable(request)
-    const query = readQuery(request, ['prefix', 'after', 'limit'])
-    const limit = readLimit(query.limit)
+    const scopes = await gate.readable(request)
+    const { prefix = '', after, limit: limitText } = readQuery(request, ['prefix', 'after', 'limit'])
+    const limit = readLimit(limitText)
     const names: { name: string; createdAt: string }[] = []
-    let lookedAt = 0
-    let last: string | null = null
-    let isWhole = true
-    const options = { prefix: query.prefix ?? '', limit: MAX_LOOKED_AT + 1 }
-    for await (const { documentId, createdAt } of documents.list(
-      query.after === undefined ? options : { ...options, after: query.after as DocumentId },
-    )) {
-      if (names.length === limit || lookedAt === MAX_LOOKED_AT) {
-        isWhole = false
+    let next: string | null = null
+    // Only what may be read is looked at: nothing tells of other names, and none of them costs anything.
+    for await (const { documentId, createdAt } of documents.list({ scopes, prefix, after: after ?? null })) {
+      if (names.length === limit) {
+        next = names.at(-1)?.name ?? null
         break
       }
-      lookedAt++
-      last = documentId
-      if (isReadable(documentId)) names.push({ name: documentId, createdAt: new Date(createdAt).toISOString() })
+      names.push({ name: documentId, createdAt: new Date(createdAt).toISOString() })
     }
-    response.json({ documents: names, next: isWhole ? null : last })
+    response.json({ documents: names, next })
   }
 
-  async function answerDocument(request: Request, response: Response, path: string, next: NextFunction): Promise<void> {
+  async function answerDocument(request: Request, response: Response, path: string): Promise<void> {
     const documentId = readName(path)
     switch (request.method) {
       case 'GET':
       case 'HEAD':
         return give(request, response, documentId)
       case 'PUT':
-        await gate.admit(request, documentId, 'editor')
-        // Read only now: nobody unknown makes us hold anything.
-        readBody(request, response, error => {
-          if (error) next(error)
-          else take(request, response, documentId).catch(next)
-        })
-        return
+        return take(request, response, documentId)
       case 'DELETE':
         return remove(request, response, documentId)
       default:
@@ -89,44 +89,61 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
   async function give(request: Request, response: Response, documentId: DocumentId): Promise<void> {
     await gate.admit(request, documentId, 'viewer')
     const form = readForm(request)
-    const { presence, version, tag, log } = await documents.find(documentId)
-    if (presence !== 'there') throw absent(presence)
-    response.set({ ETag: `W/"${tag}.${form}"`, 'Weft-Version': String(version) })
+    const describe = ({ presence, version, tag }: FoundDocument) => {
+      if (presence !== 'there') throw absent(presence)
+      response.set({ ETag: `W/"${tag}.${form}"`, 'Weft-Version': String(version) })
+    }
+    describe(await documents.find(documentId))
     if (request.fresh) {
       response.status(304).end()
       return
     }
-    const { bytes, leftOut } = await documents.render(log, form)
+    const rendered = await documents.render(documentId, form, goneSignal(response))
+    describe(rendered)
+    if (rendered.rendering === null) return
+    const { bytes, leftOut } = rendered.rendering
     // What this version doesn't know and can't show; the update has it.
     if (leftOut > 0) response.set('Weft-Left-Out', String(leftOut))
     response.set('Content-Type', form === 'yjs' ? types.yjs : `${types[form]}; charset=utf-8`)
+    send(response, bytes)
+  }
+
+  function send(response: Response, bytes: Uint8Array): void {
+    if (response.destroyed) return
+    if (!budget.take(bytes.length)) throw new ApiError('busy', 'too many answers are being read')
+    response.once('close', () => budget.give(bytes.length))
+    response.setTimeout(STALL_LIMIT_MS, () => response.destroy())
     response.send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   }
 
   async function take(request: Request, response: Response, documentId: DocumentId): Promise<void> {
+    await gate.admit(request, documentId, 'editor')
     const { anew, base } = readQuery(request, ['anew', 'base'])
     if (base !== undefined && !/^\d{1,15}$/u.test(base)) throw new ApiError('bad-request', 'base is a Weft-Version')
     if (anew !== undefined && anew !== 'true') throw new ApiError('bad-request', 'anew is true, or not there')
     // It takes back what only an owner may do.
     if (anew === 'true') await gate.admit(request, documentId, 'owner')
-    const form = contentForms.find(candidate => candidate !== 'yjs' && request.is(types[candidate]))
-    if (form === undefined || form === 'yjs') {
-      throw new ApiError('bad-type', 'the Content-Type must be text/markdown, text/html or application/json')
-    }
-    const charset = /;\s*charset="?([^";\s]+)/iu.exec(request.headers['content-type'] ?? '')?.[1]
-    if (charset !== undefined && charset.toLowerCase() !== 'utf-8')
-      throw new ApiError('bad-type', 'the charset must be utf-8')
-    const content = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-    const { found, isChanged } = await documents.replace(documentId, form, content, {
+    refuseConditions(request)
+    const form = readContentType(request)
+    const options = {
       base: base === undefined ? null : Number(base),
       isAnew: anew === 'true',
-    })
-    if (found === 'deleted' && anew !== 'true') throw absent(found)
-    response.status(found === 'there' ? 200 : 201).json({ document: documentId, changed: isChanged })
+      signal: goneSignal(response),
+    }
+    // Read only now: nobody unknown makes us hold anything.
+    const body: RequestBody = await readBody(request, MAX_CONTENT_BYTES, budget)
+    try {
+      const { found, isChanged } = await documents.replace(documentId, form, body.content, options)
+      if (found === 'deleted' && anew !== 'true') throw absent(found)
+      response.status(found === 'there' ? 200 : 201).json({ document: documentId, changed: isChanged })
+    } finally {
+      body.release()
+    }
   }
 
   async function remove(request: Request, response: Response, documentId: DocumentId): Promise<void> {
     await gate.admit(request, documentId, 'owner')
+    refuseConditions(request)
     const found = await documents.delete(documentId)
     if (found !== 'there') throw absent(found)
     response.json({ document: documentId, deleted: true })
@@ -134,14 +151,40 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
 
   router.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
     if (response.headersSent) return next(error)
+    // Nobody is there to be told.
+    if (response.destroyed) return
     const { status, code, message } = explain(error)
     if (status === 500) logger.error({ err: error, method: request.method }, 'a request of the API failed')
     if (status === 503) response.set('Retry-After', String(RETRY_AFTER_S))
     if (status === 401) response.set('WWW-Authenticate', 'Bearer')
-    response.removeHeader('ETag')
+    for (const name of ['ETag', 'Weft-Version', 'Weft-Left-Out', 'Content-Type']) response.removeHeader(name)
     response.status(status).json({ error: { code, message } })
   })
   return router
+}
+
+/** Aborted when the answer is over, or nobody waits for it any more. */
+function goneSignal(response: Response): AbortSignal {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  return gone.signal
+}
+
+function refuseConditions({ headers }: Request): void {
+  const condition = CONDITIONS.find(name => headers[name] !== undefined)
+  if (condition === undefined) return
+  throw new ApiError('bad-request', `a change heeds no ${condition}: base says what it was made of`)
+}
+
+/** @throws {ApiError} `bad-type` */
+function readContentType(request: Request): Exclude<ContentForm, 'yjs'> {
+  const form = contentForms.find(candidate => candidate !== 'yjs' && request.is(types[candidate]))
+  if (form === undefined || form === 'yjs') {
+    throw new ApiError('bad-type', 'the Content-Type must be text/markdown, text/html or application/json')
+  }
+  const charset = /;\s*charset="?([^";\s]+)/iu.exec(request.headers['content-type'] ?? '')?.[1]
+  if (charset === undefined || charset.toLowerCase() === 'utf-8') return form
+  throw new ApiError('bad-type', 'the charset must be utf-8')
 }
 
 function readName(path: string): DocumentId {
@@ -202,15 +245,10 @@ function absent(presence: 'missing' | 'deleted'): ApiError {
 
 function explain(error: unknown): Pick<ApiError, 'status' | 'code' | 'message'> {
   if (error instanceof ApiError) return error
-  if (error instanceof ContentError) return new ApiError(error.code, error.message)
+  // What it quotes of the content may be as long as that.
+  if (error instanceof ContentError) return new ApiError(error.code, error.message.slice(0, MAX_MESSAGE_LENGTH))
   if (error instanceof MalformedUpdate) return new ApiError('bad-content', `no document can hold this: ${error.reason}`)
   if (error instanceof WeftError) return explainWeftError(error)
-  // What reading the body throws (http-errors).
-  const type = error instanceof Error && 'type' in error ? error.type : null
-  if (type === 'entity.too.large') return new ApiError('too-large', `the content is over ${MAX_CONTENT_BYTES} bytes`)
-  if (type === 'encoding.unsupported') return new ApiError('bad-type', 'the content must not be compressed')
-  if (type === 'request.aborted' || type === 'request.size.invalid')
-    return new ApiError('bad-request', 'the request broke off')
   return new ApiError('internal', 'this request failed')
 }
 
@@ -225,8 +263,9 @@ function explainWeftError({ code, message }: WeftError): ApiError {
       return new ApiError('stale', message)
     case 'WORKER_BUSY':
       return new ApiError('busy', message)
+    // Not its message: the log's names folders of this machine.
     case 'STORAGE_WRITE_FAILED':
-      return new ApiError('unavailable', message)
+      return new ApiError('unavailable', 'the disk does not take it now; it may have been stored, or be stored later')
     case 'STORAGE_READ_FAILED':
     case 'STORE_CLOSED':
     case 'WORKER_STOPPED':

@@ -321,7 +321,9 @@ export class LevelUpdateLog implements UpdateLog {
     // Pages, each a read view of its own: a reader that takes its time holds neither an iterator nor old files.
     while (left > 0) {
       await this.#readable()
-      const page = await this.#store.scan(from, afterNames, listPageSize)
+      // Where each counts, no more than are asked for.
+      const pageSize = options.deleted === true ? Math.min(listPageSize, left) : listPageSize
+      const page = await this.#store.scan(from, afterNames, pageSize)
       for (const [storedKey, value] of page) {
         const name = storedKey.subarray(1)
         if (!name.subarray(0, prefix.length).equals(prefix)) return
@@ -334,7 +336,7 @@ export class LevelUpdateLog implements UpdateLog {
         yield { documentId: key.documentId, createdAt, deletedAt }
         if (--left <= 0) return
       }
-      if (page.length < listPageSize) return
+      if (page.length < pageSize) return
     }
   }
 

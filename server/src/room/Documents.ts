@@ -1,9 +1,11 @@
 import { randomInt } from 'node:crypto'
 import type { DocumentId } from '@weft/protocol'
+import { compareNames, type DocumentScope } from '../access/DocumentScope.ts'
 import type { ContentForm } from '../ContentError.ts'
 import type { Clock } from '../clock.ts'
+import { DEFAULT_UPDATE_LIMITS } from '../crdt/UpdateLimits.ts'
 import { WeftError } from '../errors.ts'
-import type { ListedDocument, ListOptions, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
+import type { ListedDocument, OpenedDocument, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
 import type { Rendering } from '../worker/contentTasks.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
 import type { Committer } from './Committer.ts'
@@ -11,9 +13,12 @@ import type { Room } from './Room.ts'
 import type { Rooms } from './Rooms.ts'
 import { Turnstile } from './Turnstile.ts'
 
-/** Tasks on contents at the same time, and that wait: the workers have sessions' updates to check, too. */
-const MAX_TASKS = 2
+/** Tasks on contents at the same time, and that wait. */
+export const MAX_CONTENT_TASKS = 2
 const MAX_WAITING = 64
+/** Documents that are looked up at the same time, and that wait: each is read up to its snapshot. */
+const MAX_LOOKUPS = 8
+const MAX_WAITING_LOOKUPS = 256
 /** Longest wait for the disk, in ms. Longer ones are those of a disk that fails. */
 const COMMIT_LIMIT_MS = 20_000
 
@@ -21,7 +26,9 @@ export interface DocumentsServices {
   readonly log: Pick<UpdateLog, 'read' | 'open' | 'list' | 'delete' | 'revive'>
   readonly rooms: Rooms
   readonly committer: Pick<Committer, 'isFailing' | 'pendingBytes'>
-  readonly workshop: Pick<Workshop, 'render' | 'replace' | 'check'>
+  readonly workshop: Pick<Workshop, 'check'>
+  /** Of its own: content may be made to take long, and sessions' updates must not wait for it. */
+  readonly contentWorkshop: Pick<Workshop, 'render' | 'replace'>
   readonly clock: Clock
   readonly settings: { readonly maxPendingBytes: number }
 }
@@ -36,42 +43,88 @@ export interface FoundDocument {
   readonly version: number
   /** Changes whenever the content does, also where the document was deleted and begun anew. */
   readonly tag: string
-  readonly log: StoredLog
+}
+
+/** A document in one of its forms; `rendering` is null where it isn't there. */
+export interface RenderedDocument extends FoundDocument {
+  readonly rendering: Rendering | null
 }
 
 /**
  * Whole documents, for those who have no session: read, replaced, deleted, listed.
  *
  * What is read is committed. What is written goes through the document's room like any session's edit: open sessions get it,
- * and it is on disk before the promise resolves.
+ * and it is on disk before the promise resolves. A request that waits for its turn holds nothing of its document, and one
+ * whose `signal` is aborted by then is passed over (it rejects with the signal's reason).
  */
 export class Documents {
   readonly #services: DocumentsServices
-  readonly #tasks = new Turnstile(MAX_TASKS, MAX_WAITING)
+  readonly #tasks = new Turnstile(MAX_CONTENT_TASKS, MAX_WAITING)
+  readonly #lookups = new Turnstile(MAX_LOOKUPS, MAX_WAITING_LOOKUPS)
   /** One edit or deletion at a time for each document: two that begin one at the same time must not both fill it. */
   readonly #turns = new Map<DocumentId, Turnstile>()
   /** Who makes the edits of documents as they are: one client in each document, however many edits there are. */
   readonly #clientID = newClientID()
+  /**
+   * Of documents that were begun anew: another one. A replica from before the deletion knows operations of the first, and
+   * would take new ones under their numbers for those.
+   */
+  readonly #clientIDsAnew = new Map<DocumentId, number>()
 
   constructor(services: DocumentsServices) {
     this.#services = services
   }
 
-  list(options: ListOptions): AsyncIterable<ListedDocument> {
-    return this.#services.log.list(options)
+  /**
+   * The documents of some scopes, in the order of their names.
+   * @param options.scopes none within another, in the order of `compareNames`
+   * @param options.prefix only names that begin so @param options.after only names after this one; null: from the first on
+   * @throws {WeftError} what `UpdateLog.list` throws
+   */
+  async *list(options: {
+    readonly scopes: readonly DocumentScope[]
+    readonly prefix: string
+    readonly after: string | null
+  }): AsyncGenerator<ListedDocument> {
+    const { log } = this.#services
+    const { scopes, prefix, after } = options
+    for (const scope of scopes) {
+      if ('document' in scope) {
+        const { document } = scope
+        if (!document.startsWith(prefix) || (after !== null && compareNames(document, after) <= 0)) continue
+        // Of all names that begin so it is the first.
+        for await (const listed of log.list({ prefix: document, deleted: true, limit: 1 })) {
+          if (listed.documentId === document && listed.deletedAt === null) yield listed
+        }
+        continue
+      }
+      if (!scope.prefix.startsWith(prefix) && !prefix.startsWith(scope.prefix)) continue
+      const both = scope.prefix.length > prefix.length ? scope.prefix : prefix
+      if (after === null) yield* log.list({ prefix: both })
+      else if (after.startsWith(both) || compareNames(after, both) < 0) {
+        yield* log.list({ prefix: both, after: after as DocumentId })
+      }
+    }
   }
 
-  /** @throws {WeftError} what `UpdateLog.read` throws: a failed read is never an empty document */
-  async find(documentId: DocumentId): Promise<FoundDocument> {
-    const stored = await this.#services.log.read(documentId)
-    const { head, snapshotSeq, keptAfter } = stored
-    const tag = `${head}.${snapshotSeq}.${keptAfter}`
-    return { presence: presenceOf(stored), version: head, tag, log: logOf(stored, head) }
+  /** @throws {WeftError} what `UpdateLog.open` throws: a failed read is never an empty document; `WORKER_BUSY` */
+  find(documentId: DocumentId): Promise<FoundDocument> {
+    return this.#lookups.pass(async () => describe(await this.#services.log.open(documentId)))
   }
 
-  /** @throws {ContentError} @throws {WeftError} what `Workshop.render` throws; `WORKER_BUSY` */
-  render(log: StoredLog, form: ContentForm): Promise<Rendering> {
-    return this.#tasks.pass(() => this.#services.workshop.render({ ...log, form }))
+  /**
+   * A document in one of its forms, as it is when its turn comes.
+   * @throws {ContentError} @throws {WeftError} what `UpdateLog.read` and `Workshop.render` throw; `WORKER_BUSY`
+   */
+  render(documentId: DocumentId, form: ContentForm, signal: AbortSignal): Promise<RenderedDocument> {
+    const { log, contentWorkshop } = this.#services
+    return this.#tasks.pass(async () => {
+      signal.throwIfAborted()
+      const stored = await log.read(documentId)
+      const found = describe(stored)
+      if (found.presence !== 'there') return { ...found, rendering: null }
+      return { ...found, rendering: await contentWorkshop.render({ ...logOf(stored, stored.head), form }) }
+    })
   }
 
   /**
@@ -87,30 +140,48 @@ export class Documents {
     documentId: DocumentId,
     form: Exclude<ContentForm, 'yjs'>,
     content: Uint8Array,
-    { base, isAnew }: { base: number | null; isAnew: boolean },
+    { base, isAnew, signal }: { base: number | null; isAnew: boolean; signal: AbortSignal },
   ): Promise<{ found: Presence; isChanged: boolean }> {
+    const { log, rooms, workshop } = this.#services
     return this.#inTurn(documentId, async () => {
+      signal.throwIfAborted()
       this.#refuseOverload()
-      const presence = presenceOf(await this.#services.log.open(documentId))
+      const presence = presenceOf(await log.open(documentId))
       if (presence === 'deleted') {
         if (!isAnew) return { found: presence, isChanged: false }
+        if (base !== null) throw new WeftError('HEAD_MOVED', 'the document was deleted since', { documentId })
         // Before the tombstone goes: what can't be taken in must not bring anything back.
-        await this.#edit({ snapshot: null, updates: [] }, form, content)
-        await this.#services.log.revive(documentId)
+        const trial = await this.#edit(async () => EMPTY_LOG, form, content, this.#clientID)
+        if (trial !== null) await workshop.check(trial, DEFAULT_UPDATE_LIMITS)
+        this.#clientIDsAnew.set(documentId, newClientID())
+        await log.revive(documentId)
       }
-      const room = await this.#services.rooms.open(documentId)
-      return room.hold(async () => {
-        const update =
-          base === null
-            ? await this.#edit(await room.storedLog(), form, content)
-            : await this.#edit(await this.#logAt(documentId, base), form, content, newClientID())
-        if (update === null) return { found: presence, isChanged: false }
-        const contents = await this.#services.workshop.check(update, room.updateLimits)
-        if (room.isFailed) throw await this.#lost(documentId)
-        await this.#commit(room, room.admit(null, update, contents))
-        return { found: presence, isChanged: true }
-      })
+      const room = await rooms.open(documentId)
+      try {
+        return await room.hold(async () => {
+          // Not in the turn of a worker: a disk that takes nothing must not keep others from reading.
+          await this.#committed(room, room.latestBatch)
+          const read = () => (base === null ? room.committedLog() : this.#logAt(documentId, base))
+          const update = await this.#edit(
+            read,
+            form,
+            content,
+            base === null ? this.#clientIDIn(documentId) : newClientID(),
+          )
+          if (update === null) return { found: presence, isChanged: false }
+          const contents = await workshop.check(update, room.updateLimits)
+          if (room.isFailed) throw await this.#lost(documentId)
+          await this.#committed(room, room.admit(null, update, contents))
+          return { found: presence, isChanged: true }
+        })
+      } catch (error) {
+        throw room.isFailed ? await this.#lost(documentId) : error
+      }
     })
+  }
+
+  #clientIDIn(documentId: DocumentId): number {
+    return this.#clientIDsAnew.get(documentId) ?? this.#clientID
   }
 
   async #logAt(documentId: DocumentId, version: number): Promise<StoredLog> {
@@ -123,16 +194,19 @@ export class Documents {
   }
 
   #edit(
-    log: StoredLog,
+    read: () => Promise<StoredLog>,
     form: Exclude<ContentForm, 'yjs'>,
     content: Uint8Array,
-    clientID = this.#clientID,
+    clientID: number,
   ): Promise<Uint8Array | null> {
-    const request = { ...log, form, content, clientID }
-    return this.#tasks.pass(async () => (await this.#services.workshop.replace(request)).update)
+    return this.#tasks.pass(async () => {
+      const request = { ...(await read()), form, content, clientID }
+      return (await this.#services.contentWorkshop.replace(request)).update
+    })
   }
 
-  async #commit(room: Room, batch: number): Promise<void> {
+  /** Resolves when a batch is on disk. @throws {Error} it never will be. {WeftError} `STORAGE_WRITE_FAILED`: it isn't yet */
+  async #committed(room: Room, batch: number): Promise<void> {
     const { clock } = this.#services
     let giveUp = () => {}
     const limit = new Promise<never>((_, reject) => {
@@ -140,10 +214,7 @@ export class Documents {
     })
     const timer = clock.setTimer(() => giveUp(), COMMIT_LIMIT_MS)
     try {
-      await Promise.race([
-        room.whenCommitted(batch).catch(async () => Promise.reject(await this.#lost(room.documentId))),
-        limit,
-      ])
+      await Promise.race([room.whenCommitted(batch), limit])
     } finally {
       clock.clearTimer(timer)
     }
@@ -190,6 +261,13 @@ export class Documents {
       if (turn.isFree) this.#turns.delete(documentId)
     }
   }
+}
+
+const EMPTY_LOG: StoredLog = { snapshot: null, updates: [] }
+
+function describe(document: OpenedDocument): FoundDocument {
+  const { head, snapshotSeq, keptAfter } = document
+  return { presence: presenceOf(document), version: head, tag: `${head}.${snapshotSeq}.${keptAfter}` }
 }
 
 function presenceOf({ head, deletedAt }: Pick<StoredDocument, 'head' | 'deletedAt'>): Presence {

@@ -125,7 +125,7 @@ export class Room implements BytesHolder {
       workshop: services.workshop,
       clock: services.clock,
       settled: () => this.whenCommitted(this.latestBatch),
-      read: async () => this.#documentBytes(await this.#loadBytes()),
+      read: () => this.committedLog(),
       failed: error => this.log.warn({ err: error }, 'deletions of readers could not be looked at, and are refused'),
     })
     this.#knowledge = stored.knowledge === null ? new Knowledge() : Knowledge.decode(stored.knowledge)
@@ -239,6 +239,11 @@ export class Room implements BytesHolder {
   /** All that the log holds, with what was pending at the call. */
   async storedLog(): Promise<StoredLog> {
     await this.whenCommitted(this.latestBatch)
+    return this.committedLog()
+  }
+
+  /** All that the log holds now. */
+  async committedLog(): Promise<StoredLog> {
     return this.#documentBytes(await this.#loadBytes())
   }
 

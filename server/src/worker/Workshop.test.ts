@@ -278,6 +278,17 @@ describe('Workshop in trouble', () => {
     await workshop.stop()
   })
 
+  it('says of content that takes more memory than there is that it is too complex: no fault of the server', async () => {
+    const workshop = new Workshop({ threads: 1, maxHeapMiB: 64 })
+    const replace = (text: string) => {
+      const content = new TextEncoder().encode(text)
+      return workshop.replace({ snapshot: null, updates: [], form: 'markdown', content, clientID: 1 })
+    }
+    await expect(replace('- a\n'.repeat(500_000))).rejects.toMatchObject({ name: 'ContentError', code: 'too-complex' })
+    expect((await replace('- a\n')).update).not.toBeNull()
+    await workshop.stop()
+  })
+
   it('refuses tasks beyond its queue and beyond its bytes', async () => {
     const update = Y.encodeStateAsUpdate(typed('abc', 1).doc)
     const queue = new Workshop({ threads: 1, maxQueued: 2 })

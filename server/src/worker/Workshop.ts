@@ -261,6 +261,10 @@ export class Workshop {
       if (result.state === 'refused') throw new ContentError(result.code, result.reason)
       throw new WeftError('DOCUMENT_INCOMPLETE', `the log has gaps: ${result.reason}`)
     } catch (error) {
+      // Anybody may have written it: no fault of the server's.
+      if (contentTasks !== undefined && isOutOfMemory(error)) {
+        throw new ContentError('too-complex', 'the content takes more memory than there is for one document')
+      }
       throw this.#taskError(name, error)
     }
   }
@@ -298,6 +302,10 @@ export class Workshop {
       return new WeftError('WORKER_STOPPED', `the worker for ${name} was stopped`, { cause: error })
     return new WeftError('WORKER_FAILED', `the worker for ${name} failed: ${text}`, { cause: error })
   }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY'
 }
 
 /** A buffer of its own: a view into a pool can't be transferred without taking the pool along. */
