@@ -184,10 +184,10 @@ describe('what is held', () => {
     await eventually('room again', async () => (await get(server, 'large', '?format=yjs')).status === 200)
   })
 
-  it.runIf(isLong)('of an answer that nobody reads is given up after a minute', { timeout: 180_000 }, async () => {
+  it.runIf(isLong)('of an answer that nobody reads is given up after a minute', { timeout: 300_000 }, async () => {
     const { server } = await crowdedServer()
     const hasRoom = async () => (await get(server, 'large', '?format=yjs')).status === 200
-    await eventually('room again', hasRoom, 120_000)
+    await eventually('room again', hasRoom, 200_000)
   })
 })
 

@@ -14,7 +14,7 @@ import { type RequestBody, readBody } from './readBody.ts'
 const MAX_CONTENT_BYTES = 4 << 20
 /** Content that all requests together hold, of bodies that come in and answers that go out. */
 const MAX_HELD_BYTES = 128 << 20
-/** Who reads nothing of an answer for so long is hung up on, in ms. */
+/** Who reads nothing of an answer for so long is hung up on, in ms; within twice that, for Node looks as often. */
 const STALL_LIMIT_MS = 60_000
 /** Documents in one listing. */
 const DEFAULT_LIMIT = 100
