@@ -20,6 +20,18 @@ export interface ListedDocument {
   readonly createdAt: string
 }
 
+export interface ListPage {
+  readonly documents: readonly ListedDocument[]
+  /** Behind which name to go on (`after`); null: that was all. */
+  readonly next: string | null
+}
+
+/** A document's Markdown, and the tag by which the server knows that it is still the same. */
+export interface TaggedText {
+  readonly tag: string | null
+  readonly text: string
+}
+
 export interface Content {
   readonly bytes: Uint8Array
   /** The place in the document's log. */
@@ -41,6 +53,8 @@ export class RefusedRequestError extends CommandError {
 /** How often a busy server is asked, and the longest pause between, in s. */
 const MAX_ATTEMPTS = 12
 const MAX_RETRY_AFTER_S = 10
+/** Only where `If-None-Match` was sent. */
+const NOT_MODIFIED = 304
 
 /** What a refusal of one document says of all others: nothing can be done any more. */
 const GENERAL = ['unauthorized', 'local-only', 'unavailable', 'busy', 'internal']
@@ -64,16 +78,26 @@ export class ServerApi {
   }
 
   /** All that the token may read, in the order of their names. */
-  async *list(prefix: string): AsyncGenerator<ListedDocument> {
-    for (let after: string | null = null; ; ) {
-      const query = new URLSearchParams({ prefix, limit: '1000', ...(after !== null && { after }) })
-      const { documents, next } = await this.#readJson(await this.#request('GET', `?${query}`))
-      const isPage = Array.isArray(documents) && (next === null || (typeof next === 'string' && next !== after))
-      if (!isPage) throw this.#foreign()
-      for (const document of documents) yield this.#readListed(document)
-      if (next === null) return
-      after = next
+  async *list(prefix: string, from: string | null = null): AsyncGenerator<ListedDocument> {
+    for (let after = from; ; ) {
+      const page = await this.listPage(prefix, 1000, after)
+      yield* page.documents
+      if (page.next === null) return
+      after = page.next
     }
+  }
+
+  /**
+   * A part of that list.
+   * @param limit 1 to 1000; fewer may come
+   * @param after the name behind which it begins; null: at the first
+   */
+  async listPage(prefix: string, limit: number, after: string | null): Promise<ListPage> {
+    const query = new URLSearchParams({ prefix, limit: String(limit), ...(after !== null && { after }) })
+    const { documents, next } = await this.#readJson(await this.#request('GET', `?${query}`))
+    const isPage = Array.isArray(documents) && (next === null || (typeof next === 'string' && next !== after))
+    if (!isPage) throw this.#foreign()
+    return { documents: documents.map(document => this.#readListed(document)), next }
   }
 
   /** What a name may be is checked here, too: it becomes a file's. */
@@ -97,6 +121,20 @@ export class ServerApi {
       version: Number(version),
       leftOut: Number(response.headers.get('Weft-Left-Out')),
     }
+  }
+
+  /**
+   * A document's Markdown, for who may have read it before.
+   * @param known what was read then: returned where it is still so
+   */
+  async readMarkdown(documentId: DocumentId, known: TaggedText | undefined): Promise<TaggedText> {
+    const tag = known?.tag ?? null
+    const path = `/${documentPath(documentId)}?format=markdown`
+    // Without a Cache-Control, fetch adds `no-cache`, and the server sends everything again.
+    const condition: Record<string, string> = tag === null ? {} : { 'If-None-Match': tag, 'Cache-Control': 'max-age=0' }
+    const response = await this.#request('GET', path, condition)
+    if (known !== undefined && response.status === NOT_MODIFIED) return known
+    return { tag: response.headers.get('ETag'), text: Buffer.from(await this.#readBytes(response)).toString() }
   }
 
   /**
@@ -133,7 +171,7 @@ export class ServerApi {
   ): Promise<Response> {
     for (let attempt = 1; ; attempt++) {
       const response = await this.#ask(method, path, headers, body)
-      if (response.ok) return response
+      if (response.ok || response.status === NOT_MODIFIED) return response
       const refusal = await this.#refusal(response)
       const isBusy = refusal instanceof RefusedRequestError && refusal.code === 'busy'
       if (!isBusy || attempt === MAX_ATTEMPTS) throw refusal
