@@ -24,7 +24,7 @@ const weft = (server: ServerProcess, ...args: string[]) => runCommand(args, { WE
 const lines = (text: string) => text.split('\n').filter(line => line !== '')
 
 describe('weft', () => {
-  const VERBS = ['serve', 'ls', 'cat', 'export', 'import', 'append', 'replace', 'tail', 'rm', 'completion']
+  const VERBS = ['serve', 'ls', 'cat', 'export', 'import', 'append', 'replace', 'tail', 'rm', 'mcp', 'completion']
 
   it('lists its verbs, and each has help with examples', async () => {
     const { stdout, code } = await runCommand(['--help'])

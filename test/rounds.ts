@@ -7,6 +7,8 @@ export const roundsTimeoutMs = isLong ? 45 * 60_000 : 180_000
 export const rounds = {
   /** Two windows, a bot and a plain client in one document, while the server is killed and a window goes offline. */
   realInput: isLong ? 20 : 1,
+  /** An agent's calls at once, while a person types. */
+  agentRounds: isLong ? 40 : 2,
   /** The server killed at a random moment while ten documents are written to. */
   kills: isLong ? 20 : 4,
   /** The server killed before a commit, before its acknowledgement is heard, and at any moment, with Hocuspocus providers of each version. */

@@ -31,6 +31,8 @@ export function startCommand(
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
+  // It may end before it has read all of it.
+  child.stdin.on('error', () => {})
   child.stdin.end(input)
   onTestFinished(() => {
     child.kill('SIGKILL')

@@ -84,6 +84,7 @@ export class DocumentClient {
 
   /**
    * Opens a document for as long as its caller likes: where the connection breaks after that, it comes back by itself.
+   * Nobody sees it, until it sets an awareness state.
    * @throws as `upload`
    */
   async open(documentId: DocumentId): Promise<WeftDocument> {

@@ -11,5 +11,6 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   replace: async () => (await import('./verbs/replace.ts')).replaceVerb,
   tail: async () => (await import('./verbs/tail.ts')).tailVerb,
   rm: async () => (await import('./verbs/rm.ts')).rmVerb,
+  mcp: async () => (await import('./verbs/mcp.ts')).mcpVerb,
   completion: async () => (await import('./verbs/completion.ts')).completionVerb,
 }
