@@ -1,6 +1,9 @@
 import { Client, type ClientOptions } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
+import { connect, type WeftDocument } from '@weft/client'
 import { onTestFinished } from 'vitest'
+import { api, apiPath } from './apiClient.ts'
+import type { ServerProcess } from './ServerProcess.ts'
 import { BIN } from './weftCommand.ts'
 
 /** What a tool has answered. */
@@ -77,3 +80,17 @@ export async function startMcp(url: string, options: McpOptions = {}): Promise<M
 export function versionIn(said: string): string {
   return /^version: (\S+)$/m.exec(said)?.[1] ?? ''
 }
+
+/** Markdown of a document as the server has it. */
+export const stored = async (server: ServerProcess, name: string) => (await api(server, 'GET', apiPath(name))).text
+
+/** A person who is shown in a document. */
+export async function person(server: ServerProcess, documentId: string, name: string): Promise<WeftDocument> {
+  const document = await connect(server.socketUrl, { documentId, user: { name, color: '#123456' } })
+  onTestFinished(() => document.close({ saved: false }))
+  return document
+}
+
+/** The awareness state of whoever is called so, as a person sees it. */
+export const seen = (document: WeftDocument, name: string) =>
+  [...document.awareness.getStates().values()].find(state => state.user?.name === name)
