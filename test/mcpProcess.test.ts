@@ -31,12 +31,14 @@ describe('what people see', () => {
   }
 
   it('is its name, colour and caret while it edits, and nothing a while after', async () => {
-    const { done } = await startMcp(shared().url, {
+    const { client, done } = await startMcp(shared().url, {
       args: ['--linger', '2', '--color', '#7c3aed'],
       name: 'claude-like',
     })
     await putMarkdown(shared(), 'p/1', 'One.\n\nTwo.')
     const ann = await person(shared(), 'p/1', 'Ann')
+    // The document stays open for that; the agent is not shown for it.
+    await client.subscribeResource({ uri: 'weft://documents/p/1' })
     await done('replace_text', { document: 'p/1', old: 'One', new: 'One and a half' })
     await eventually('its caret', () => caretText(ann, 'claude-like') === 'One and a half')
     expect(seen(ann, 'claude-like')?.user).toEqual({ name: 'claude-like', color: '#7c3aed' })
