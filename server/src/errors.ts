@@ -22,6 +22,9 @@ export const errorCodes = {
   WORKER_BUSY: { meaning: 'the queue of the worker threads is full', retry: true },
   WORKER_STOPPED: { meaning: 'the worker threads are stopped', retry: false },
   DOCUMENT_INCOMPLETE: { meaning: 'a log names operations that it does not hold', retry: false },
+  BACKUP_FOREIGN: { meaning: 'this is no backup of ours', retry: false },
+  BACKUP_DAMAGED: { meaning: 'a backup is damaged or was cut short', retry: false },
+  BACKUP_TOO_NEW: { meaning: 'a backup was written by a newer version', retry: false },
 } as const satisfies Record<string, { meaning: string; retry: boolean }>
 
 export type ErrorCode = keyof typeof errorCodes

@@ -46,6 +46,40 @@ describe('LevelStore', () => {
     expect(found.at(-1)?.[0].toString()).toBe('k02999')
   })
 
+  it('is read as it was at one moment through a view, in any order, whatever is written meanwhile', async () => {
+    await store.open(true)
+    const names = Array.from({ length: 3000 }, (_, i) => `k${String(i).padStart(5, '0')}`)
+    await store.write(names.map(name => put(name, 'x'.repeat(100))))
+    const view = store.view()
+    await store.write(names.map(name => ({ type: 'del', key: key(name) })))
+    await store.write([put('k00000', 'new'), put('k9', 'new')])
+    await store.compactRange(key('a'), key('z'))
+    expect((await view.scan(key('k02'), key('k03'))).map(([name]) => String(name))).toEqual(names.slice(2000))
+    expect(await view.scan(key('k'), key('l'))).toHaveLength(3000)
+    expect((await view.scan(key('k00000'), key('l'), 2)).map(([name]) => String(name))).toEqual(['k00000', 'k00001'])
+    expect(await view.scan(key('k000015'), key('k00002'))).toEqual([])
+    expect(await view.scan(key('z'), key('zz'))).toEqual([])
+    expect(await store.scan(key('a'), key('z'))).toHaveLength(2)
+    await view.close()
+    await view.close()
+    await expect(view.scan(key('k'), key('l'))).rejects.toMatchObject({ code: 'STORAGE_READ_FAILED' })
+  })
+
+  it('ends its views when it is closed, in the middle of a scan, too', async () => {
+    await store.open(true)
+    await store.write(Array.from({ length: 3000 }, (_, i) => put(`k${i}`, 'x'.repeat(100))))
+    const views = [store.view(), store.view()]
+    const [scan] = await Promise.all([views[0]?.scan(key('k'), key('l')).catch(error => error.code), store.close()])
+    expect(scan === 'STORE_CLOSED' || scan?.length === 3000).toBe(true)
+    for (const view of views) {
+      await expect(view.scan(key('k'), key('l'))).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+      await view.close()
+    }
+    expect(() => store.view()).toThrow(expect.objectContaining({ code: 'STORE_CLOSED' }))
+    await store.open(false)
+    expect(await store.scan(key('k'), key('l'))).toHaveLength(3000)
+  })
+
   it('refuses every operation before it is open and after it is closed', async () => {
     const operations: (() => Promise<unknown>)[] = [
       () => store.get([key('a')]),

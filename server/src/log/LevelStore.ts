@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises'
-import leveldown, { type Leveldown, type LeveldownOptions } from 'leveldown'
+import leveldown, { type Leveldown, type LeveldownIterator, type LeveldownOptions } from 'leveldown'
 import { WeftError } from '../errors.ts'
 
 export type LevelOperation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
@@ -35,6 +35,19 @@ const settings = {
 
 /** What one call of leveldown's iterator brings from its thread, in bytes: 16 times its default, one hop for an ordinary tail. */
 const readAheadBytes = 256 << 10
+/**
+ * The same of a view, which goes from one short range to the next: what is brought along beyond that is not wanted. Measured:
+ * 2,000 documents of 7 records take 2.7 s of CPU with 32 KiB, 0.9 s with 2.
+ */
+const viewReadAheadBytes = 2 << 10
+
+/** A store as it was at one moment. Until it is closed, nothing of that moment leaves the disk. */
+export interface LevelView {
+  /** As the store's. One at a time. */
+  scan(gte: Buffer, lt: Buffer, limit?: number): Promise<[key: Buffer, value: Buffer][]>
+  /** Does nothing when it is closed, or the store. */
+  close(): Promise<void>
+}
 
 // A second handle on a folder in one process would not only fail: LevelDB 1.20 closes a descriptor of LOCK while it refuses,
 // and with POSIX locks that releases the lock of the first one. So it must never get that far.
@@ -54,6 +67,7 @@ export class LevelStore {
   #running = 0
   #drained: (() => void) | null = null
   #closing: Promise<void> | null = null
+  readonly #views = new Set<LeveldownIterator>()
 
   constructor(folder: string) {
     this.folder = folder
@@ -106,6 +120,34 @@ export class LevelStore {
   /** The keys with `gte <= key < lt`, in order. One read view. */
   async keys(gte: Buffer, lt: Buffer): Promise<Buffer[]> {
     return (await this.#iterate({ gte, lt, values: false })).map(([key]) => key)
+  }
+
+  /**
+   * The store as it is now, to be read in as many steps as it takes: what is written from now on doesn't show.
+   * @throws {WeftError} `STORE_CLOSED`
+   */
+  view(): LevelView {
+    const db = this.#usable()
+    if (db === null) throw this.#closedError()
+    // An iterator holds the only snapshot that leveldown gives out. The store needn't wait for views: closing it ends them.
+    const iterator = db.iterator({ highWaterMark: viewReadAheadBytes, fillCache: false })
+    this.#views.add(iterator)
+    return {
+      scan: async (gte, lt, limit = -1) => {
+        // leveldown seeks on the event loop. A thread has read there just before: what the seek needs is in memory.
+        await this.#touch(gte)
+        return this.#run<[key: Buffer, value: Buffer][]>('STORAGE_READ_FAILED', 'reading', (_db, done) => {
+          if (!this.#views.has(iterator)) throw new Error('the view is closed')
+          iterator.seek(gte)
+          collect(iterator, { lt, limit }, done)
+        })
+      },
+      close: async () => {
+        // A store that is closing ends it.
+        if (this.#usable() === null || !this.#views.delete(iterator)) return
+        await this.#run<[]>('STORAGE_READ_FAILED', 'reading', (_db, done) => iterator.end(done))
+      },
+    }
   }
 
   /** One atomic write that survives loss of power when it resolves (`sync: true`). A rejection makes the store `failed`. */
@@ -161,6 +203,8 @@ export class LevelStore {
       })
       this.#drained = null
     }
+    for (const view of this.#views) await new Promise<void>(resolve => view.end(() => resolve()))
+    this.#views.clear()
     const db = this.#db
     this.#db = null
     await new Promise<void>((resolve, reject) => {
@@ -176,18 +220,31 @@ export class LevelStore {
   #iterate(range: { gte: Buffer; lt: Buffer; limit?: number; values?: boolean }): Promise<[Buffer, Buffer][]> {
     return this.#run('STORAGE_READ_FAILED', 'reading', (db, done) => {
       const iterator = db.iterator({ ...range, highWaterMark: readAheadBytes, fillCache: false })
-      const found: [Buffer, Buffer][] = []
-      // leveldown calls back from its thread or from nextTick, never from inside next(): no recursion on the stack.
-      const step = (error: Error | null | undefined, key?: Buffer, value?: Buffer): void => {
-        if (error || key === undefined || value === undefined) {
-          iterator.end(endError => done(error ?? endError, found))
-          return
-        }
-        found.push([key, value])
-        iterator.next(step)
-      }
-      iterator.next(step)
+      collect(iterator, {}, (error, found) => iterator.end(endError => done(error ?? endError, found)))
     })
+  }
+
+  /** Reads the first record from a key on, for nothing but to have it in the system's memory. */
+  #touch(gte: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#run<[]>('STORAGE_READ_FAILED', 'reading', (db, done) => {
+        const iterator = db.iterator({ gte, limit: 1, fillCache: false })
+        iterator.next(error => {
+          // Whoever waits needn't wait for the end.
+          if (!error) resolve()
+          iterator.end(endError => done(error ?? endError))
+        })
+      }).catch(reject)
+    })
+  }
+
+  /** leveldown's store, in the states in which it may be used. */
+  #usable(): Leveldown | null {
+    return this.#state === 'open' || this.#state === 'failed' ? this.#db : null
+  }
+
+  #closedError(): WeftError {
+    return new WeftError('STORE_CLOSED', `the store in ${this.folder} is ${this.#state}`)
   }
 
   #run<R>(
@@ -195,10 +252,8 @@ export class LevelStore {
     doing: string,
     start: (db: Leveldown, done: (error: Error | null | undefined, result?: R) => void) => void,
   ): Promise<R> {
-    const db = this.#db
-    if (db === null || (this.#state !== 'open' && this.#state !== 'failed')) {
-      return Promise.reject(new WeftError('STORE_CLOSED', `the store in ${this.folder} is ${this.#state}`))
-    }
+    const db = this.#usable()
+    if (db === null) return Promise.reject(this.#closedError())
     this.#running++
     return new Promise<R>((resolve, reject) => {
       const done = (error: Error | null | undefined, result?: R): void => {
@@ -215,6 +270,30 @@ export class LevelStore {
       }
     })
   }
+}
+
+/** What an iterator gives from where it stands. */
+function collect(
+  iterator: LeveldownIterator,
+  { lt, limit = -1 }: { lt?: Buffer; limit?: number },
+  done: (error: Error | null | undefined, found: [key: Buffer, value: Buffer][]) => void,
+): void {
+  const found: [Buffer, Buffer][] = []
+  // leveldown calls back from its thread or from nextTick, never from inside next(): no recursion on the stack.
+  const step = (error: Error | null | undefined, key?: Buffer, value?: Buffer): void => {
+    if (error || key === undefined || value === undefined) {
+      done(error, found)
+      return
+    }
+    if (lt !== undefined && Buffer.compare(key, lt) >= 0) {
+      done(null, found)
+      return
+    }
+    found.push([key, value])
+    if (found.length === limit) done(null, found)
+    else iterator.next(step)
+  }
+  iterator.next(step)
 }
 
 function lockedError(folder: string, holder: string, cause?: unknown): WeftError {

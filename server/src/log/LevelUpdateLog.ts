@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { DocumentId } from '@weft/protocol'
 import { WeftError } from '../errors.ts'
 import { checkLevelFiles } from './checkLevelFiles.ts'
-import { damageError, decodeEntries, decodeSnapshot, decodeWitnesses, pieceBytes } from './documentRecords.ts'
+import { damageError, decodeEntries, decodeWitnesses, pieceBytes, readRecords, type Scan } from './documentRecords.ts'
 import { type LevelOperation, LevelStore } from './LevelStore.ts'
 import {
   afterNames,
@@ -11,7 +11,6 @@ import {
   type DocumentRow,
   decodeCompactionRow,
   decodeNameRow,
-  decodeSentinel,
   documentKey,
   documentRange,
   encodeCompactionRow,
@@ -23,6 +22,7 @@ import {
   generationOf,
   hashesBeginningWith,
   maxUint48,
+  nameAfter,
   nameKey,
   pieceKey,
   pieceRange,
@@ -33,10 +33,13 @@ import {
   sentinelKey,
   seqOfKey,
 } from './levelRecord.ts'
+import { readDocuments } from './readDocuments.ts'
+import { readSentinel } from './readSentinel.ts'
 import { finishFirstStart, measureFolder, prepareFolder, probeWrite } from './storeFolder.ts'
 import type {
   Append,
   Compaction,
+  DamagedDocument,
   ListedDocument,
   ListOptions,
   LogEntry,
@@ -45,6 +48,7 @@ import type {
   OpenedDocument,
   StoredDocument,
   UpdateLog,
+  WholeDocument,
 } from './UpdateLog.ts'
 
 export interface LevelUpdateLogOptions {
@@ -102,6 +106,8 @@ export class LevelUpdateLog implements UpdateLog {
   #lastCompaction: Promise<unknown> = Promise.resolve()
   readonly #reads = new Set<Promise<unknown>>()
   #reopening: Promise<unknown> | null = null
+  /** Readers of all documents. */
+  #viewCount = 0
   /** Of documents that were written to or read: the last in use, so that neither hashes nor rows are made again. */
   readonly #rows = new Map<DocumentId, { readonly key: DocumentKey; readonly row: DocumentRow }>()
   readonly #damaged = new Map<DocumentId, WeftError>()
@@ -340,8 +346,23 @@ export class LevelUpdateLog implements UpdateLog {
     }
   }
 
+  async *documents(): AsyncGenerator<WholeDocument | DamagedDocument> {
+    await this.#readable()
+    const view = this.#store.view()
+    this.#viewCount++
+    try {
+      // What is damaged in the view may have been deleted since: whoever opens the document finds out.
+      yield* readDocuments(view)
+    } finally {
+      this.#viewCount--
+      await view.close()
+    }
+  }
+
   async reclaim(): Promise<void> {
     await this.#readable()
+    // What a view still sees keeps its space: another time.
+    if (this.#viewCount > 0) return
     const documents = [...this.#reclaimable]
     // A range a step, so that closing needn't wait for all of it.
     const ranges =
@@ -562,44 +583,11 @@ export class LevelUpdateLog implements UpdateLog {
   }
 
   #readDocument(documentId: DocumentId, withSnapshot: boolean): Promise<StoredDocument> {
-    return this.#readWitnessed(documentId, async (key, row) => {
-      const from = recordKey(key.hash, recordKind.entry, 0)
-      const [piecesFrom] = pieceRange(key.hash)
-      const records = await this.#store.scan(from, piecesFrom)
-      if (row === null) {
-        if (records.length === 0) return neverWritten
-        return damageError(key, 0, `its row is missing, ${records.length} other records are there`)
-      }
-      const entryCount = records.findIndex(([storedKey]) => storedKey[17] !== recordKind.entry)
-      const others = entryCount < 0 ? [] : records.splice(entryCount)
-      const entries = decodeEntries(key, records, row.keptAfter, row.head)
-      if (entries instanceof WeftError) return entries
-      const { head, snapshotSeq, keptAfter, deletedAt } = row
-      const opened = { head, snapshotSeq, keptAfter, deletedAt, entries }
-      const [compactionRecord] = others
-      if (snapshotSeq === 0) {
-        if (compactionRecord !== undefined) return damageError(key, 0, 'there is a snapshot that its row does not name')
-        return { ...opened, snapshotBytes: 0, knowledge: null, keptStateVector: null, snapshot: null }
-      }
-      if (compactionRecord?.[0][17] !== recordKind.compaction)
-        return damageError(key, snapshotSeq, 'its knowledge is missing')
-      const compaction = decodeCompactionRow(compactionRecord[1], key.hash, snapshotSeq)
-      if (typeof compaction === 'string') return damageError(key, snapshotSeq, compaction)
-      if (compaction.keptAfter !== keptAfter) {
-        return damageError(key, snapshotSeq, `kept after ${compaction.keptAfter}, and ${keptAfter} by its row`)
-      }
-      const { snapshotBytes, knowledge, keptStateVector } = compaction
-      const stored = { ...opened, snapshotBytes, knowledge, keptStateVector }
-      if (!withSnapshot) return { ...stored, snapshot: null }
-      // Only its own: others are of a compaction that is under way, or was cut short.
-      const { generation } = compaction
-      const count = Math.ceil(snapshotBytes / pieceBytes)
-      const [first, end] = [pieceKey(key.hash, generation, 0), pieceKey(key.hash, generation, count)]
+    const scan: Scan = async (gte, lt) => {
       await this.#untilReopened()
-      const pieces = await this.#store.scan(first, end)
-      const snapshot = await decodeSnapshot(key, pieces, snapshotSeq, compaction)
-      return snapshot instanceof WeftError ? snapshot : { ...stored, snapshot }
-    })
+      return this.#store.scan(gte, lt)
+    }
+    return this.#readWitnessed(documentId, (key, row) => readRecords(key, row, scan, withSnapshot))
   }
 
   /** From now on, writes to the document are refused. */
@@ -630,31 +618,6 @@ export class LevelUpdateLog implements UpdateLog {
       throw new WeftError('STORAGE_READ_FAILED', `the store in ${this.#folder} could not be opened again yet`)
     }
   }
-}
-
-const neverWritten: StoredDocument = {
-  head: 0,
-  snapshotSeq: 0,
-  snapshotBytes: 0,
-  knowledge: null,
-  keptAfter: 0,
-  keptStateVector: null,
-  entries: [],
-  deletedAt: null,
-  snapshot: null,
-}
-
-async function readSentinel(store: LevelStore, folder: string): Promise<Buffer | null> {
-  const [value] = await store.get([sentinelKey])
-  if (value === undefined) return null
-  const sentinel = decodeSentinel(value)
-  if (typeof sentinel === 'string')
-    throw new WeftError('STORE_DAMAGED', `the sentinel of the store in ${folder} is ${sentinel}`)
-  if (sentinel.format > recordFormat) {
-    const formats = `format ${sentinel.format}, and this version knows ${recordFormat}`
-    throw new WeftError('STORE_TOO_NEW', `the store in ${folder} was written by a newer version (${formats})`)
-  }
-  return sentinel.storeId
 }
 
 function checkBatch(batch: readonly Append[], keyOf: (documentId: DocumentId) => DocumentKey): DocumentKey[] {
@@ -713,11 +676,6 @@ function deleteEntries(key: DocumentKey, after: number, upTo: number): LevelOper
   const operations: LevelOperation[] = []
   for (let seq = after + 1; seq <= upTo; seq++) operations.push(deleteKey(recordKey(key.hash, recordKind.entry, seq)))
   return operations
-}
-
-/** The first key after that name's. */
-function nameAfter(name: Buffer): Buffer {
-  return Buffer.concat([nameKey(name), Buffer.from([0])])
 }
 
 /** A generation that none of these pieces has. */

@@ -50,6 +50,21 @@ export interface StoredDocument extends OpenedDocument {
   readonly snapshot: Uint8Array | null
 }
 
+/** A document with its name: all that a store elsewhere needs to have the same. */
+export interface WholeDocument extends StoredDocument {
+  readonly documentId: DocumentId
+  /** Time of its first entry, ms since the epoch. */
+  readonly createdAt: number
+}
+
+/** What can't be read whole. */
+export interface DamagedDocument {
+  /** Null: its name is lost, or it is several documents. */
+  readonly documentId: DocumentId | null
+  /** In words. */
+  readonly damage: string
+}
+
 /** What replaces the beginning of a document's log. */
 export interface Compaction {
   readonly documentId: DocumentId
@@ -158,7 +173,17 @@ export interface UpdateLog {
   /** The documents, ordered by the UTF-8 bytes of their names. Not one view: what is written meanwhile may show or not. */
   list(options?: ListOptions): AsyncIterable<ListedDocument>
 
-  /** Gives the space of what compactions and deletions left back to the file system. Slow (rewrites files): call it when idle. */
+  /**
+   * Everything that is stored, deleted documents too, as it was at the moment when the first one is asked for; by name. Writes
+   * go on meanwhile, and don't show. What is damaged comes as that, and holds up nothing else.
+   * Whoever stops early must say so (`return`): until then, what is deleted or compacted keeps its space.
+   */
+  documents(): AsyncIterable<WholeDocument | DamagedDocument>
+
+  /**
+   * Gives the space of what compactions and deletions left back to the file system. Slow (rewrites files): call it when idle.
+   * While somebody reads all `documents`, it leaves that for the next call.
+   */
   reclaim(): Promise<void>
 
   /** Whether a write would find a healthy place now: tries a small one of its own, outside of the log. */

@@ -19,3 +19,10 @@ it("undoes LevelDB's mask", () => {
   const mask = (crc: number): number => ((((crc >>> 15) | (crc << 17)) >>> 0) + 0xa282ead8) >>> 0
   for (const crc of [0, 1, 0x8a9136aa, 0xffffffff]) expect(unmaskCrc(mask(crc))).toBe(crc)
 })
+
+it('goes on from the CRC of what stands before', () => {
+  const bytes = Uint8Array.from({ length: 100 }, (_, i) => (i * 37) & 255)
+  for (let at = 0; at <= bytes.length; at++) {
+    expect(crc32c(bytes, at, bytes.length, crc32c(bytes, 0, at))).toBe(crc32c(bytes))
+  }
+})

@@ -4,11 +4,14 @@
  */
 const tables = makeTables()
 
-/** @returns the CRC as an unsigned number of 32 bits. */
-export function crc32c(bytes: Uint8Array, from = 0, to = bytes.length): number {
+/**
+ * @param before the CRC of what stands before these bytes: the result is that of both
+ * @returns the CRC as an unsigned number of 32 bits.
+ */
+export function crc32c(bytes: Uint8Array, from = 0, to = bytes.length, before = 0): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables
-  let crc = -1
+  let crc = ~before
   let i = from
   for (; i + 8 <= to; i += 8) {
     const low = crc ^ view.getInt32(i, true)

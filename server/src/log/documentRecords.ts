@@ -4,14 +4,17 @@ import {
   type CompactionRow,
   type DocumentKey,
   type DocumentRow,
+  decodeCompactionRow,
   decodeNameRow,
   decodeRecord,
   decodeRow,
   pieceKey,
+  pieceRange,
+  recordKey,
   recordKind,
   seqOfKey,
 } from './levelRecord.ts'
-import type { LogEntry } from './UpdateLog.ts'
+import type { LogEntry, StoredDocument } from './UpdateLog.ts'
 
 // What a read of a document found, checked against its witnesses ([L2], [L3] of `LevelUpdateLog`): each gives what is stored,
 // or an error that says what doesn't fit. It is for the caller to know whether a write came between.
@@ -45,6 +48,64 @@ export function decodeWitnesses(
   return row
 }
 
+/** Reads all records with `gte <= key < lt`, in order. */
+export type Scan = (gte: Buffer, lt: Buffer) => Promise<[key: Buffer, value: Buffer][]>
+
+/** What is stored of a document beside its row and name. @param row null: nobody ever wrote it */
+export async function readRecords(
+  key: DocumentKey,
+  row: DocumentRow | null,
+  scan: Scan,
+  withSnapshot: boolean,
+): Promise<StoredDocument | WeftError> {
+  const from = recordKey(key.hash, recordKind.entry, 0)
+  const [piecesFrom] = pieceRange(key.hash)
+  const records = await scan(from, piecesFrom)
+  if (row === null) {
+    if (records.length === 0) return neverWritten
+    return damageError(key, 0, `its row is missing, ${records.length} other records are there`)
+  }
+  const entryCount = records.findIndex(([storedKey]) => storedKey[17] !== recordKind.entry)
+  const others = entryCount < 0 ? [] : records.splice(entryCount)
+  const entries = decodeEntries(key, records, row.keptAfter, row.head)
+  if (entries instanceof WeftError) return entries
+  const { head, snapshotSeq, keptAfter, deletedAt } = row
+  const opened = { head, snapshotSeq, keptAfter, deletedAt, entries }
+  const [compactionRecord] = others
+  if (snapshotSeq === 0) {
+    if (compactionRecord !== undefined) return damageError(key, 0, 'there is a snapshot that its row does not name')
+    return { ...opened, snapshotBytes: 0, knowledge: null, keptStateVector: null, snapshot: null }
+  }
+  if (compactionRecord?.[0][17] !== recordKind.compaction)
+    return damageError(key, snapshotSeq, 'its knowledge is missing')
+  const compaction = decodeCompactionRow(compactionRecord[1], key.hash, snapshotSeq)
+  if (typeof compaction === 'string') return damageError(key, snapshotSeq, compaction)
+  if (compaction.keptAfter !== keptAfter) {
+    return damageError(key, snapshotSeq, `kept after ${compaction.keptAfter}, and ${keptAfter} by its row`)
+  }
+  const { snapshotBytes, knowledge, keptStateVector } = compaction
+  const stored = { ...opened, snapshotBytes, knowledge, keptStateVector }
+  if (!withSnapshot) return { ...stored, snapshot: null }
+  // Only its own: others are of a compaction that is under way, or was cut short.
+  const { generation } = compaction
+  const count = Math.ceil(snapshotBytes / pieceBytes)
+  const pieces = await scan(pieceKey(key.hash, generation, 0), pieceKey(key.hash, generation, count))
+  const snapshot = await decodeSnapshot(key, pieces, snapshotSeq, compaction)
+  return snapshot instanceof WeftError ? snapshot : { ...stored, snapshot }
+}
+
+const neverWritten: StoredDocument = {
+  head: 0,
+  snapshotSeq: 0,
+  snapshotBytes: 0,
+  knowledge: null,
+  keptAfter: 0,
+  keptStateVector: null,
+  entries: [],
+  deletedAt: null,
+  snapshot: null,
+}
+
 /** Exactly the entries `after + 1 … head`. */
 export function decodeEntries(
   key: DocumentKey,
@@ -71,7 +132,7 @@ export function decodeEntries(
 }
 
 /** Puts the pieces of a compaction together, with turns of the event loop between them. */
-export async function decodeSnapshot(
+async function decodeSnapshot(
   key: DocumentKey,
   records: readonly (readonly [Buffer, Buffer])[],
   snapshotSeq: number,
@@ -97,10 +158,18 @@ export async function decodeSnapshot(
 }
 
 export function damageError(key: DocumentKey, seq: number, what: string): WeftError {
-  const name = JSON.stringify(key.documentId)
   const place = seq > 0 ? ` at entry ${seq}` : ''
-  return new WeftError('DOCUMENT_DAMAGED', `the stored document ${name} is damaged${place}: ${what}`, {
+  return new WeftError('DOCUMENT_DAMAGED', `${damageIntroduction(key)}${place}: ${what}`, {
     documentId: key.documentId,
     seq,
   })
+}
+
+/** What a `damageError` says, for those who have the name already. */
+export function describeDamage(key: DocumentKey, error: WeftError): string {
+  return error.message.slice(damageIntroduction(key).length).replace(/^(: | at )/, '')
+}
+
+function damageIntroduction({ documentId }: DocumentKey): string {
+  return `the stored document ${JSON.stringify(documentId)} is damaged`
 }

@@ -120,11 +120,34 @@ export function hashesBeginningWith(byte: number): [from: Buffer, to: Buffer] {
   return [Buffer.from([documentPrefix, byte]), to]
 }
 
+/** Range of all rows: `[from, to)`. */
+export const allRows: readonly [from: Buffer, to: Buffer] = [Buffer.from([rowPrefix]), Buffer.from([rowPrefix + 1])]
+
+/** Range of all records but rows and names: `[from, to)`. */
+export const allRecords: readonly [from: Buffer, to: Buffer] = [
+  Buffer.from([documentPrefix]),
+  Buffer.from([documentPrefix + 1]),
+]
+
+/** Where nothing of ours lies: `[from, to)`. */
+export const foreignRanges: readonly (readonly [from: Buffer, to: Buffer])[] = [
+  [Buffer.from([0]), Buffer.from([rowPrefix])],
+  [Buffer.from([rowPrefix + 1]), Buffer.from([documentPrefix])],
+  [Buffer.from([documentPrefix + 1]), Buffer.from([namePrefix])],
+  [Buffer.from([namePrefix + 1]), sentinelKey],
+  [Buffer.concat([sentinelKey, Buffer.from([0])]), Buffer.from([0xff])],
+]
+
 /** Range of everything, the sentinel too: `[from, to)`. */
 export const everything: readonly [from: Buffer, to: Buffer] = [Buffer.from([0]), Buffer.from([0xff])]
 
 export function nameKey(name: Buffer): Buffer {
   return Buffer.concat([Buffer.from([namePrefix]), name])
+}
+
+/** The first key after that name's. */
+export function nameAfter(name: Buffer): Buffer {
+  return Buffer.concat([nameKey(name), Buffer.from([0])])
 }
 
 /** Where the names end. */

@@ -21,6 +21,8 @@ declare module 'leveldown' {
 
   export interface LeveldownIterator {
     next(callback: Callback<[key?: Buffer, value?: Buffer]>): void
+    /** Synchronous, disk and all. Not while a `next` is under way. */
+    seek(target: Buffer): void
     end(callback: Callback): void
   }
 
@@ -34,8 +36,8 @@ declare module 'leveldown' {
     ): void
     batch(): LeveldownBatch
     iterator(options: {
-      gte: Buffer
-      lt: Buffer
+      gte?: Buffer
+      lt?: Buffer
       limit?: number
       values?: boolean
       highWaterMark?: number

@@ -116,7 +116,8 @@ async function readNames(folder: string): Promise<string[] | null> {
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Puts a folder's names to disk: of files that were made, renamed or removed. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
   try {
     await handle.sync()

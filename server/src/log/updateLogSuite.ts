@@ -1,7 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import type { DocumentId } from '@weft/protocol'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Append, Compaction, ListedDocument, ListOptions, UpdateLog } from './UpdateLog.ts'
+import { digestDocument } from '../../../test/support/digestDocument.ts'
+import type {
+  Append,
+  Compaction,
+  DamagedDocument,
+  ListedDocument,
+  ListOptions,
+  UpdateLog,
+  WholeDocument,
+} from './UpdateLog.ts'
 
 /** A place for one log, made anew for every test. */
 export interface LogPlace {
@@ -397,6 +406,61 @@ export function updateLogSuite(name: string, make: () => Promise<LogPlace>): voi
       for (const id of ids.slice(0, 20)) expect((await log.open(id as DocumentId)).head).toBe(1)
     })
 
+    describe('all documents', () => {
+      const whole = async (): Promise<(WholeDocument | DamagedDocument)[]> => {
+        const found: (WholeDocument | DamagedDocument)[] = []
+        for await (const document of log.documents()) found.push(document)
+        return found
+      }
+
+      it('come by name with all that is stored, deleted ones too; of an empty log none', async () => {
+        expect(await whole()).toEqual([])
+        await log.append([adding(notes, 0, 10), adding(other, 0, 3), adding('a' as DocumentId, 0)])
+        await log.compact(compaction(notes, 8, 5, 2_500_000))
+        await log.delete('a' as DocumentId, time + 99)
+        const expected = [
+          { ...(await log.read('a' as DocumentId)), documentId: 'a', createdAt: time },
+          { ...(await log.read(notes)), documentId: notes, createdAt: time },
+          { ...(await log.read(other)), documentId: other, createdAt: time },
+        ]
+        expect((await whole()).map(digestDocument)).toEqual(expected.map(digestDocument))
+        await reopen()
+        expect((await whole()).map(digestDocument)).toEqual(expected.map(digestDocument))
+      })
+
+      it('come as they were at one moment, while they are written to, compacted, deleted and revived', async () => {
+        const ids = Array.from({ length: 300 }, (_, i) => `many/${i}` as DocumentId)
+        await log.append(ids.map(id => adding(id, 0, 4)))
+        const before = await whole()
+        const documents = log.documents()[Symbol.asyncIterator]()
+        const found = [(await documents.next()).value]
+        await log.append(ids.map(id => adding(id, 4, 2)))
+        await log.append([adding('many/0/new' as DocumentId, 0)])
+        for (const id of ids.slice(100, 110)) await log.compact(compaction(id, 6, 6))
+        for (const id of ids.slice(200, 210)) await log.delete(id, time + 9)
+        await log.revive(ids[205] as DocumentId)
+        await log.reclaim()
+        for (let next = await documents.next(); next.done !== true; next = await documents.next()) {
+          found.push(next.value)
+          if (found.length === 150) await log.append([adding(ids[299] as DocumentId, 6)])
+        }
+        expect(found.map(digestDocument)).toEqual(before.map(digestDocument))
+        expect(await whole()).toHaveLength(301)
+      })
+
+      it('may be left before the last, and end with the log', async () => {
+        await log.append([adding(notes, 0), adding(other, 0)])
+        for await (const document of log.documents()) {
+          expect(document.documentId).toBe(notes)
+          break
+        }
+        const documents = log.documents()[Symbol.asyncIterator]()
+        await documents.next()
+        await log.close()
+        await expect(documents.next()).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+      })
+    })
+
     it('says that it can be written to, and how large it is', async () => {
       await log.append([adding(notes, 0)])
       expect(await log.isWritable()).toBe(true)
@@ -428,6 +492,7 @@ export function updateLogSuite(name: string, make: () => Promise<LogPlace>): voi
         () => log.reopen(),
         () => log.approximateSize(notes),
         () => names(),
+        () => log.documents()[Symbol.asyncIterator]().next(),
       ]
       for (const call of late) await expect(call()).rejects.toMatchObject({ code: 'STORE_CLOSED' })
       expect(await log.isWritable()).toBe(false)
