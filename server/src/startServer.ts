@@ -9,6 +9,7 @@ import type { Config } from './config.ts'
 import { WeftError } from './errors.ts'
 import { ApiGate } from './http/ApiGate.ts'
 import { createApp } from './http/app.ts'
+import { backupApi } from './http/backupApi.ts'
 import { documentsApi } from './http/documentsApi.ts'
 import { Metrics } from './http/Metrics.ts'
 import { createMetricsApp } from './http/metricsApp.ts'
@@ -91,12 +92,14 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     proxies,
   )
   const documents = new Documents({ log, rooms, committer, workshop, contentWorkshop, clock, settings: config })
+  const gate = new ApiGate(access, proxies)
   const app = createApp({
     webFolder: fileURLToPath(new URL('../../web/dist', import.meta.url)),
     logger,
     hosts,
     proxies,
-    documentsApi: documentsApi(documents, new ApiGate(access, proxies), logger),
+    documentsApi: documentsApi(documents, gate, logger),
+    backupApi: backupApi({ log, gate, clock, logger, settings: config }),
     isReady: async () => !committer.isFailing && log.state === 'open' && (await log.isWritable()),
   })
   const options = {

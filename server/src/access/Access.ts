@@ -34,6 +34,17 @@ export class Access {
     return 'close' in verified ? verified : verified.rights.scopes
   }
 
+  /** @param token null or empty: none was given. @returns what its bearer may do in every document, or why not so. */
+  async admitEverywhere(token: string | null): Promise<Grant | Denial> {
+    const verified = await this.verify(token)
+    if (verified === null) return UNASKED
+    if ('close' in verified) return verified
+    const { userId, rights, expiresAt } = verified
+    const role = rights.roleEverywhere
+    if (role === null) return { close: 'forbidden', text: 'the token gives no right to all documents' }
+    return { userId, role, expiresAt }
+  }
+
   /** Verifies a token, for whichever document. @returns what it says, or why it isn't taken; null: nobody is asked */
   async verify(token: string | null): Promise<VerifiedToken | Denial | null> {
     if (this.#secret === null) return null

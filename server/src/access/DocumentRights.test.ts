@@ -25,6 +25,17 @@ describe('the claim docs', () => {
     expect(roleIn([{ prefix: '', role: 'owner' }], 'a/b/c')).toBe('owner')
   })
 
+  it('gives the least of its roles everywhere, and none where some documents have none', () => {
+    const everywhere = (...claim: object[]) => new DocumentRights(claim).roleEverywhere
+    const owner = { prefix: '', role: 'owner' }
+    expect(everywhere(owner)).toBe('owner')
+    expect(everywhere(owner, { document: 'a', role: 'owner' })).toBe('owner')
+    expect(everywhere({ prefix: 'a/', role: 'owner' }, owner, { document: 'a/b', role: 'viewer' })).toBe('viewer')
+    expect(everywhere(owner, { prefix: 'a/', role: 'editor' })).toBe('editor')
+    expect(everywhere({ prefix: 'a/', role: 'owner' }, { document: 'a', role: 'owner' })).toBeNull()
+    expect(everywhere()).toBeNull()
+  })
+
   it('has one entry that counts, the most specific one, whatever their order and whatever it gives', () => {
     const entries = [
       { prefix: '', role: 'viewer' },

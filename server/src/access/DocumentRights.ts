@@ -50,6 +50,13 @@ export class DocumentRights {
       .map(({ scope }) => scope)
   }
 
+  /** The role that it gives in every document, whichever that is: the least of all; null: there are documents without any. */
+  get roleEverywhere(): Role | null {
+    if (!this.#prefixes.has('')) return null
+    const given = [...this.#prefixes.values(), ...this.#documents.values()]
+    return roles.find(role => given.includes(role)) ?? null
+  }
+
   #add(entry: unknown, where: string): void {
     if (typeof entry !== 'object' || entry === null) throw new BadTokenError(`${where} is no object`)
     const { document, prefix, role, create } = entry as Record<string, unknown>

@@ -1,3 +1,5 @@
+import type { Response } from 'express'
+
 /**
  * Every error of the HTTP API, once: its status, and what it means. PROTOCOL.md prints this table, a test compares the two.
  */
@@ -40,4 +42,10 @@ export class ApiError extends Error {
   get status(): number {
     return apiErrors[this.code].status
   }
+}
+
+/** @param allowed methods, with commas between */
+export function badMethod(response: Response, allowed: string): ApiError {
+  response.set('Allow', allowed)
+  return new ApiError('bad-method', `allowed here: ${allowed}`)
 }

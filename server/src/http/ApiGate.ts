@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { DocumentId } from '@weft/protocol'
 import type { Access } from '../access/Access.ts'
 import type { DocumentScope } from '../access/DocumentScope.ts'
-import type { Denial } from '../access/Grant.ts'
+import type { Denial, Grant } from '../access/Grant.ts'
 import { type Role, roles } from '../access/Role.ts'
 import { tokenOfRequest } from '../access/tokenOfRequest.ts'
 import { isLoopbackHost } from '../socket/address.ts'
@@ -29,10 +29,16 @@ export class ApiGate {
   /** @throws {ApiError} `unauthorized`, `forbidden`, `local-only`, `cross-site` */
   async admit(request: IncomingMessage, documentId: DocumentId, needed: Role): Promise<void> {
     this.#check(request)
-    const grant = await this.#access.admit(tokenOf(request), documentId)
-    if ('close' in grant) throw denied(grant)
-    if (!this.#access.isAsking || roles.indexOf(grant.role) >= roles.indexOf(needed)) return
-    throw new ApiError('forbidden', `this needs the role ${needed}, and the token gives ${grant.role}`)
+    this.#checkRole(await this.#access.admit(tokenOf(request), documentId), needed, '')
+  }
+
+  /**
+   * For what concerns all documents at once: the role is needed in each of them.
+   * @throws {ApiError} as `admit`
+   */
+  async admitEverywhere(request: IncomingMessage, needed: Role): Promise<void> {
+    this.#check(request)
+    this.#checkRole(await this.#access.admitEverywhere(tokenOf(request)), needed, ' in every document')
   }
 
   /**
@@ -44,6 +50,12 @@ export class ApiGate {
     const readable = await this.#access.readable(tokenOf(request))
     if ('close' in readable) throw denied(readable)
     return readable
+  }
+
+  #checkRole(grant: Grant | Denial, needed: Role, where: string): void {
+    if ('close' in grant) throw denied(grant)
+    if (!this.#access.isAsking || roles.indexOf(grant.role) >= roles.indexOf(needed)) return
+    throw new ApiError('forbidden', `this needs the role ${needed}${where}, and the token gives ${grant.role}`)
   }
 
   #check(request: IncomingMessage): void {

@@ -16,6 +16,8 @@ export interface AppServices {
   readonly isReady: () => Promise<boolean>
   /** What answers under `/api/v1/documents`. */
   readonly documentsApi: Router
+  /** What answers under `/api/v1/backup`. */
+  readonly backupApi: Router
 }
 
 /** How long an answer about readiness holds, in ms. */
@@ -42,7 +44,8 @@ function contentSecurityPolicy(host: string): string {
 }
 
 /** The HTTP side: health, documents, and the web app. */
-export function createApp({ webFolder, logger, hosts, proxies, isReady, documentsApi }: AppServices): Express {
+export function createApp(services: AppServices): Express {
+  const { webFolder, logger, hosts, proxies, isReady, documentsApi, backupApi } = services
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
@@ -87,6 +90,7 @@ export function createApp({ webFolder, logger, hosts, proxies, isReady, document
   })
 
   app.use('/api/v1/documents', documentsApi)
+  app.use('/api/v1/backup', backupApi)
 
   const page = join(webFolder, 'index.html')
   // Built files carry their hash in their name; the page itself must always be asked for.

@@ -1,12 +1,11 @@
 import { BadDocumentIdError, type DocumentId, documentIdFromPath } from '@weft/protocol'
 import express, { type NextFunction, type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
-import { ContentError, type ContentForm, contentForms } from '../ContentError.ts'
-import { MalformedUpdate } from '../crdt/MalformedUpdate.ts'
-import { WeftError } from '../errors.ts'
+import { type ContentForm, contentForms } from '../ContentError.ts'
 import type { Documents, FoundDocument } from '../room/Documents.ts'
-import { ApiError } from './ApiError.ts'
+import { ApiError, badMethod } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
+import { answerApiError } from './answerApiError.ts'
 import { ByteBudget } from './ByteBudget.ts'
 import { type RequestBody, readBody } from './readBody.ts'
 
@@ -19,15 +18,11 @@ const STALL_LIMIT_MS = 60_000
 /** Documents in one listing. */
 const DEFAULT_LIMIT = 100
 const MAX_LIMIT = 1000
-/** Longest part of a message that content says of itself. */
-const MAX_MESSAGE_LENGTH = 500
 /**
  * Conditions for a change that aren't looked at (`base` is). Whoever sends one relies on it: passed over, it would overwrite
  * what it was meant to keep (RFC 9110, sections 13 and 14.5).
  */
 const CONDITIONS = ['if-match', 'if-none-match', 'if-unmodified-since', 'content-range']
-/** When to come back where too much waits, in s. */
-const RETRY_AFTER_S = 5
 
 const types: Readonly<Record<ContentForm, string>> = {
   markdown: 'text/markdown',
@@ -149,17 +144,7 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
     response.json({ document: documentId, deleted: true })
   }
 
-  router.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
-    if (response.headersSent) return next(error)
-    // Nobody is there to be told.
-    if (response.destroyed) return
-    const { status, code, message } = explain(error)
-    if (status === 500) logger.error({ err: error, method: request.method }, 'a request of the API failed')
-    if (status === 503) response.set('Retry-After', String(RETRY_AFTER_S))
-    if (status === 401) response.set('WWW-Authenticate', 'Bearer')
-    for (const name of ['ETag', 'Weft-Version', 'Weft-Left-Out', 'Content-Type']) response.removeHeader(name)
-    response.status(status).json({ error: { code, message } })
-  })
+  router.use(answerApiError(logger))
   return router
 }
 
@@ -232,45 +217,8 @@ function readForm(request: Request): ContentForm {
   return form
 }
 
-function badMethod(response: Response, allowed: string): ApiError {
-  response.set('Allow', allowed)
-  return new ApiError('bad-method', `allowed here: ${allowed}`)
-}
-
 function absent(presence: 'missing' | 'deleted'): ApiError {
   return presence === 'deleted'
     ? new ApiError('deleted', 'the document was deleted')
     : new ApiError('not-found', 'there is no such document')
-}
-
-function explain(error: unknown): Pick<ApiError, 'status' | 'code' | 'message'> {
-  if (error instanceof ApiError) return error
-  // What it quotes of the content may be as long as that.
-  if (error instanceof ContentError) return new ApiError(error.code, error.message.slice(0, MAX_MESSAGE_LENGTH))
-  if (error instanceof MalformedUpdate) return new ApiError('bad-content', `no document can hold this: ${error.reason}`)
-  if (error instanceof WeftError) return explainWeftError(error)
-  return new ApiError('internal', 'this request failed')
-}
-
-function explainWeftError({ code, message }: WeftError): ApiError {
-  switch (code) {
-    case 'DOCUMENT_DELETED':
-      return new ApiError('deleted', 'the document was deleted')
-    case 'DOCUMENT_DAMAGED':
-    case 'DOCUMENT_INCOMPLETE':
-      return new ApiError('damaged', 'stored records of this document are damaged; the server’s log says which')
-    case 'HEAD_MOVED':
-      return new ApiError('stale', message)
-    case 'WORKER_BUSY':
-      return new ApiError('busy', message)
-    // Not its message: the log's names folders of this machine.
-    case 'STORAGE_WRITE_FAILED':
-      return new ApiError('unavailable', 'the disk does not take it now; it may have been stored, or be stored later')
-    case 'STORAGE_READ_FAILED':
-    case 'STORE_CLOSED':
-    case 'WORKER_STOPPED':
-      return new ApiError('unavailable', 'the document cannot be read now')
-    default:
-      return new ApiError('internal', 'this request failed')
-  }
 }
