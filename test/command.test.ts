@@ -24,7 +24,21 @@ const weft = (server: ServerProcess, ...args: string[]) => runCommand(args, { WE
 const lines = (text: string) => text.split('\n').filter(line => line !== '')
 
 describe('weft', () => {
-  const VERBS = ['serve', 'ls', 'cat', 'export', 'import', 'append', 'replace', 'tail', 'rm', 'mcp', 'completion']
+  const OF_STORES = ['backup', 'restore', 'verify']
+  const VERBS = [
+    'serve',
+    'ls',
+    'cat',
+    'export',
+    'import',
+    'append',
+    'replace',
+    'tail',
+    'rm',
+    ...OF_STORES,
+    'mcp',
+    'completion',
+  ]
 
   it('lists its verbs, and each has help with examples', async () => {
     const { stdout, code } = await runCommand(['--help'])
@@ -355,7 +369,7 @@ describe('weft completion', () => {
       const { stdout } = await promisify(execFile)('bash', ['--norc', '-c', line, 'bash', ...words], { env })
       return lines(stdout)
     }
-    expect(await complete('re')).toEqual(['replace'])
+    expect(await complete('repl')).toEqual(['replace'])
     expect(await complete('ls', '--')).toEqual(['--url', '--json', '--help'])
     expect(await complete('cat', 'team/')).toEqual(['team/a', 'team/ü'])
     expect(await complete('cat', 'a', 'oth')).toEqual(['other'])

@@ -64,7 +64,7 @@ export function isOfOneDocument(error: unknown): error is RefusedRequestError {
   return error instanceof RefusedRequestError && !GENERAL.includes(error.code)
 }
 
-/** Documents of a server over HTTP: `/api/v1/documents` in PROTOCOL.md. Every method throws {CommandError}. */
+/** Documents of a server over HTTP: `/api/v1` in PROTOCOL.md. Every method throws {CommandError}. */
 export class ServerApi {
   readonly #server: ServerAddress
   readonly #url: string
@@ -73,7 +73,7 @@ export class ServerApi {
   /** @param signal ends what is under way, with its reason */
   constructor(server: ServerAddress, signal: AbortSignal) {
     this.#server = server
-    this.#url = `${server.url.replace(/^ws/i, 'http')}/api/v1/documents`
+    this.#url = `${server.url.replace(/^ws/i, 'http')}/api/v1`
     this.#signal = signal
   }
 
@@ -94,7 +94,7 @@ export class ServerApi {
    */
   async listPage(prefix: string, limit: number, after: string | null): Promise<ListPage> {
     const query = new URLSearchParams({ prefix, limit: String(limit), ...(after !== null && { after }) })
-    const { documents, next } = await this.#readJson(await this.#request('GET', `?${query}`))
+    const { documents, next } = await this.#readJson(await this.#request('GET', `/documents?${query}`))
     const isPage = Array.isArray(documents) && (next === null || (typeof next === 'string' && next !== after))
     if (!isPage) throw this.#foreign()
     return { documents: documents.map(document => this.#readListed(document)), next }
@@ -113,7 +113,7 @@ export class ServerApi {
   }
 
   async read(documentId: DocumentId, form: ContentForm): Promise<Content> {
-    const response = await this.#request('GET', `/${documentPath(documentId)}?format=${form}`)
+    const response = await this.#request('GET', `/documents/${documentPath(documentId)}?format=${form}`)
     const version = response.headers.get('Weft-Version') ?? ''
     if (!/^\d{1,15}$/.test(version)) throw this.#foreign()
     return {
@@ -129,7 +129,7 @@ export class ServerApi {
    */
   async readMarkdown(documentId: DocumentId, known: TaggedText | undefined): Promise<TaggedText> {
     const tag = known?.tag ?? null
-    const path = `/${documentPath(documentId)}?format=markdown`
+    const path = `/documents/${documentPath(documentId)}?format=markdown`
     // Without a Cache-Control, fetch adds `no-cache`, and the server sends everything again.
     const condition: Record<string, string> = tag === null ? {} : { 'If-None-Match': tag, 'Cache-Control': 'max-age=0' }
     const response = await this.#request('GET', path, condition)
@@ -148,7 +148,7 @@ export class ServerApi {
     content: Uint8Array<ArrayBuffer>,
     isAnew: boolean,
   ): Promise<'created' | 'changed' | 'unchanged'> {
-    const path = `/${documentPath(documentId)}${isAnew ? '?anew=true' : ''}`
+    const path = `/documents/${documentPath(documentId)}${isAnew ? '?anew=true' : ''}`
     const response = await this.#request('PUT', path, { 'Content-Type': contentTypes[form] }, content)
     const { changed } = await this.#readJson(response)
     if (typeof changed !== 'boolean') throw this.#foreign()
@@ -157,9 +157,21 @@ export class ServerApi {
   }
 
   async delete(documentId: DocumentId): Promise<void> {
-    const response = await this.#request('DELETE', `/${documentPath(documentId)}`, { 'X-Requested-With': 'weft' })
+    const response = await this.#request('DELETE', `/documents/${documentPath(documentId)}`, { 'X-Requested-With': 'weft' })
     const { deleted } = await this.#readJson(response)
     if (deleted !== true) throw this.#foreign()
+  }
+
+  /** A backup of all documents, as it comes: to be decoded, and whole only with its end. Where it breaks off, it throws. */
+  async *backup(): AsyncGenerator<Uint8Array> {
+    const { body } = await this.#request('GET', '/backup')
+    if (body === null) return
+    try {
+      yield* body
+    } catch (error) {
+      this.#signal.throwIfAborted()
+      throw new CommandError(`the server broke off: ${describe(error)}`)
+    }
   }
 
   /** A server that has too much to do says when to come back, and has done nothing: it is asked again. */

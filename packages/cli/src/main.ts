@@ -43,7 +43,15 @@ async function main(args: readonly string[], surroundings: Surroundings): Promis
 const interruption = new AbortController()
 const interrupted = interruption.signal
 // A server stops in its own way.
-if (process.argv[2] !== 'serve') catchSignals()
+if (process.argv[2] !== 'serve') {
+  catchSignals()
+  process.on('exit', () => {
+    if (process.exitCode !== undefined) return
+    // Nothing is left to wait for, and the verb hasn't ended: a fault of ours, and no success.
+    process.stderr.write('weft: the command broke off\n')
+    process.exitCode = EXIT_FAILURE
+  })
+}
 
 function catchSignals(): void {
   for (const [signal, exitCode] of Object.entries(signals)) {

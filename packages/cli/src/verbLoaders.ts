@@ -11,6 +11,9 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   replace: async () => (await import('./verbs/replace.ts')).replaceVerb,
   tail: async () => (await import('./verbs/tail.ts')).tailVerb,
   rm: async () => (await import('./verbs/rm.ts')).rmVerb,
+  backup: async () => (await import('./verbs/backup.ts')).backupVerb,
+  restore: async () => (await import('./verbs/restore.ts')).restoreVerb,
+  verify: async () => (await import('./verbs/verify.ts')).verifyVerb,
   mcp: async () => (await import('./verbs/mcp.ts')).mcpVerb,
   completion: async () => (await import('./verbs/completion.ts')).completionVerb,
 }

@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto'
+import { chmod, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { buildLevelStore } from '@weft/server/buildLevelStore'
+import type { WholeDocument } from '@weft/server/UpdateLog'
+import { CommandError } from '../errors.ts'
+
+/**
+ * Makes the data folder of a server, with these documents: as a whole, or not at all.
+ * @param folder not there, or empty
+ * @throws {CommandError} it is not, or it can't be written; and whatever reading the documents throws
+ */
+export async function restoreFolder(folder: string, documents: AsyncIterable<WholeDocument>): Promise<void> {
+  const present = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw new CommandError(`${folder} can't be made: ${error.code === 'ENOTDIR' ? 'it is a file' : error.message}`)
+  })
+  if (present !== null && present.length > 0) {
+    const what = present.includes('CURRENT') ? 'holds a store already' : `is not empty: it holds ${present[0]}`
+    throw new CommandError(`${folder} ${what}; restore into a new folder`)
+  }
+  // A link leads to the folder that counts.
+  const path = present === null ? resolve(folder) : await realpath(folder)
+  const parent = dirname(path)
+  const beside = join(parent, `.${basename(path)}.${randomUUID()}`)
+  try {
+    await mkdir(parent, { recursive: true })
+    await mkdir(beside)
+    if (present !== null) await chmod(beside, (await stat(path)).mode & 0o7777)
+    await buildLevelStore(beside, documents)
+    await rename(beside, path)
+    const handle = await open(parent, 'r')
+    await handle.sync().finally(() => handle.close())
+  } catch (error) {
+    throw explained(folder, beside, error)
+  } finally {
+    await rm(beside, { recursive: true, force: true })
+  }
+}
+
+function explained(folder: string, beside: string, error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const code = 'code' in error ? error.code : undefined
+  if ('syscall' in error) {
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') return new CommandError(`${folder} is not empty any more`)
+    const isPlace = code === 'EBUSY' || code === 'EXDEV'
+    const what = isPlace ? 'a file system is mounted there; restore into a folder below it' : error.message
+    return new CommandError(`${folder} can't be made: ${what}`)
+  }
+  if (code === 'STORAGE_WRITE_FAILED' || code === 'STORE_UNWRITABLE') {
+    return new CommandError(`${folder} can't be written: ${error.message.replaceAll(beside, folder)}`)
+  }
+  return error
+}
