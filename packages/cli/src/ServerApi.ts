@@ -157,7 +157,9 @@ export class ServerApi {
   }
 
   async delete(documentId: DocumentId): Promise<void> {
-    const response = await this.#request('DELETE', `/documents/${documentPath(documentId)}`, { 'X-Requested-With': 'weft' })
+    const response = await this.#request('DELETE', `/documents/${documentPath(documentId)}`, {
+      'X-Requested-With': 'weft',
+    })
     const { deleted } = await this.#readJson(response)
     if (deleted !== true) throw this.#foreign()
   }

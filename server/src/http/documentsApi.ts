@@ -1,5 +1,5 @@
 import { BadDocumentIdError, type DocumentId, documentIdFromPath } from '@weft/protocol'
-import express, { type NextFunction, type Request, type Response, type Router } from 'express'
+import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
 import { type ContentForm, contentForms } from '../ContentError.ts'
 import type { Documents, FoundDocument } from '../room/Documents.ts'
