@@ -27,6 +27,10 @@ export const rounds = {
   truncations: isLong ? 500 : 20,
   /** Two random documents, one made into the other on a shared document. */
   documentPairs: isLong ? 5_000 : 100,
+  /** A random transform of a random document, while somebody else writes into it. */
+  transforms: isLong ? 5_000 : 40,
+  /** Random edits of several replicas, while somebody follows the text. */
+  followedTexts: isLong ? 2_000 : 40,
   /** A random document written as Markdown and read again. */
   markdownRoundTrips: isLong ? 50_000 : 500,
   /** Changed updates that meet the update check. */

@@ -1,69 +1,30 @@
-import type { Node } from '@tiptap/pm/model'
 import { yXmlFragmentToProseMirrorRootNode } from '@tiptap/y-tiptap'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { rounds } from '../../../test/rounds.ts'
 import { arbitraryBlock, arbitraryDocument, longTimeoutMs, seed } from '../test/arbitraryDocument.ts'
+import {
+  br,
+  childOf,
+  copy,
+  doc,
+  docOf,
+  exchange,
+  expectEqual,
+  h,
+  htmlOf,
+  open,
+  p,
+  text,
+  updatesDuring,
+} from '../test/replicas.ts'
 import { EditError } from './EditError.ts'
 import { append, insertAfterHeading, replaceText } from './edit.ts'
 import { readNode } from './findUnknown.ts'
-import { toHTML } from './html.ts'
 import { repair, replaceDocument } from './replaceDocument.ts'
-import { FRAGMENT_NAME, schema } from './schema.ts'
+import { schema } from './schema.ts'
 import { textOf } from './textOf.ts'
-
-const text = (content: string, ...marks: string[]) =>
-  schema.text(
-    content,
-    marks.map(name => schema.mark(name)),
-  )
-const p = (...content: (string | ReturnType<typeof text>)[]) =>
-  schema.node(
-    'paragraph',
-    null,
-    content.map(part => (typeof part === 'string' ? text(part) : part)),
-  )
-const h = (content: string, level = 1) => schema.node('heading', { level }, text(content))
-const br = () => schema.node('hardBreak')
-const doc = (...blocks: ReturnType<typeof p>[]) => schema.node('doc', null, blocks)
-
-const open = (...blocks: ReturnType<typeof p>[]) => {
-  const fragment = new Y.Doc().getXmlFragment(FRAGMENT_NAME)
-  if (blocks.length > 0) replaceDocument(fragment, doc(...blocks))
-  return fragment
-}
-
-const docOf = (fragment: Y.XmlFragment) => fragment.doc as Y.Doc
-const htmlOf = (fragment: Y.XmlFragment) => toHTML(readNode(fragment))
-
-const updatesDuring = (fragment: Y.XmlFragment, change: () => void) => {
-  const updates: Uint8Array[] = []
-  const listen = (update: Uint8Array) => updates.push(update)
-  docOf(fragment).on('update', listen)
-  change()
-  docOf(fragment).off('update', listen)
-  return updates
-}
-
-/** A second replica of the same document. */
-const copy = (fragment: Y.XmlFragment) => {
-  const other = new Y.Doc()
-  Y.applyUpdate(other, Y.encodeStateAsUpdate(docOf(fragment)))
-  return other.getXmlFragment(FRAGMENT_NAME)
-}
-
-/** Equal but for marks of line breaks, for which the shared document has no place. */
-const expectEqual = (actual: Node, wanted: Node) => expect(actual.toJSON()).toEqual(wanted.toJSON())
-
-const exchange = (a: Y.XmlFragment, b: Y.XmlFragment) => {
-  Y.applyUpdate(docOf(a), Y.encodeStateAsUpdate(docOf(b)))
-  Y.applyUpdate(docOf(b), Y.encodeStateAsUpdate(docOf(a)))
-  expect(a.toString()).toBe(b.toString())
-}
-
-const childOf = (parent: Y.XmlFragment, ...path: number[]) =>
-  path.reduce<unknown>((inner, index) => (inner as Y.XmlFragment).get(index), parent) as Y.XmlElement & Y.XmlText
 
 describe('replaceDocument', () => {
   it('makes no update if nothing differs, also where attributes are left to their defaults', () => {

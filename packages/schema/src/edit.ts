@@ -3,10 +3,11 @@ import { Transform } from '@tiptap/pm/transform'
 import * as Y from 'yjs'
 import { EditError } from './EditError.ts'
 import { checkNode } from './json.ts'
-import { createType, readKnown, replaceDocument, transactOn } from './replaceDocument.ts'
+import { createType, readKnown, replaceDocument } from './replaceDocument.ts'
 import { schema } from './schema.ts'
 import { diffText } from './sequence.ts'
 import { type Line, type Piece, readLines, textOf } from './textOf.ts'
+import { transactOn } from './transactOn.ts'
 
 /** Blocks to insert: one, several, or the content of a whole document. */
 export type Blocks = Node | readonly Node[]

@@ -2,9 +2,11 @@ import type { Mark, Node } from '@tiptap/pm/model'
 import * as Y from 'yjs'
 import { EditError } from './EditError.ts'
 import { checkNode } from './json.ts'
+import { clipKept, diffAround, type KeptRange, pairKept } from './keptRanges.ts'
 import { type ReadFragment, readFragment } from './readFragment.ts'
 import { schema } from './schema.ts'
-import { align, commonSubsequence, countWords, diffText, type Pair, similarity } from './sequence.ts'
+import { align, commonSubsequence, countWords, type Pair, similarity } from './sequence.ts'
+import { transactOn } from './transactOn.ts'
 
 /** A child as Yjs keeps it: an element, or neighbouring text nodes as one text. */
 type Child = Node | readonly Node[]
@@ -74,8 +76,11 @@ const formatChange = (before: Attributes, marks: readonly Mark[]): Attributes | 
   return Object.keys(change).length > 0 ? change : null
 }
 
-/** Turns the content of `text` into `wanted`: words that stay keep their identity, and so the carets and edits in them. */
-const updateText = (text: Y.XmlText, wanted: readonly Node[]): void => {
+/**
+ * Turns the content of `text` into `wanted`: what was kept and words that stay keep their identity, and so the carets and
+ * edits in them.
+ */
+const updateText = (text: Y.XmlText, wanted: readonly Node[], kept: readonly KeptRange[]): void => {
   const before = text.toDelta() as { insert: string; attributes?: Attributes }[]
   const delta: { retain?: number; insert?: string; delete?: number; attributes?: Attributes }[] = []
   let run = 0
@@ -120,7 +125,7 @@ const updateText = (text: Y.XmlText, wanted: readonly Node[]): void => {
 
   const oldText = before.map(({ insert }) => insert).join('')
   let done = 0
-  for (const { index, remove, insert } of diffText(oldText, wanted.map(({ text }) => text).join(''))) {
+  for (const { index, remove, insert } of diffAround(kept, oldText, wanted.map(({ text }) => text).join(''))) {
     keep(index - done)
     walkNew(insert.length, (marks, piece) => delta.push({ insert: piece, attributes: attributesOf(marks) }))
     if (remove > 0) delta.push({ delete: remove })
@@ -144,26 +149,82 @@ const updateAttributes = (element: Y.XmlElement, wanted: Node): void => {
 
 type Nodes = ReadFragment['nodes']
 
-const updateChild = (child: unknown, wanted: Child, nodes: Nodes): void => {
-  if (child instanceof Y.XmlText && isText(wanted)) updateText(child, wanted)
+const updateChild = (child: unknown, wanted: Child, nodes: Nodes, kept: readonly KeptRange[]): void => {
+  if (child instanceof Y.XmlText && isText(wanted)) updateText(child, wanted, kept)
   else if (child instanceof Y.XmlElement && !isText(wanted)) {
     updateAttributes(child, wanted)
-    updateChildren(child, childrenOf(wanted), nodes)
+    // Without the tokens that open and close both.
+    updateChildren(child, childrenOf(wanted), nodes, clipKept(kept, [1, Infinity], [1, Infinity]))
   }
 }
 
+const isSameKind = (child: unknown, wanted: Child | undefined): boolean =>
+  wanted !== undefined && isText(wanted)
+    ? child instanceof Y.XmlText
+    : child instanceof Y.XmlElement && child.nodeName === wanted?.type.name
+
+/** Size in ProseMirror's tokens. */
+const sizeOf = (child: Child): number =>
+  isText(child) ? child.reduce((size, { nodeSize }) => size + nodeSize, 0) : child.nodeSize
+
+/** Where each of several siblings ends, counted from the start of the first. */
+const endsOf = (siblings: readonly Child[]): number[] => {
+  let end = 0
+  return siblings.map(child => {
+    end += sizeOf(child)
+    return end
+  })
+}
+
+interface ChildPair {
+  pair: Pair
+  isEqual: boolean
+  kept: readonly KeptRange[]
+}
+
 /**
- * Pairs the children that are with those that are wanted: equal ones first, then, between these, alike ones of the same
- * kind. As many as possible are kept: who writes in a block at this moment must not lose it under the caret.
+ * Pairs the children that are with those that are wanted: first those of which something was kept; then, between these,
+ * equal ones, then alike ones of the same kind. As many as possible stay: who writes in a block at this moment must not lose
+ * it under the caret.
  */
 const pairChildren = (
   children: readonly unknown[],
   wanted: readonly Child[],
   nodes: Nodes,
-): { pair: Pair; isEqual: boolean }[] => {
+  kept: readonly KeptRange[],
+): ChildPair[] => {
+  if (kept.length === 0) return pairAlike(children, wanted, nodes)
+  // Something is kept only where all is exact.
+  const ends = endsOf(children.map(child => nodes.get(child as Y.XmlElement) ?? []))
+  const newEnds = endsOf(wanted)
+  const pairs: ChildPair[] = []
+  let y = 0
+  let p = 0
+  const pairBetween = (yEnd: number, pEnd: number) => {
+    for (const { pair, ...rest } of pairAlike(children.slice(y, yEnd), wanted.slice(p, pEnd), nodes)) {
+      pairs.push({ pair: [y + pair[0], p + pair[1]], ...rest })
+    }
+  }
+  for (const pair of pairKept(kept, ends, newEnds, (a, b) => isSameKind(children[a], wanted[b]))) {
+    const [a, b] = pair
+    pairBetween(a, b)
+    // ProseMirror makes no new node of what a step doesn't touch.
+    const isEqual = nodes.get(children[a] as Y.XmlElement) === wanted[b]
+    const range: readonly [number, number] = [ends[a - 1] ?? 0, ends[a] ?? 0]
+    const newRange: readonly [number, number] = [newEnds[b - 1] ?? 0, newEnds[b] ?? 0]
+    pairs.push({ pair, isEqual, kept: isEqual ? [] : clipKept(kept, range, newRange) })
+    y = a + 1
+    p = b + 1
+  }
+  pairBetween(children.length, wanted.length)
+  return pairs
+}
+
+const pairAlike = (children: readonly unknown[], wanted: readonly Child[], nodes: Nodes): ChildPair[] => {
+  if (children.length === 0 || wanted.length === 0) return []
   const exact = children.map(child => nodes.get(child as Y.XmlElement))
   const keys = exact.map((node, index) => (node ? keyOf(node) : `not exact: ${index}`))
-  const pairs: { pair: Pair; isEqual: boolean }[] = []
+  const pairs: ChildPair[] = []
   let y = 0
   let p = 0
   for (const [yEqual, pEqual] of [
@@ -178,22 +239,25 @@ const pairChildren = (
     })
     const wantedWords = wanted.slice(to, pEqual).map(child => countWords(plain(child)))
     const alike = align(words.length, wantedWords.length, (a, b) => {
-      const child = children[from + a]
-      const target = wanted[to + b] as Child
-      const isSameKind = isText(target)
-        ? child instanceof Y.XmlText
-        : child instanceof Y.XmlElement && child.nodeName === target.type.name
-      return isSameKind ? 1 + 4 * similarity(words[a] ?? new Map(), wantedWords[b] ?? new Map()) : 0
+      if (!isSameKind(children[from + a], wanted[to + b])) return 0
+      return 1 + 4 * similarity(words[a] ?? new Map(), wantedWords[b] ?? new Map())
     })
-    for (const [a, b] of alike) pairs.push({ pair: [from + a, to + b], isEqual: false })
-    if (yEqual < children.length && pEqual < wanted.length) pairs.push({ pair: [yEqual, pEqual], isEqual: true })
+    for (const [a, b] of alike) pairs.push({ pair: [from + a, to + b], isEqual: false, kept: [] })
+    if (yEqual < children.length && pEqual < wanted.length) {
+      pairs.push({ pair: [yEqual, pEqual], isEqual: true, kept: [] })
+    }
     y = yEqual + 1
     p = pEqual + 1
   }
   return pairs
 }
 
-const updateChildren = (parent: Y.XmlFragment, wanted: readonly Child[], nodes: Nodes): void => {
+const updateChildren = (
+  parent: Y.XmlFragment,
+  wanted: readonly Child[],
+  nodes: Nodes,
+  kept: readonly KeptRange[],
+): void => {
   const children: unknown[] = parent.toArray()
   const [only] = children
   if (wanted.length === 0 && children.length === 1 && only instanceof Y.XmlText) {
@@ -204,22 +268,15 @@ const updateChildren = (parent: Y.XmlFragment, wanted: readonly Child[], nodes: 
   let yEnd = children.length
   let pEnd = wanted.length
   // From the end, so that indexes before the change stay right.
-  for (const {
-    pair: [y, p],
-    isEqual,
-  } of [{ pair: [-1, -1] as Pair, isEqual: true }, ...pairChildren(children, wanted, nodes)].reverse()) {
+  const start: ChildPair = { pair: [-1, -1], isEqual: true, kept: [] }
+  for (const { pair, isEqual, kept: keptInside } of [start, ...pairChildren(children, wanted, nodes, kept)].reverse()) {
+    const [y, p] = pair
     if (yEnd - y > 1) parent.delete(y + 1, yEnd - y - 1)
     if (pEnd - p > 1) parent.insert(y + 1, wanted.slice(p + 1, pEnd).map(createType))
-    if (!isEqual) updateChild(children[y], wanted[p] as Child, nodes)
+    if (!isEqual) updateChild(children[y], wanted[p] as Child, nodes, keptInside)
     yEnd = y
     pEnd = p
   }
-}
-
-/** Runs `change` as one transaction of the fragment's document. */
-export const transactOn = <T>(fragment: Y.XmlFragment, origin: unknown, change: () => T): T => {
-  if (!fragment.doc) throw new TypeError('the fragment belongs to no Y.Doc')
-  return fragment.doc.transact(change, origin)
 }
 
 /** The content of a fragment that can be rewritten without deleting what this version doesn't know. */
@@ -234,6 +291,32 @@ export const readKnown = (fragment: Y.XmlFragment): ReadFragment => {
 }
 
 /**
+ * Turns the shared document into `node`, in one transaction.
+ * @param node a whole valid document.
+ * @param read what the shared document holds.
+ * @param kept what of `read.node` stays in `node`, where that is known. Its content keeps its identity as far as its element
+ *   or text does: what gets another parent, or a parent of another kind, is written anew.
+ * @returns whether anything was written.
+ */
+export const writeDocument = (
+  fragment: Y.XmlFragment,
+  node: Node,
+  read: ReadFragment,
+  kept: readonly KeptRange[],
+  origin: unknown,
+): boolean => {
+  // An empty fragment is read as one empty paragraph: that is no difference.
+  if (fragment.length === 0 && keyOf(read.node) === keyOf(node)) return false
+  // Positions are those of the shared document only where nothing was added, left out or moved in reading it.
+  const exact = fragment.toArray().map((child: unknown) => read.nodes.get(child as Y.XmlElement))
+  const isExact =
+    read.unknown.length === 0 &&
+    !exact.includes(undefined) &&
+    (endsOf(exact as Child[]).at(-1) ?? 0) === read.node.content.size
+  return transactOn(fragment, origin, () => updateChildren(fragment, childrenOf(node), read.nodes, isExact ? kept : []))
+}
+
+/**
  * Turns the shared document into `node` with the least change: blocks that are equal stay, blocks that are alike are
  * changed inside, word by word. So others' carets stay, and what they write at the same time survives. One transaction;
  * if nothing differs, no update. Attributes that the schema doesn't know stay on the elements that stay.
@@ -245,10 +328,7 @@ export const readKnown = (fragment: Y.XmlFragment): ReadFragment => {
 export const replaceDocument = (fragment: Y.XmlFragment, node: Node, origin: unknown = null): void => {
   if (node.type !== schema.topNodeType) throw new RangeError(`expected a whole document, got ${node.type.name}`)
   checkNode(node)
-  const { nodes, node: current } = readKnown(fragment)
-  // An empty fragment is read as one empty paragraph: that is no difference.
-  if (fragment.length === 0 && keyOf(current) === keyOf(node)) return
-  transactOn(fragment, origin, () => updateChildren(fragment, childrenOf(node), nodes))
+  writeDocument(fragment, node, readKnown(fragment), [], origin)
 }
 
 /**
@@ -259,14 +339,8 @@ export const replaceDocument = (fragment: Y.XmlFragment, node: Node, origin: unk
  * @throws {EditError} `UNKNOWN_CONTENT`.
  */
 export const repair = (fragment: Y.XmlFragment, origin: unknown = null): boolean => {
-  const { unknown, node } = readKnown(fragment)
-  if (unknown.length === 0) return false
-  let isChanged = false
-  const notice = () => {
-    isChanged = true
-  }
-  fragment.doc?.on('update', notice)
-  replaceDocument(fragment, node, origin)
-  fragment.doc?.off('update', notice)
-  return isChanged
+  const read = readKnown(fragment)
+  if (read.unknown.length === 0) return false
+  checkNode(read.node)
+  return writeDocument(fragment, read.node, read, [], origin)
 }

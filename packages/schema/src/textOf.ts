@@ -42,18 +42,27 @@ const readLine = (element: Y.XmlElement, from: number): Line => {
   return { element, from, to, pieces }
 }
 
+/** Whether an element is a block of text, whatever it holds. */
+export const isTextblock = (element: Y.XmlElement): boolean => schema.nodes[element.nodeName]?.isTextblock === true
+
 /** The blocks of text of a shared document, in order; also those within nodes that the schema doesn't know. */
-export const readLines = (fragment: Y.XmlFragment): Line[] => {
-  const lines: Line[] = []
+export const lineElements = (fragment: Y.XmlFragment): Y.XmlElement[] => {
+  const elements: Y.XmlElement[] = []
   const open: unknown[] = fragment.toArray().reverse()
   while (open.length > 0) {
     const child = open.pop()
     if (!(child instanceof Y.XmlElement)) continue
-    const children: unknown[] = child.toArray()
-    if (schema.nodes[child.nodeName]?.isTextblock || children.some(inner => inner instanceof Y.XmlText)) {
-      lines.push(readLine(child, (lines.at(-1)?.to ?? -1) + 1))
-    } else open.push(...children.reverse())
+    const children: unknown[] = isTextblock(child) ? [] : child.toArray()
+    if (isTextblock(child) || children.some(inner => inner instanceof Y.XmlText)) elements.push(child)
+    else open.push(...children.reverse())
   }
+  return elements
+}
+
+/** The same with their text. */
+export const readLines = (fragment: Y.XmlFragment): Line[] => {
+  const lines: Line[] = []
+  for (const element of lineElements(fragment)) lines.push(readLine(element, (lines.at(-1)?.to ?? -1) + 1))
   return lines
 }
 
