@@ -9,6 +9,7 @@ import { type Chat, openChat } from '../packages/client/examples/chat.mjs'
 import { createPlayer, Game, type Player, type State } from '../packages/client/examples/four-in-a-row.mjs'
 import { runPlayer } from '../packages/client/examples/four-in-a-row-bot.mjs'
 import { runTicker, type Ticker } from '../packages/client/examples/ticker.mjs'
+import { api, apiPath } from './support/apiClient.ts'
 import { eventually, within } from './support/eventually.ts'
 import { freePort } from './support/freePort.ts'
 import { documentOf, readStored } from './support/storedDocument.ts'
@@ -255,6 +256,27 @@ describe('the ticker', () => {
     // Without new paragraphs 20 bytes a price stay: 20,000. Between two renewals that is so; each leaves about 200.
     expect(bytes).toBeLessThan(2_500 + 100 * 25 + (writes / 100) * 300)
   })
+})
+
+it('the proofreader corrects what somebody writes, as a program of its own, until the document is deleted', async () => {
+  const server = await testServer()
+  const url = `${server.socketUrl}/team/notes`
+  const ann = await person(url)
+  append(ann, 'The first line')
+  await ann.saved()
+  const [bot, other] = [start('proofreader.mjs', url), start('proofreader.mjs', url)]
+  for (const each of [bot, other]) await each.printed('proofreading team/notes')
+  await eventually('both to be seen', () => ann.awareness.getStates().size === 3)
+  replaceText(ann, 'first', 'seperate')
+  await eventually('the correction', () => textOf(ann) === 'The separate line')
+  for (const each of [bot, other]) each.child.kill('SIGINT')
+  for (const each of [bot, other]) expect(await each.ended).toBe(0)
+
+  const last = start('proofreader.mjs', url)
+  await last.printed('proofreading')
+  await api(server, 'DELETE', apiPath('team/notes'), { headers: { 'X-Requested-With': 'test' } })
+  expect(await last.ended).toBe(1)
+  expect(last.output()).toContain('the document was deleted')
 })
 
 describe('four in a row', () => {

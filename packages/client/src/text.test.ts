@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import {
   append,
+  edit,
   fragmentOf,
   insertAfterHeading,
   replaceDocument,
@@ -47,6 +48,37 @@ describe('text', () => {
     replaceDocument(document, '# Plan\n\nkeep\n\nnew')
     expect(textOf(document)).toBe('Plan\nkeep\nnew')
     expect(fragmentOf(document).get(1)).toBe(kept)
+  })
+
+  it('edits by a ProseMirror transform, as one step of an undo manager', () => {
+    const document = documentWith('# Plan\n\nWe ship on teh day.')
+    const undo = new Y.UndoManager(fragmentOf(document), { captureTimeout: 0 })
+    const isChanged = edit(document, tr => {
+      const { schema } = tr.doc.type
+      tr.replaceWith(18, 21, schema.text('the', [schema.mark('bold')]))
+      tr.insert(0, schema.node('paragraph', null, schema.text('Draft')))
+    })
+    expect(isChanged).toBe(true)
+    expect(toMarkdown(document).trim()).toBe('Draft\n\n# Plan\n\nWe ship on **the** day.')
+    expect(edit(document, () => {})).toBe(false)
+    edit(document, tr => tr.delete(1, 3), { origin: 'untracked' })
+    undo.undo()
+    expect(textOf(document)).toBe('Plan\nWe ship on teh day.')
+    expect(undo.undoStack).toEqual([])
+  })
+
+  it('refuses an edit of what it would lose, and changes nothing when the callback throws', () => {
+    const document = documentWith('a')
+    const mistake = new Error('mine')
+    const change = () =>
+      edit(document, tr => {
+        tr.delete(1, 2)
+        throw mistake
+      })
+    expect(change).toThrow(mistake)
+    fragmentOf(document).insert(0, [new Y.XmlElement('callout')])
+    expect(() => edit(document, tr => tr.delete(1, 2))).toThrow('node callout')
+    expect(textOf(document)).toBe('a')
   })
 
   it('makes one transaction of each change', () => {

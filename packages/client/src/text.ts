@@ -1,5 +1,4 @@
 import {
-  FRAGMENT_NAME,
   fromMarkdown,
   type JSONObject,
   readNode,
@@ -12,26 +11,11 @@ import {
   toJSON as schemaToJSON,
   toMarkdown as schemaToMarkdown,
   type TextRange,
+  type Transform,
+  transformDocument,
 } from '@weft/schema'
-import type * as Y from 'yjs'
-
-/** Anything that holds a document: what `connect` returns, or `{ ydoc }`. */
-export interface HasYdoc {
-  readonly ydoc: Y.Doc
-}
-
-/**
- * The part of the `Y.Doc` that people see and edit.
- * @example
- * ```js
- * console.log(fragmentOf(doc).length) // → 0
- * append(doc, 'x')
- * console.log(fragmentOf(doc).length) // → 1
- * ```
- */
-export function fragmentOf(document: HasYdoc): Y.XmlFragment {
-  return document.ydoc.getXmlFragment(FRAGMENT_NAME)
-}
+import { type Author, changes, type HasChanges, type TextChange } from './changes.ts'
+import { fragmentOf, type HasYdoc } from './fragmentOf.ts'
 
 /**
  * The plain text: one line for each paragraph, heading, item …
@@ -142,4 +126,29 @@ export function replaceDocument(document: HasYdoc, markdown: string): void {
   schemaReplaceDocument(fragmentOf(document), fromMarkdown(markdown))
 }
 
-export type { TextRange }
+/**
+ * One edit on the document as ProseMirror sees it (the schema is that of `@weft/schema`): whatever the callback does to its
+ * transform is one Yjs transaction, and reaches the others as one update. What it leaves alone stays as it is, character by
+ * character, with the carets and concurrent edits of others.
+ * @param change changes its transform, at once and by nothing else; when it throws, nothing is written.
+ * @param options `origin`: of the Yjs transaction. Default `null`, which a `Y.UndoManager` tracks if nothing else is asked.
+ * @returns whether anything was changed.
+ * @throws {EditError} `UNKNOWN_CONTENT`. {RangeError} the result is not a valid document. {TypeError} `change` is asynchronous,
+ * or edits the document itself. Of its transform nothing is written then.
+ * @example
+ * ```js
+ * append(doc, 'We ship on Friday.')
+ * edit(doc, tr => tr.insertText ? tr : tr.delete(1, 4).insert(1, tr.doc.type.schema.text('They ')))
+ * console.log(textOf(doc)) // → They ship on Friday.
+ * ```
+ */
+export function edit(
+  document: HasYdoc,
+  change: (tr: Transform) => void,
+  { origin = null }: { origin?: unknown } = {},
+): boolean {
+  return transformDocument(fragmentOf(document), change, origin)
+}
+
+export type { Author, HasChanges, HasYdoc, TextChange, TextRange, Transform }
+export { changes, fragmentOf }

@@ -1,0 +1,58 @@
+import { edit, textOf } from '@weft/client/text'
+import { expect, it } from 'vitest'
+import { isLong } from './rounds.ts'
+import { has, program, storedText } from './support/editing.ts'
+import { eventually } from './support/eventually.ts'
+import { testServer } from './support/testServer.ts'
+
+const EDITS = 5_000
+
+it('slows a bot down that writes as fast as it can, and never ends its connection: nothing is lost, and others are not held up', async () => {
+  const server = await testServer({
+    // In a long run for 100 s: much longer than a client waits for a word of a server that it takes for dead.
+    WEFT_MESSAGES_PER_SECOND: isLong ? '50' : '2500',
+    WEFT_MESSAGE_BURST: '10',
+    WEFT_BYTES_PER_SECOND: String(100 * 1024),
+    WEFT_MAX_MESSAGE_BYTES: String(64 * 1024),
+    WEFT_BYTE_BURST: String(64 * 1024),
+  })
+  const bot = await program(server)
+  const ann = await program(server, 'a', 'Ann writes here.')
+  await has(bot, 'Ann writes here.')
+  const ends: unknown[] = []
+  for (const document of [bot, ann]) document.on('disconnected', end => ends.push(end))
+
+  const numbers = Array.from({ length: EDITS }, (_, index) => ` ${index}`)
+  for (const number of numbers) {
+    edit(bot, tr => tr.insert(tr.doc.content.size - 1, tr.doc.type.schema.text(number)))
+  }
+  expect(bot.unsaved).toBe(EDITS)
+  edit(ann, tr => tr.insert(1, tr.doc.type.schema.text('Meanwhile ')))
+  await ann.saved()
+  expect(bot.unsaved).toBeGreaterThan(0)
+  await bot.saved()
+  expect(bot.unsaved).toBe(0)
+
+  const text = `Meanwhile Ann writes here.${numbers.join('')}`
+  await has(ann, text)
+  await has(bot, text)
+  expect(ends).toEqual([])
+  expect(await storedText(server)).toBe(text)
+})
+
+it('lets a bot that awaits saved() have no more under way than it wants', async () => {
+  const server = await testServer({ WEFT_MESSAGES_PER_SECOND: '500', WEFT_MESSAGE_BURST: '10' })
+  const bot = await program(server, 'a', 'Start.')
+  const reader = await program(server)
+  let most = 0
+  bot.on('unsaved', count => {
+    most = Math.max(most, count)
+  })
+  for (let index = 0; index < 200; index++) {
+    edit(bot, tr => tr.insert(tr.doc.content.size - 1, tr.doc.type.schema.text('.')))
+    if (index % 20 === 19) await bot.saved()
+  }
+  expect(most).toBe(20)
+  expect(bot.unsaved).toBe(0)
+  await eventually('all of it', () => textOf(reader) === `Start.${'.'.repeat(200)}`)
+})
