@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { diffLines } from './TextChanges.ts'
+import { diffLines } from './followLines.ts'
 
 it('tells where two texts differ, line by line, in order', () => {
   const before = ['a', 'b', 'c', 'd', 'e']

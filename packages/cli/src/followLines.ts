@@ -1,10 +1,9 @@
 import type { WeftDocument } from '@weft/client'
-import { textOf } from '@weft/client/text'
+import { changes, textOf } from '@weft/client/text'
 import { commonSubsequence } from '@weft/schema'
-import type * as Y from 'yjs'
 
 /** Lines that have changed next to each other. */
-export interface TextChange {
+export interface LineChange {
   /** Where they begin in the text as it is now, from 1. */
   readonly line: number
   readonly removed: readonly string[]
@@ -16,53 +15,29 @@ export interface TextChange {
 /** Changes that come within so many ms are told as one. */
 const PAUSE_MS = 500
 
-/** Tells how a document's text changes, line by line. */
-export class TextChanges {
-  readonly #document: WeftDocument
-  readonly #tell: (change: TextChange) => void
-  readonly #writers = new Set<string>()
-  #lines: string[]
-  #timer: NodeJS.Timeout | null = null
-
-  constructor(document: WeftDocument, tell: (change: TextChange) => void) {
-    this.#document = document
-    this.#tell = tell
-    this.#lines = textOf(document).split('\n')
-    document.ydoc.on('afterTransaction', this.#changed)
+/** Tells how a document's text changes, line by line, until it is closed. Resolves when all that came before is told. */
+export async function followLines(document: WeftDocument, tell: (change: LineChange) => void): Promise<void> {
+  let lines = textOf(document).split('\n')
+  let by = new Set<string>()
+  let timer: NodeJS.Timeout | undefined
+  const flush = () => {
+    timer = undefined
+    const [before, names] = [lines, [...by]]
+    lines = textOf(document).split('\n')
+    by = new Set()
+    for (const change of diffLines(before, lines)) tell({ ...change, by: names })
   }
-
-  /** What has changed until now is told before. */
-  stop(): void {
-    this.#document.ydoc.off('afterTransaction', this.#changed)
-    if (this.#timer !== null) this.#flush()
+  for await (const { insertedBy } of changes(document)) {
+    if (insertedBy?.user) by.add(insertedBy.user.name)
+    timer ??= setTimeout(flush, PAUSE_MS)
   }
-
-  readonly #changed = ({ beforeState, afterState, deleteSet }: Y.Transaction) => {
-    let isChange = deleteSet.clients.size > 0
-    for (const [clientID, clock] of afterState) {
-      if ((beforeState.get(clientID) ?? 0) >= clock) continue
-      isChange = true
-      // Now: whoever writes and leaves is gone a moment later.
-      const name = this.#document.awareness.getStates().get(clientID)?.user?.name
-      if (typeof name === 'string') this.#writers.add(name)
-    }
-    if (isChange) this.#timer ??= setTimeout(() => this.#flush(), PAUSE_MS)
-  }
-
-  #flush(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
-    const before = this.#lines
-    this.#lines = textOf(this.#document).split('\n')
-    const by = [...this.#writers]
-    this.#writers.clear()
-    for (const change of diffLines(before, this.#lines)) this.#tell({ ...change, by })
-  }
+  clearTimeout(timer)
+  if (timer !== undefined) flush()
 }
 
 /** Where two texts differ, in order. */
-export function diffLines(before: readonly string[], after: readonly string[]): Omit<TextChange, 'by'>[] {
-  const changes: Omit<TextChange, 'by'>[] = []
+export function diffLines(before: readonly string[], after: readonly string[]): Omit<LineChange, 'by'>[] {
+  const changes: Omit<LineChange, 'by'>[] = []
   let [a, b] = [0, 0]
   for (const [nextA, nextB] of [...commonSubsequence(before, after), [before.length, after.length] as const]) {
     if (nextA > a || nextB > b) {

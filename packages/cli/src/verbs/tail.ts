@@ -1,11 +1,11 @@
 import { DocumentClient } from '../DocumentClient.ts'
 import { CommandError, UsageError } from '../errors.ts'
+import { followLines } from '../followLines.ts'
 import { jsonLine } from '../jsonLine.ts'
 import { quoteName } from '../quoteName.ts'
 import { readDocumentId } from '../readDocumentId.ts'
 import { serverAddress } from '../serverAddress.ts'
 import { showControls } from '../showControls.ts'
-import { TextChanges } from '../TextChanges.ts'
 import { defineVerb, serverOptions } from '../Verb.ts'
 
 export const tailVerb = defineVerb({
@@ -28,7 +28,7 @@ a broken connection it goes on by itself, with what it missed.`,
     if (name === undefined || rest.length > 0) throw new UsageError('expected one document (weft tail --help)')
     const documentId = readDocumentId(name)
     const document = await new DocumentClient(serverAddress(values.url, env), signal).open(documentId)
-    const changes = new TextChanges(document, change => {
+    const followed = followLines(document, change => {
       if (values.json) {
         print(jsonLine(change))
         return
@@ -42,17 +42,15 @@ a broken connection it goes on by itself, with what it missed.`,
         ].join('\n'),
       )
     })
+    const stop = () => void document.close({ saved: false })
+    signal.addEventListener('abort', stop)
+    document.on('refused', stop)
+    if (signal.aborted) stop()
     note(`weft: following ${quoteName(documentId)}`)
-    try {
-      await new Promise<void>((resolve, reject) => {
-        signal.addEventListener('abort', () => resolve(), { once: true })
-        if (signal.aborted) resolve()
-        document.on('refused', ({ reason, code }) => reject(new CommandError(`refused: ${reason} (${code})`)))
-      })
-    } finally {
-      changes.stop()
-      await document.close({ saved: false })
-    }
+    await followed
+    await document.close()
+    const { refusal } = document
+    if (refusal !== undefined) throw new CommandError(`refused: ${refusal.reason} (${refusal.code})`)
     return 0
   },
 })
