@@ -28,7 +28,7 @@ export const rounds = {
   /** Two random documents, one made into the other on a shared document. */
   documentPairs: isLong ? 5_000 : 100,
   /** A random transform of a random document, while somebody else writes into it. */
-  transforms: isLong ? 5_000 : 40,
+  transforms: isLong ? 2_000 : 40,
   /** Random edits of several replicas, while somebody follows the text. */
   followedTexts: isLong ? 2_000 : 40,
   /** A random document written as Markdown and read again. */

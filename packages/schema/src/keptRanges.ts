@@ -96,12 +96,20 @@ interface Link {
 const isBefore = (first: Pair | undefined, second: Pair): boolean =>
   first !== undefined && first[0] < second[0] && first[1] < second[1]
 
+/** Without the half of a character (UTF-16) of which the other half may not be kept: Yjs writes U+FFFD for both if one goes. */
+const withoutHalves = ({ before, after, length }: KeptRange, text: string): KeptRange => {
+  const first = /[\udc00-\udfff]/.test(text.charAt(before)) ? 1 : 0
+  const last = length > first && /[\ud800-\udbff]/.test(text.charAt(before + length - 1)) ? 1 : 0
+  return { before: before + first, after: after + first, length: length - first - last }
+}
+
 /** What turns `before` into `after`: what was kept is not touched, between it words that stay are not. */
 export const diffAround = (kept: readonly KeptRange[], before: string, after: string): TextChange[] => {
   const changes: TextChange[] = []
   let from = 0
   let newFrom = 0
-  for (const range of [...kept, { before: before.length, after: after.length, length: 0 }]) {
+  const whole = kept.map(range => withoutHalves(range, before))
+  for (const range of [...whole, { before: before.length, after: after.length, length: 0 }]) {
     for (const change of diffText(before.slice(from, range.before), after.slice(newFrom, range.after))) {
       changes.push({ ...change, index: from + change.index })
     }

@@ -1,3 +1,4 @@
+import type { Node } from '@tiptap/pm/model'
 import { Transform } from '@tiptap/pm/transform'
 import type * as Y from 'yjs'
 import { checkNode } from './json.ts'
@@ -17,7 +18,7 @@ export type { Transform }
  * @param origin of the Yjs transaction; an undo manager that tracks it undoes the edit as one.
  * @returns whether anything was changed.
  * @throws {EditError} `UNKNOWN_CONTENT`.
- * @throws {RangeError} the result is not a valid document; nothing is written.
+ * @throws {RangeError} the result is not a valid document, or cuts a character (an emoji, say) into halves; nothing is written.
  * @throws {TypeError} `change` is asynchronous, or changes the document by other means; nothing of its transform is written.
  */
 export const transformDocument = (
@@ -30,7 +31,19 @@ export const transformDocument = (
   hold(fragment, () => refusePromise(change(transform)))
   if (transform.doc.eq(read.node)) return false
   checkNode(transform.doc)
+  if (hasHalfCharacter(transform.doc) && !hasHalfCharacter(read.node)) {
+    throw new RangeError('a character of two UTF-16 units is cut into halves: others would get U+FFFD for them')
+  }
   return writeDocument(fragment, transform.doc, read, keptRanges(transform), origin)
+}
+
+/** Yjs sends text as UTF-8, which has no halves of characters: replicas would differ. */
+const hasHalfCharacter = (node: Node): boolean => {
+  let isFound = false
+  node.descendants(({ text }) => {
+    isFound ||= text !== undefined && /\p{Surrogate}/u.test(text)
+  })
+  return isFound
 }
 
 const refusePromise = (result: unknown): void => {
