@@ -1,23 +1,24 @@
 import { edit, textOf } from '@weft/client/text'
 import { expect, it } from 'vitest'
 import { isLong } from './rounds.ts'
-import { has, program, storedText } from './support/editing.ts'
+import { has, program } from './support/editing.ts'
 import { eventually } from './support/eventually.ts'
-import { testServer } from './support/testServer.ts'
+import { sharedServer } from './support/testServer.ts'
 
 const EDITS = 5_000
 
+const server = sharedServer({
+  // In a long run for 100 s: much longer than a client waits for a word of a server that it takes for dead.
+  WEFT_MESSAGES_PER_SECOND: isLong ? '50' : '2500',
+  WEFT_MESSAGE_BURST: '10',
+  WEFT_BYTES_PER_SECOND: String(100 * 1024),
+  WEFT_MAX_MESSAGE_BYTES: String(64 * 1024),
+  WEFT_BYTE_BURST: String(64 * 1024),
+})
+
 it('slows a bot down that writes as fast as it can, and never ends its connection: nothing is lost, and others are not held up', async () => {
-  const server = await testServer({
-    // In a long run for 100 s: much longer than a client waits for a word of a server that it takes for dead.
-    WEFT_MESSAGES_PER_SECOND: isLong ? '50' : '2500',
-    WEFT_MESSAGE_BURST: '10',
-    WEFT_BYTES_PER_SECOND: String(100 * 1024),
-    WEFT_MAX_MESSAGE_BYTES: String(64 * 1024),
-    WEFT_BYTE_BURST: String(64 * 1024),
-  })
-  const bot = await program(server)
-  const ann = await program(server, 'a', 'Ann writes here.')
+  const bot = await program(server())
+  const ann = await program(server(), 'a', 'Ann writes here.')
   await has(bot, 'Ann writes here.')
   const ends: unknown[] = []
   for (const document of [bot, ann]) document.on('disconnected', end => ends.push(end))
@@ -37,13 +38,12 @@ it('slows a bot down that writes as fast as it can, and never ends its connectio
   await has(ann, text)
   await has(bot, text)
   expect(ends).toEqual([])
-  expect(await storedText(server)).toBe(text)
+  await has(await program(server()), text)
 })
 
 it('lets a bot that awaits saved() have no more under way than it wants', async () => {
-  const server = await testServer({ WEFT_MESSAGES_PER_SECOND: '500', WEFT_MESSAGE_BURST: '10' })
-  const bot = await program(server, 'a', 'Start.')
-  const reader = await program(server)
+  const bot = await program(server(), 'b', 'Start.')
+  const reader = await program(server(), 'b')
   let most = 0
   bot.on('unsaved', count => {
     most = Math.max(most, count)

@@ -152,15 +152,11 @@ class Changes implements AsyncIterableIterator<TextChange> {
   readonly #changed = (transaction: Y.Transaction): void => {
     if (!this.#tracker.note(transaction)) return
     const { local, beforeState, afterState, deleteSet } = transaction
-    const { clientID } = this.#ydoc
-    let isOwn = local
-    for (const [writer, clock] of afterState) {
-      if ((beforeState.get(writer) ?? 0) >= clock) continue
-      // A program may apply an update of others within a transaction of its own.
-      if (writer !== clientID) isOwn = false
-      this.#remember(writer)
+    for (const [clientID, clock] of afterState) {
+      if ((beforeState.get(clientID) ?? 0) < clock) this.#remember(clientID)
     }
-    if (deleteSet.clients.size > 0) this.#deletions[isOwn ? 'own' : 'others'] = true
+    // A transaction in which an update of others is applied is not local, whoever began it.
+    if (deleteSet.clients.size > 0) this.#deletions[local ? 'own' : 'others'] = true
     this.#isStale = true
     this.#wake()
   }

@@ -65,6 +65,12 @@ describe('TextTracker', () => {
     expect(differences).toHaveLength(2)
     expect(differences.find(({ inserted }) => inserted === 'aa')?.clientID).toBe(docOf(mine).clientID)
     expect(differences.find(({ inserted }) => inserted === 'a')?.clientID).toBe(docOf(theirs).clientID)
+    append(theirs, p('-'))
+    send(theirs, mine)
+    read()
+    const { length } = textOf(mine)
+    childOf(mine, 1, 0).insert(0, '-')
+    expect(read()).toEqual([{ at: length - 1, deleted: '', inserted: '-', clientID: docOf(mine).clientID }])
   })
 
   it('passes over what is no text: formatting, attributes, what was written anew, what came and went', () => {
