@@ -43,8 +43,16 @@ const MAX_USERS = 1_000
  * Nothing is computed, and nothing but the text as it was last read is kept, until somebody asks for the next change. Who asks
  * late gets what has come meanwhile as one difference, in which nothing is left of what was inserted and deleted again. What
  * was written anew with the same text (a paragraph became a heading, or was moved) is no change, nor is formatting.
- * @param options.signal ends the iteration at once. It ends too by `break`, and, after the last change, when the document is
+ * @param options `signal` ends the iteration at once. It ends too by `break`, and, after the last change, when the document is
  *   closed.
+ * @example
+ * ```js
+ * const watching = (async () => {
+ *   for await (const { at, deleted, inserted } of changes(doc)) return [at, deleted, inserted]
+ * })()
+ * append(doc, 'hello')
+ * console.log(await watching) // → [ 0, '', 'hello' ]
+ * ```
  */
 export function changes(
   document: HasChanges,

@@ -8,7 +8,16 @@ import type { ServerProcess } from '../../../test/support/ServerProcess.ts'
 import { sharedServer } from '../../../test/support/testServer.ts'
 
 /** Where this package's public functions and methods are. */
-const files = ['connect', 'createClient', 'WeftDocument', 'text', 'edit', 'changes', 'levelStore', 'indexedDbStore']
+const files = [
+  'connect',
+  'createClient',
+  'WeftDocument',
+  'text',
+  'fragmentOf',
+  'changes',
+  'levelStore',
+  'indexedDbStore',
+]
 const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 /** Those that only a browser can run: `indexedDbStore.test.ts` does. */
 const inBrowsers = ['indexedDbStore']

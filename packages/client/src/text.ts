@@ -138,7 +138,7 @@ export function replaceDocument(document: HasYdoc, markdown: string): void {
  * @example
  * ```js
  * append(doc, 'We ship on Friday.')
- * edit(doc, tr => tr.insertText ? tr : tr.delete(1, 4).insert(1, tr.doc.type.schema.text('They ')))
+ * edit(doc, tr => tr.replaceWith(1, 3, tr.doc.type.schema.text('They')))
  * console.log(textOf(doc)) // → They ship on Friday.
  * ```
  */

@@ -1,6 +1,6 @@
 import { escapeInvisible } from '../escapeInvisible.ts'
+import { diffLines } from '../followLines.ts'
 import { quoteName } from '../quoteName.ts'
-import { diffLines } from '../TextChanges.ts'
 import type { Edited, Reading } from './Agent.ts'
 import type { SearchResult } from './DocumentSearch.ts'
 
