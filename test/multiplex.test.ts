@@ -15,6 +15,7 @@ import {
   encodePing,
   encodeSyncStep1,
   encodeToken,
+  encodeUpdate,
   type Message,
   MULTIPLEX_SUBPROTOCOL,
 } from '@weft/protocol'
@@ -365,6 +366,18 @@ describe('the multiplexed dialect', () => {
     expect(await raw.next('full/100', 'closed')).toMatchObject({ code: 4403 })
     raw.send('full/3', encodeSyncStep1(Uint8Array.of(0)))
     await raw.next('full/3', 'syncStep2')
+  })
+
+  it('ends the session of a document that breaks a rule, the third time for good, and no other', async () => {
+    const raw = await RawMultiplex.open(running().socketUrl)
+    raw.send('whole', encodeToken(''))
+    for (const code of [1007, 1007, 4400]) {
+      raw.send('broken', encodeToken(''))
+      raw.send('broken', encodeUpdate(Uint8Array.of(1, 2, 3)))
+      expect(await raw.next('broken', 'closed')).toMatchObject({ code })
+    }
+    raw.send('whole', encodeSyncStep1(Uint8Array.of(0)))
+    await raw.next('whole', 'syncStep2')
   })
 
   it.each([

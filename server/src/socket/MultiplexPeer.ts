@@ -16,6 +16,7 @@ import { addressFrames, encodeFrame } from '../room/encodeFrame.ts'
 import { Session } from '../room/Session.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import type { Connection } from './Connection.ts'
+import type { Offences } from './Offences.ts'
 import { openSession, type SessionServices } from './openSession.ts'
 import { KEEP_ALIVE, type Peer } from './Peer.ts'
 import { renewSession } from './renewSession.ts'
@@ -36,14 +37,18 @@ const PONG = encodeFrame(encodePing())
 export class MultiplexPeer implements Peer, SeatHost {
   readonly #connection: Connection
   readonly #token: string | null
-  readonly #services: SessionServices
+  readonly #services: SessionServices & { readonly offences: Offences }
   readonly #seats = new Map<string, Seat>()
   readonly #opens: TokenBucket
   readonly #questions: TokenBucket
   #wait: { readonly timer: Timer; readonly end: () => void } | null = null
 
   /** @param token of the upgrade: counts where a session brings none of its own */
-  constructor(connection: Connection, token: string | null, services: SessionServices) {
+  constructor(
+    connection: Connection,
+    token: string | null,
+    services: SessionServices & { readonly offences: Offences },
+  ) {
     this.#connection = connection
     this.#token = token
     this.#services = services
@@ -135,12 +140,16 @@ export class MultiplexPeer implements Peer, SeatHost {
   }
 
   closeSeat(seat: Seat, name: CloseName, text: string): void {
-    // Broken messages count against who sends them, and the third within a minute ends more than this session.
-    if (name === 'malformed') this.#connection.close(name, text)
-    else {
-      seat.write(encodeFrame(encodeClosed(closeCode[name].code, closeReason(name, text))))
-      seat.end()
-    }
+    const closeName = name === 'malformed' && this.#isRepeated(seat) ? 'repeatedlyMalformed' : name
+    seat.write(encodeFrame(encodeClosed(closeCode[closeName].code, closeReason(closeName, text))))
+    seat.end()
+  }
+
+  // As a connection of this document's own would count: a document that breaks a rule must not take the others with it.
+  #isRepeated({ session }: Seat): boolean {
+    const { clock, offences } = this.#services
+    const path = `/${session?.room.documentId}`
+    return offences.record(this.#connection.address, path, clock.now())
   }
 
   leave(seat: Seat): void {
