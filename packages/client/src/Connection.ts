@@ -118,6 +118,7 @@ export class Connection implements WebSocketLike {
     if (this.#isOver || this.#socket?.readyState !== OPEN) return
     // lib0 and Yjs never share their memory.
     this.#socket.send(frame as Uint8Array<ArrayBuffer>)
+    if (frame[0] === messageType.sync && frame[1] === syncStep.step1) this.#socket.expect?.(true)
     // The answer to the server's question. [C1]
     if (frame[0] === messageType.sync && frame[1] === syncStep.step2 && !this.#hasAnswered) {
       this.#hasAnswered = true
@@ -195,7 +196,10 @@ export class Connection implements WebSocketLike {
       case 'awareness':
       case 'queryAwareness':
         this.#provide(event.data as ArrayBuffer)
-        if (message.type === 'syncStep2') this.#host.answered()
+        if (message.type === 'syncStep2') {
+          this.#socket?.expect?.(false)
+          this.#host.answered()
+        }
         break
       case 'ack':
         this.#acknowledged(message.payload)

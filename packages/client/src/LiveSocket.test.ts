@@ -100,6 +100,23 @@ describe('LiveSocket', () => {
     expect(ends).toHaveLength(1)
   })
 
+  it('waits longer for an answer that may be large, of which nothing is heard before its end', () => {
+    inside.open()
+    socket.expect(true)
+    socket.send(edit)
+    vi.advanceTimersByTime(3_000)
+    expect(inside.sent).toEqual(['20', 'question'])
+    vi.advanceTimersByTime(59_000)
+    expect(ends).toEqual([])
+    inside.hear()
+    socket.expect(false)
+    socket.send(edit)
+    vi.advanceTimersByTime(7_999)
+    expect(ends).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(ends).toHaveLength(1)
+  })
+
   it('ends a connection that does not open within 10 s', () => {
     vi.advanceTimersByTime(10_000)
     expect(ends).toEqual([{ code: 1006, reason: 'no answer within 10 s' }])

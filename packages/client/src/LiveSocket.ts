@@ -12,6 +12,8 @@ const ANSWER_MS = 3_000
 const PROBE_MS = 5_000
 /** A slow link is not a dead one: for what was sent and may still be under way there is more time, by this rate, in bytes per ms. */
 const SLOWEST_BYTES_PER_MS = 128
+/** Nor is a link that brings a large document: that is one message, of which nothing is heard before its end. 8 MB at the rate above. */
+const LARGE_ANSWER_MS = 60_000
 /** A timer that is so late, in ms, tells of a device that slept: what came meanwhile has not been heard yet. */
 const SLEPT_MS = 2_000
 
@@ -43,6 +45,7 @@ export class LiveSocket implements WebSocketLike {
   #unansweredBytes = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   #dueAt = 0
+  #isExpecting = false
 
   /** @param question a frame that the server answers at once */
   constructor(socket: WebSocketLike, question: Uint8Array) {
@@ -96,6 +99,12 @@ export class LiveSocket implements WebSocketLike {
     this.#enter('probing')
   }
 
+  expect(isAwaited: boolean): void {
+    if (isAwaited === this.#isExpecting) return
+    this.#isExpecting = isAwaited
+    if (this.#state !== 'over') this.#arm()
+  }
+
   #heard(): void {
     this.#unansweredBytes = 0
     this.#since = performance.now()
@@ -118,6 +127,7 @@ export class LiveSocket implements WebSocketLike {
 
   #patience(): number {
     if (this.#state === 'opening') return OPEN_MS
+    if (this.#isExpecting && this.#state !== 'waiting') return LARGE_ANSWER_MS
     if (this.#state === 'quiet') return SILENCE_MS
     const onTheWay = Math.floor(this.#unansweredBytes / SLOWEST_BYTES_PER_MS)
     return (this.#state === 'waiting' ? ANSWER_MS : PROBE_MS) + onTheWay

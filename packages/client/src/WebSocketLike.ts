@@ -16,6 +16,8 @@ export interface WebSocketLike {
   close(): void
   /** Asks whether the other side is there: only where somebody watches for that (`LiveSocket`). */
   probe?(): void
+  /** An answer that may be large is awaited, or (false) has come: it is heard of only when all of it is here. */
+  expect?(isAwaited: boolean): void
   /** Only in Node (`ws`): ends the socket without waiting for the server. */
   terminate?(): void
 }

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import * as Y from 'yjs'
 import { ScriptedServer } from '../test/ScriptedServer.ts'
 import { type ConnectOptions, connect } from './connect.ts'
 import { RefusedError, StoreError, UnsavedError } from './errors.ts'
+import { LiveSocket } from './LiveSocket.ts'
 import type { LocalStore } from './LocalStore.ts'
 import type { DocumentEvents, WeftDocument } from './WeftDocument.ts'
 
@@ -132,6 +133,19 @@ describe('connect', () => {
     const document = await connecting
     open.push(document)
     expect(textOf(document)).toBe('late')
+  })
+
+  it('has patience with its socket until the server’s answer, which may be large, has come', async () => {
+    const patience = vi.spyOn(LiveSocket.prototype, 'expect')
+    onTestFinished(() => patience.mockRestore())
+    server.manners.answers = false
+    const opening = connected()
+    const connection = await server.connection(0)
+    await connection.frame('step2')
+    expect(patience.mock.calls).toEqual([[true]])
+    connection.answer()
+    await opening
+    expect(patience.mock.calls).toEqual([[true], [false]])
   })
 
   it('rejects when the server refuses, with code, word and reason', async () => {
