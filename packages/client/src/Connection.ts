@@ -1,7 +1,7 @@
 import { decodeMessage, encodeAck, encodeAnnounce, type Message, messageType, syncStep } from '@weft/protocol'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
-import type { TokenSource } from './TokenSource.ts'
+import { askToken, type TokenSource } from './TokenSource.ts'
 import type { WebSocketLike } from './WebSocketLike.ts'
 
 const CONNECTING = 0
@@ -83,7 +83,7 @@ export class Connection implements WebSocketLike {
     // The provider listens once it has this object.
     await undefined
     try {
-      const token = await ask()
+      const token = await askToken(ask)
       if (!this.#isOver) this.#take(token, open)
     } catch (error) {
       if (this.#isOver) return

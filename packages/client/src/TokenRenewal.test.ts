@@ -67,6 +67,19 @@ describe('TokenRenewal', () => {
     renewal.closed()
   })
 
+  it('asks again where no answer comes, and sends nothing that can’t be a token', async () => {
+    const answers: unknown[] = [new Promise(() => {}), undefined, token(7200)]
+    const sent: string[] = []
+    const renewal = new TokenRenewal(
+      () => answers.shift() as string,
+      next => sent.push(next),
+    )
+    renewal.opened(token(3600))
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    expect(sent).toEqual([token(7200)])
+    renewal.closed()
+  })
+
   it('does nothing for a token that says no end, or has ended by this device’s clock', async () => {
     let asked = 0
     const renewal = new TokenRenewal(

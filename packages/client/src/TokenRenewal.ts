@@ -1,3 +1,4 @@
+import { askToken } from './TokenSource.ts'
 import { tokenExpiry } from './tokenExpiry.ts'
 
 /** So long before a token ends the next one is asked for, in ms; of short ones, a fifth of what is left. */
@@ -53,7 +54,7 @@ export class TokenRenewal {
   async #renew(before: string, turn: number): Promise<void> {
     let token = before
     try {
-      token = await this.#ask()
+      token = await askToken(this.#ask)
     } catch {
       // Asked again, as long as there is time.
     }

@@ -11,6 +11,22 @@ export function checkToken(token: string): string {
   return token
 }
 
+/** Longest wait for a token, in ms: who asks over a link that has died may never hear. */
+const TOKEN_TIMEOUT_MS = 30_000
+
+/** @throws {Error} none has come in time. {TypeError} what came can't be one. */
+export async function askToken(ask: () => string | Promise<string>): Promise<string> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`none came within ${TOKEN_TIMEOUT_MS / 1_000} s`)), TOKEN_TIMEOUT_MS)
+  })
+  try {
+    return checkToken(await Promise.race([ask(), timeout]))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** The subprotocols that carry a token to the server. */
 export function tokenProtocols(token: string): string[] {
   return token === '' ? [] : [SUBPROTOCOL, `${TOKEN_SUBPROTOCOL}${checkToken(token)}`]
