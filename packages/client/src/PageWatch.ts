@@ -12,7 +12,7 @@ export class PageWatch {
 
   constructor(host: PageHost) {
     this.#host = host
-    if (typeof window === 'undefined') return
+    if (typeof document === 'undefined') return
     window.addEventListener('online', this.#moved)
     window.addEventListener('offline', this.#moved)
     document.addEventListener('visibilitychange', this.#visibilityChanged)
@@ -22,7 +22,7 @@ export class PageWatch {
   setAsking(isAsking: boolean): void {
     if (isAsking === this.#isAsking) return
     this.#isAsking = isAsking
-    if (typeof window === 'undefined') return
+    if (typeof document === 'undefined') return
     // Not always: a page that listens is not kept for "back" by every browser.
     if (isAsking) window.addEventListener('beforeunload', ask)
     else window.removeEventListener('beforeunload', ask)
@@ -30,7 +30,7 @@ export class PageWatch {
 
   end(): void {
     this.setAsking(false)
-    if (typeof window === 'undefined') return
+    if (typeof document === 'undefined') return
     window.removeEventListener('online', this.#moved)
     window.removeEventListener('offline', this.#moved)
     document.removeEventListener('visibilitychange', this.#visibilityChanged)

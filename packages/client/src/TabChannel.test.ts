@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type * as Y from 'yjs'
 import { ScriptedServer } from '../test/ScriptedServer.ts'
 import { type ConnectOptions, connect } from './connect.ts'
@@ -54,6 +54,24 @@ describe('two tabs', () => {
     await second.saved()
     expect(second.unsaved).toBe(0)
     expect(server.text).toBe('from the first')
+  })
+
+  it('do without where the browser has no channel between tabs, or forbids it', async () => {
+    vi.stubGlobal(
+      'BroadcastChannel',
+      class {
+        constructor() {
+          throw new DOMException('denied', 'SecurityError')
+        }
+      },
+    )
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    onTestFinished(() => {
+      vi.unstubAllGlobals()
+      vi.restoreAllMocks()
+    })
+    expect((await tab()).status).toBe('synced')
+    expect(warn).toHaveBeenCalledOnce()
   })
 
   it('forward at once what they hear while they are connected', async () => {

@@ -226,7 +226,11 @@ export class WeftDocument {
     if (this.isClosed) return this.#ready
     if (this.#tabsName !== undefined) {
       const isTrusted = () => this.status !== 'refused' && this.access === 'read-write'
-      this.#tabs = new TabChannel(this.#tabsName, this.ydoc, isTrusted)
+      try {
+        this.#tabs = new TabChannel(this.#tabsName, this.ydoc, isTrusted)
+      } catch (error) {
+        console.warn(`${this.documentId} is not shared with other tabs`, error)
+      }
     }
     this.#link.connect()
     return this.#ready
