@@ -166,6 +166,58 @@ describe('a client of many documents', () => {
     await eventually('the chapter to be closed with its book', () => same.isClosed)
   })
 
+  it('leaves its socket when the server has ended the last document on it', async () => {
+    const sockets: WebSocket[] = []
+    class Watched extends WebSocket {
+      constructor(url: string, protocols?: string | string[]) {
+        super(url, protocols)
+        sockets.push(this)
+      }
+    }
+    const weft = clientOf(running().socketUrl, { WebSocket: Watched as NonNullable<ClientOptions['WebSocket']> })
+    const document = await weft.open('to leave')
+    write(document, 'x')
+    await document.saved()
+    const url = `${running().url}/api/v1/documents/to%20leave`
+    await fetch(url, { method: 'DELETE', headers: { 'X-Requested-With': 'test' } })
+    const [socket] = sockets
+    if (socket === undefined) throw new Error('no socket was made')
+    await once(socket, 'close')
+    expect(sockets).toHaveLength(1)
+  })
+
+  it('makes one attempt for all documents, and not one for each, where there is no server', async () => {
+    const attempts: number[] = []
+    class Watched extends WebSocket {
+      constructor(url: string, protocols?: string | string[]) {
+        super(url, protocols)
+        attempts.push(performance.now())
+      }
+    }
+    const server = await testServer()
+    const { socketUrl } = server
+    await server.kill()
+    let dice = 0
+    const weft = clientOf(socketUrl, {
+      WebSocket: Watched as NonNullable<ClientOptions['WebSocket']>,
+      random: () => (dice++ % 20) / 20,
+    })
+    const opening = Array.from({ length: 20 }, (_, i) => weft.open(`nowhere/${i}`).catch(() => {}))
+    await eventually('three attempts', () => attempts.length >= 3)
+    await weft.close({ saved: false })
+    await Promise.all(opening)
+    const pauses = attempts.slice(1).map((at, i) => at - (attempts[i] ?? 0))
+    expect(Math.min(...pauses)).toBeGreaterThan(400)
+  })
+
+  it('asks again where the token function gives nothing, and nothing breaks', async () => {
+    const tokens: unknown[] = ['one', undefined, 'two']
+    const weft = clientOf(running().socketUrl, { token: () => tokens.shift() as string })
+    const first = await weft.open('token/1')
+    const second = await weft.open('token/2')
+    expect([first.status, second.status, tokens.length]).toEqual(['synced', 'synced', 0])
+  })
+
   it('comes back with every document after the server was killed, with what was edited meanwhile', async () => {
     const folder = await testFolder()
     const server = await testServer({}, folder)

@@ -19,11 +19,17 @@ const CLOSED = 3
 const MAX_SEATS = 100
 /** How long a socket stays when the last document has left, in ms: the next one may come. */
 const LINGER_MS = 1_000
+/** Shortest pause after a socket that could not be opened, in ms: a hundred documents want one each, and get one for all. */
+const RETRY_MS = 500
+/** Time that the server has to answer a close, in ms; then the socket is cut, where that is possible (Node). */
+const CLOSE_TIMEOUT_MS = 1_000
 
 /** Sockets to one server, each for up to a hundred documents. */
 export class SocketPool {
   readonly #connect: (token: string) => WebSocketLike
   #sockets: SharedSocket[] = []
+  /** When the next socket may be opened, monotonic ms. */
+  #retryAt = 0
   readonly #page: PageWatch
 
   /** @param connect makes a socket of the multiplexed dialect */
@@ -46,7 +52,10 @@ export class SocketPool {
     this.#sockets = this.#sockets.filter(socket => !socket.isOver)
     let socket = this.#sockets.find(shared => shared.hasRoom)
     if (socket === undefined) {
-      socket = new SharedSocket(this.#connect(token))
+      const failed = () => {
+        this.#retryAt = performance.now() + RETRY_MS
+      }
+      socket = new SharedSocket(() => this.#connect(token), this.#retryAt - performance.now(), failed)
       this.#sockets.push(socket)
     }
     return socket.open(documentId, token)
@@ -55,24 +64,42 @@ export class SocketPool {
 
 /** One WebSocket of the multiplexed dialect (PROTOCOL.md): each document's messages go behind an address of its own. */
 class SharedSocket {
-  readonly #socket: LiveSocket
+  #socket: LiveSocket | undefined
+  readonly #failed: () => void
+  #start: ReturnType<typeof setTimeout> | undefined
   readonly #seats = new Map<string, VirtualSocket>()
+  /** Those who wait for what may be large. */
+  readonly #expecting = new Set<VirtualSocket>()
   #addressCount = 0
   readonly #usedAddresses = new Set<string>()
   #isOpen = false
   isOver = false
   #linger: ReturnType<typeof setTimeout> | undefined
 
-  constructor(socket: WebSocketLike) {
-    this.#socket = new LiveSocket(socket, encodePing())
-    this.#socket.onopen = () => {
+  /**
+   * @param waitMs before it connects
+   * @param failed called where it could not be opened
+   */
+  constructor(connect: () => WebSocketLike, waitMs: number, failed: () => void) {
+    this.#failed = failed
+    if (waitMs <= 0) this.#begin(connect())
+    else this.#start = setTimeout(() => this.#begin(connect()), waitMs)
+  }
+
+  #begin(made: WebSocketLike): void {
+    const socket = new LiveSocket(made, encodePing())
+    this.#socket = socket
+    socket.onopen = () => {
       this.#isOpen = true
       for (const seat of [...this.#seats.values()]) seat.opened()
     }
-    this.#socket.onmessage = event => this.#receive(event.data)
+    socket.onmessage = event => this.#receive(event.data)
     // The end follows, and says what it was.
-    this.#socket.onerror = () => {}
-    this.#socket.onclose = event => this.#end(event)
+    socket.onerror = () => {}
+    socket.onclose = event => {
+      if (!this.#isOpen) this.#failed()
+      this.#end(event)
+    }
   }
 
   get hasRoom(): boolean {
@@ -97,26 +124,40 @@ class SharedSocket {
     const frame = new Uint8Array(head.length + message.length)
     frame.set(head)
     frame.set(message, head.length)
-    this.#socket.send(frame)
+    this.#socket?.send(frame)
   }
 
   /** Asks whether the server is there. */
   probe(): void {
-    if (this.#isOpen && !this.isOver) this.#socket.probe()
+    if (this.#isOpen && !this.isOver) this.#socket?.probe()
+  }
+
+  expect(seat: VirtualSocket, isAwaited: boolean): void {
+    if (isAwaited) this.#expecting.add(seat)
+    else this.#expecting.delete(seat)
+    this.#socket?.expect(this.#expecting.size > 0)
   }
 
   leave(seat: VirtualSocket): void {
     if (this.#seats.get(seat.address) !== seat) return
     this.#seats.delete(seat.address)
+    this.expect(seat, false)
+    // Also where the server has ended the session: a new token that was under way then has opened another one.
     this.send(seat.address, encodeLeave())
-    if (this.#seats.size > 0 || this.isOver) return
-    this.#linger = setTimeout(
-      () => {
-        this.isOver = true
-        this.#socket.close()
-      },
-      this.#isOpen ? LINGER_MS : 0,
-    )
+    if (this.#seats.size === 0 && !this.isOver) {
+      this.#linger = setTimeout(() => this.#leave(), this.#isOpen ? LINGER_MS : 0)
+    }
+  }
+
+  /** The last document has left. */
+  #leave(): void {
+    this.isOver = true
+    clearTimeout(this.#start)
+    const socket = this.#socket
+    socket?.close()
+    if (socket?.terminate === undefined) return
+    const cut = setTimeout(() => socket.terminate?.(), CLOSE_TIMEOUT_MS)
+    cut.unref?.()
   }
 
   #receive(data: unknown): void {
@@ -124,18 +165,20 @@ class SharedSocket {
     const frame = new Uint8Array(data as ArrayBuffer)
     // The answer to a ping.
     if (frame.length === 1) return
+    let split: ReturnType<typeof splitAddress>
     try {
-      const { address, begin } = splitAddress(frame)
-      this.#seats.get(address)?.received(frame.slice(begin).buffer)
+      split = splitAddress(frame)
     } catch {
       // It may have held an update of any document: all have to sync anew.
       this.drop('a message without an address')
+      return
     }
+    this.#seats.get(split.address)?.received(frame.slice(split.begin).buffer)
   }
 
   /** Leaves the socket, as if its link had broken. */
   drop(reason: string): void {
-    this.#socket.close()
+    this.#socket?.close()
     this.#end({ code: 1006, reason })
   }
 
@@ -143,14 +186,10 @@ class SharedSocket {
     if (this.isOver) return
     this.isOver = true
     clearTimeout(this.#linger)
+    clearTimeout(this.#start)
     const seats = [...this.#seats.values()]
     this.#seats.clear()
     for (const seat of seats) seat.closed(code, reason)
-  }
-
-  /** The server has ended one session. */
-  ended(seat: VirtualSocket): void {
-    if (this.#seats.get(seat.address) === seat) this.#seats.delete(seat.address)
   }
 }
 
@@ -180,6 +219,10 @@ class VirtualSocket implements WebSocketLike {
     this.#shared.probe()
   }
 
+  expect(isAwaited: boolean): void {
+    this.#shared.expect(this, isAwaited)
+  }
+
   close(): void {
     if (this.readyState === CLOSED) return
     this.readyState = CLOSED
@@ -199,7 +242,7 @@ class VirtualSocket implements WebSocketLike {
     const message = endOf(data)
     if (message === undefined) this.onmessage?.({ data })
     else {
-      this.#shared.ended(this)
+      this.#shared.leave(this)
       this.closed(message.code, message.reason)
     }
   }
