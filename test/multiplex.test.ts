@@ -3,6 +3,7 @@ import {
   type ClientOptions,
   connect,
   createClient,
+  type LocalStore,
   RefusedError,
   type WeftClient,
   type WeftDocument,
@@ -124,6 +125,26 @@ describe('a client of many documents', () => {
     expect((await second).status).toBe('synced')
   })
 
+  it('lets one give up who waits for the local store that a former one lets go of', async () => {
+    let letGo = () => {}
+    const isFree = new Promise<void>(resolve => (letGo = resolve))
+    const store: LocalStore = {
+      open: async () => ({ updates: [], damage: null }),
+      append: async () => {},
+      replace: async () => {},
+      close: () => isFree,
+    }
+    const weft = clientOf(running().socketUrl, { store: () => store })
+    const former = await weft.open('given up')
+    void former.close()
+    await new Promise<void>(resolve => former.once('closed', resolve))
+    const controller = new AbortController()
+    const next = weft.open('given up', { signal: controller.signal })
+    controller.abort(new Error('enough'))
+    letGo()
+    await expect(next).rejects.toThrow('enough')
+  })
+
   it('brings a bot beside itself, over the same socket', async () => {
     const proxy = await link(running())
     const weft = clientOf(proxy.socketUrl, { user: { name: 'Ann', color: '#aa0000' } })
@@ -164,6 +185,24 @@ describe('a client of many documents', () => {
     expect(same.isClosed).toBe(false)
     await copy.close()
     await eventually('the chapter to be closed with its book', () => same.isClosed)
+  })
+
+  it('saves what is written in subdocuments before it closes them with their parent', async () => {
+    const weft = clientOf(running().socketUrl)
+    const parent = await weft.open('saga')
+    const chapter = new Y.Doc()
+    parent.ydoc.getMap('chapters').set('1', chapter)
+    await parent.saved()
+    const part = await weft.open(`saga/${chapter.guid}`)
+    await part.close()
+    part.disconnect()
+    write(part, 'written offline')
+    await expect(parent.close({ timeoutMs: 1 })).rejects.toThrow('1 edit of saga not saved')
+    expect([parent.isClosed, part.isClosed, part.unsaved]).toEqual([false, false, 1])
+    part.reconnect()
+    await parent.close()
+    expect([parent.isClosed, part.isClosed, part.unsaved]).toEqual([true, true, 0])
+    expect(text(await plain(`${running().socketUrl}/saga/${chapter.guid}`)).toString()).toBe('written offline')
   })
 
   it('leaves its socket when the server has ended the last document on it', async () => {

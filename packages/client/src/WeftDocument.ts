@@ -98,6 +98,8 @@ export class WeftDocument {
   #isIncomplete = false
   /** How many have this document open: `close` is each one's own. */
   #holderCount = 1
+  /** Its subdocuments that are open: its `close` is theirs. */
+  readonly #parts = new Set<WeftDocument>()
   #isClosed = false
   #released: Promise<void> | undefined
 
@@ -245,6 +247,15 @@ export class WeftDocument {
   }
 
   /**
+   * A subdocument is saved and closed with this document.
+   * @internal
+   */
+  adopt(part: WeftDocument): void {
+    this.#parts.add(part)
+    part.once('closed', () => this.#parts.delete(part))
+  }
+
+  /**
    * Resolves when every local edit up to this call is safe.
    * - `server` (default): committed on the server, however long that takes.
    * - `local`: in the local store. A store that fails is told at once; the document goes on trying, and so does another call.
@@ -377,14 +388,26 @@ export class WeftDocument {
   }
 
   async #saveWithin(level: SaveLevel, timeoutMs: number): Promise<void> {
-    const count = () => (level === 'local' ? this.unsavedLocally : this.unsaved)
+    // A subdocument has no store of its own where only its parent was given one.
+    const isLocal = (document: WeftDocument) => level === 'local' && (document === this || document.#copy !== undefined)
+    const count = () =>
+      this.#withParts().reduce(
+        (sum, document) => sum + (isLocal(document) ? document.unsavedLocally : document.unsaved),
+        0,
+      )
+    const savedAll = () =>
+      this.#withParts().map(document =>
+        document.saved(isLocal(document) ? 'local' : 'server').catch(error => {
+          if (document === this || !document.isClosed) throw error
+        }),
+      )
     let timer: ReturnType<typeof setTimeout> | undefined
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1_000} s`)), timeoutMs)
     })
     try {
       // Others may edit while this waits.
-      do await Promise.race([this.saved(level), timeout])
+      do await Promise.race([Promise.all(savedAll()), timeout])
       while (count() > 0 && !this.isClosed)
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
@@ -393,6 +416,11 @@ export class WeftDocument {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** This document and its subdocuments, and theirs. */
+  #withParts(): WeftDocument[] {
+    return [this, ...[...this.#parts].flatMap(part => part.#withParts())]
   }
 
   /** Everything up to the first `await` is done at once: no edit slips between the last check and the end of counting. */
@@ -411,6 +439,7 @@ export class WeftDocument {
     this.#failReady(this.#closedError())
     // Whoever waits for the content has been told, or there is nobody.
     this.#ready.catch(() => {})
+    for (const part of this.#parts) void part.close({ saved: false })
     this.#tell('closed')
     this.#events.destroy()
     await this.#copy?.close()

@@ -95,6 +95,8 @@ export async function opened(document: WeftDocument, signal: AbortSignal | undef
   const aborted = new Promise<never>((_, reject) => {
     abort = () => reject(signal?.reason)
     signal?.addEventListener('abort', abort)
+    // While an earlier one of this document let go of its store, maybe.
+    if (signal?.aborted) abort()
   })
   try {
     await Promise.race([document.open(), aborted])

@@ -5,7 +5,7 @@ import { type DocumentOptions, type LinkOptions, opened, settingsOf } from './co
 import { type DocumentAddress, documentAddress } from './documentAddress.ts'
 import type { LocalStore } from './LocalStore.ts'
 import { SocketPool } from './SharedSocket.ts'
-import { type TokenSource, tokenProtocols } from './TokenSource.ts'
+import { askToken, type TokenSource, tokenProtocols } from './TokenSource.ts'
 import { type User, WeftDocument } from './WeftDocument.ts'
 
 export interface ClientOptions extends LinkOptions, Pick<DocumentOptions, 'user' | 'awareness'> {
@@ -58,7 +58,7 @@ export class WeftClient {
   readonly #documents = new Map<DocumentId, WeftDocument>()
   /** Documents that let go of their store, before they can be opened again. */
   readonly #closing = new Map<DocumentId, Promise<void>>()
-  readonly #bots: WeftClient[] = []
+  readonly #bots = new Set<WeftClient>()
   readonly #onClose: () => void
   #isClosed = false
 
@@ -88,18 +88,24 @@ export class WeftClient {
    */
   async open(documentId: string, options: OpenOptions = {}): Promise<WeftDocument> {
     options.signal?.throwIfAborted()
+    const document = await this.#take(documentId, options)
+    return opened(document, options.signal)
+  }
+
+  /** A document for one more: its content may not be here yet. */
+  async #take(documentId: string, options: OpenOptions): Promise<WeftDocument> {
     const address = documentAddress(this.#url, documentId)
     const id = address.documentId
     while (this.#closing.has(id)) await this.#closing.get(id)
     if (this.#isClosed) throw new TypeError('this client is closed')
     const known = this.#documents.get(id)
-    if (known === undefined) return opened(this.#begin(address, options), options.signal)
+    if (known === undefined) return this.#begin(address, options)
     if (options.ydoc !== undefined && options.ydoc !== known.ydoc) {
       throw new TypeError(`${id} is open with another Y.Doc`)
     }
     if (known.refusal !== undefined) throw known.refusal
     known.retain()
-    return opened(known, options.signal)
+    return known
   }
 
   /**
@@ -117,8 +123,8 @@ export class WeftClient {
     // A local store is one replica's.
     const { store: _, ...options } = this.#options
     const awareness = { ...options.awareness, bot: true }
-    const bot = new WeftClient(this.#url, { ...options, user, awareness }, this.#pool, () => {})
-    this.#bots.push(bot)
+    const bot = new WeftClient(this.#url, { ...options, user, awareness }, this.#pool, () => this.#bots.delete(bot))
+    this.#bots.add(bot)
     return bot
   }
 
@@ -134,10 +140,12 @@ export class WeftClient {
    */
   async close(options: Parameters<WeftDocument['close']>[0] = {}): Promise<void> {
     const closing = [...this.#documents.values()].map(document => document.closeForAll(options))
-    const ends = await Promise.allSettled([...closing, ...this.#bots.map(bot => bot.close(options))])
+    const ends = await Promise.allSettled([...closing, ...[...this.#bots].map(bot => bot.close(options))])
     const errors = ends.flatMap(end => (end.status === 'rejected' ? [end.reason] : []))
     if (errors.length > 0) throw new AggregateError(errors, `${errors.length} documents could not be saved`)
     this.#isClosed = true
+    // Those that somebody has closed before, too.
+    await Promise.all(this.#closing.values())
     this.#onClose()
   }
 
@@ -173,20 +181,26 @@ export class WeftClient {
   }
 
   #watchSubdocuments(parent: WeftDocument): void {
-    const open = (subdocument: Y.Doc) => {
+    const open = async (subdocument: Y.Doc) => {
       const id = this.#options.subdocumentId?.(parent.documentId, subdocument.guid)
-      this.open(id ?? `${parent.documentId}/${subdocument.guid}`, { ydoc: subdocument }).then(
-        document => parent.once('closed', () => void document.close({ saved: false })),
-        error => {
-          // Only `subdocument.whenLoaded` waits for it, which can't fail.
-          if (!parent.isClosed) console.error(`a subdocument of ${parent.documentId} could not be opened`, error)
-        },
-      )
+      const document = await this.#take(id ?? `${parent.documentId}/${subdocument.guid}`, { ydoc: subdocument })
+      if (parent.isClosed) await document.close({ saved: false })
+      else {
+        // What is written in it before its content is here is the parent's to save, too.
+        parent.adopt(document)
+        await opened(document, undefined)
+      }
+    }
+    const begin = (subdocument: Y.Doc) => {
+      open(subdocument).catch(error => {
+        // Only `subdocument.whenLoaded` waits for it, which can't fail.
+        if (!parent.isClosed) console.error(`a subdocument of ${parent.documentId} could not be opened`, error)
+      })
     }
     const changed = ({ loaded }: { loaded: Set<Y.Doc> }) => {
-      for (const subdocument of loaded) open(subdocument)
+      for (const subdocument of loaded) begin(subdocument)
     }
-    for (const subdocument of parent.ydoc.getSubdocs()) if (subdocument.shouldLoad) open(subdocument)
+    for (const subdocument of parent.ydoc.getSubdocs()) if (subdocument.shouldLoad) begin(subdocument)
     parent.ydoc.on('subdocs', changed)
     parent.once('closed', () => parent.ydoc.off('subdocs', changed))
   }
@@ -197,11 +211,9 @@ function askOnce(token: TokenSource | undefined): TokenSource | undefined {
   if (typeof token !== 'function') return token
   let asking: Promise<string> | undefined
   return () => {
-    asking ??= Promise.resolve()
-      .then(token)
-      .finally(() => {
-        asking = undefined
-      })
+    asking ??= askToken(token).finally(() => {
+      asking = undefined
+    })
     return asking
   }
 }
