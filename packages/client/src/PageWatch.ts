@@ -24,8 +24,8 @@ export class PageWatch {
     this.#isAsking = isAsking
     if (typeof document === 'undefined') return
     // Not always: a page that listens is not kept for "back" by every browser.
-    if (isAsking) window.addEventListener('beforeunload', ask)
-    else window.removeEventListener('beforeunload', ask)
+    if (isAsking) window.addEventListener('beforeunload', this.#ask)
+    else window.removeEventListener('beforeunload', this.#ask)
   }
 
   end(): void {
@@ -36,13 +36,12 @@ export class PageWatch {
     document.removeEventListener('visibilitychange', this.#visibilityChanged)
   }
 
+  // Each document's own: of one that all share, the page would have only one, and the first who is saved would take it away.
+  readonly #ask = (event: BeforeUnloadEvent): void => event.preventDefault()
+
   readonly #moved = (): void => this.#host.moved()
 
   readonly #visibilityChanged = (): void => {
     if (document.visibilityState === 'visible') this.#host.shown()
   }
-}
-
-function ask(event: BeforeUnloadEvent): void {
-  event.preventDefault()
 }
