@@ -350,6 +350,28 @@ describe('with tokens', () => {
     },
   )
 
+  it.each(['one document', 'many documents'])(
+    'saves by a new token what was written with one for reading, on the same connection: %s',
+    async kind => {
+      const proxy = await link(asking())
+      const tokens = [await tokenThatEnds('viewer')]
+      const token = async () => tokens.shift() ?? (await tokenFor('editor'))
+      const name = `promoted ${kind}`
+      const document =
+        kind === 'one document'
+          ? await connect(`${proxy.socketUrl}/${encodeURIComponent(name)}`, { token, random: () => 0 })
+          : await clientOf(proxy.socketUrl, { token }).open(name)
+      onTestFinished(() => document.close({ saved: false }))
+      const denied = new Promise<void>(resolve => document.once('denied', () => resolve()))
+      write(document, 'too early')
+      await denied
+      await expect(document.saved()).rejects.toThrow('can only be read')
+      await eventually('the new role', () => document.access === 'read-write')
+      await document.saved()
+      expect([document.unsaved, proxy.connectionCount]).toEqual([0, 1])
+    },
+  )
+
   it('ends a session by the token of another user', async () => {
     const proxy = await link(asking())
     const tokens = [await tokenThatEnds('editor'), await tokenFor('editor', { sub: 'eve' })]

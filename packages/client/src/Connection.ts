@@ -170,6 +170,12 @@ export class Connection implements WebSocketLike {
     }, ASK_INTERVAL_MS)
   }
 
+  /** The server takes edits again: what it had left unanswered, for it had let them pass by, is asked anew. */
+  askAgain(): void {
+    this.#asked = this.#acknowledgedVersion
+    this.askSoon()
+  }
+
   #open(event: unknown): void {
     if (this.#isOver) return
     // The provider speaks first: the first byte of a connection tells the server which protocol it is.

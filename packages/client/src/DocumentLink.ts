@@ -220,6 +220,11 @@ export class DocumentLink {
     } else if (message.type === 'access') {
       if (message.access === this.#access) return
       this.#access = message.access
+      if (message.access === 'read-write') {
+        this.#isDenied = false
+        // The server asks for what it had let pass by, too, and answers when it has that.
+        this.#connection?.askAgain()
+      }
       this.#host.accessChanged(message.access)
     } else if (message.type === 'permissionDenied') {
       if (this.#access === 'read-only') this.#isDenied = true

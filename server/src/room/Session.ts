@@ -411,6 +411,8 @@ export class Session implements Tidier {
     if (!this.#hasRefused && !this.#isJudged && this.tidied.size === 0) return
     this.room.tidying.leave(this)
     this.#hasRefused = false
+    // What is refused after another change is told at once again.
+    this.#deniedAt = Number.NEGATIVE_INFINITY
     this.#isJudged = false
     this.tidied = NO_DELETES
     this.askForAll()
