@@ -125,6 +125,20 @@ describe('a client of many documents', () => {
     expect((await second).status).toBe('synced')
   })
 
+  it('opens no document while it is being closed, and is open again where it could not be', async () => {
+    const weft = clientOf(running().socketUrl)
+    const document = await weft.open('closing')
+    document.disconnect()
+    write(document, 'x')
+    const closing = weft.close({ timeoutMs: 1 })
+    await expect(weft.open('too late')).rejects.toThrow('closed')
+    await expect(closing).rejects.toThrow(AggregateError)
+    expect(await weft.open('in time')).toMatchObject({ status: 'synced' })
+    document.reconnect()
+    await weft.close()
+    expect(document.unsaved).toBe(0)
+  })
+
   it('lets one give up who waits for the local store that a former one lets go of', async () => {
     let letGo = () => {}
     const isFree = new Promise<void>(resolve => (letGo = resolve))

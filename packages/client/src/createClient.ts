@@ -139,11 +139,15 @@ export class WeftClient {
    * ```
    */
   async close(options: Parameters<WeftDocument['close']>[0] = {}): Promise<void> {
+    // From here on: who opened another one now would have it left open.
+    this.#isClosed = true
     const closing = [...this.#documents.values()].map(document => document.closeForAll(options))
     const ends = await Promise.allSettled([...closing, ...[...this.#bots].map(bot => bot.close(options))])
     const errors = ends.flatMap(end => (end.status === 'rejected' ? [end.reason] : []))
-    if (errors.length > 0) throw new AggregateError(errors, `${errors.length} documents could not be saved`)
-    this.#isClosed = true
+    if (errors.length > 0) {
+      this.#isClosed = false
+      throw new AggregateError(errors, `${errors.length} documents could not be saved`)
+    }
     // Those that somebody has closed before, too.
     await Promise.all(this.#closing.values())
     this.#onClose()
