@@ -3,11 +3,30 @@ import { Fragment, type Mark, type Node } from '@tiptap/pm/model'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { rounds } from '../../../test/rounds.ts'
-import { arbitraryDocument, longTimeoutMs, seed } from '../test/arbitraryDocument.ts'
+import { arbitraryDocument, longTimeoutMs, seed, withUnsayable } from '../test/arbitraryDocument.ts'
 import { fromMarkdown } from './fromMarkdown.ts'
 import { schema } from './schema.ts'
 import { toMarkdown } from './toMarkdown.ts'
 import { isSafeImage } from './urls.ts'
+
+/** What `withUnsayable` has put on a document, as Markdown says it. */
+const withoutUnsayable = (node: Node): Node => {
+  if (node.isText) {
+    return node.mark(
+      node.marks.map(mark =>
+        mark.type.name === 'link' ? mark.type.create({ href: mark.attrs.href, title: mark.attrs.title }) : mark,
+      ),
+    )
+  }
+  const unsaid: Record<string, null> = { width: null, height: null, type: null, colwidth: null }
+  const attrs = Object.fromEntries(
+    Object.entries(node.attrs).map(([name, value]) => [name, name in unsaid ? null : value]),
+  )
+  const children = node.children.map(withoutUnsayable)
+  if (node.type.name !== 'tableCell' || children.length === 1) return node.type.create(attrs, children, node.marks)
+  const lines = children.flatMap((line, index) => [...(index > 0 ? [schema.node('hardBreak')] : []), ...line.children])
+  return node.type.create(attrs, [schema.node('paragraph', null, lines)])
+}
 
 /** What Markdown can't say (the README's table), taken out of a document. */
 const withoutLosses = (node: Node): Node => {
@@ -68,6 +87,46 @@ describe('fromMarkdown and toMarkdown', () => {
     },
     longTimeoutMs,
   )
+})
+
+describe('what Markdown cannot say', () => {
+  it(
+    'is all that gets lost of any document',
+    () => {
+      fc.assert(
+        fc.property(arbitraryDocument, doc => {
+          const whole = withUnsayable(doc)
+          whole.check()
+          const markdown = toMarkdown(whole)
+          const document = withoutLosses(withoutUnsayable(whole)).toJSON()
+          expect({ markdown, document: fromMarkdown(markdown).toJSON() }).toEqual({ markdown, document })
+        }),
+        { numRuns: rounds.documentPairs, ...seed },
+      )
+    },
+    longTimeoutMs,
+  )
+
+  it('is looked for in every node and mark of the schema, with every attribute', () => {
+    const seen = new Set<string>()
+    const see = (type: string, attrs: object) => {
+      seen.add(type)
+      for (const [name, value] of Object.entries(attrs)) if (value !== null) seen.add(`${type}.${name}`)
+    }
+    for (const doc of fc.sample(arbitraryDocument, { numRuns: 500, seed: 1 })) {
+      see('doc', {})
+      withUnsayable(doc).descendants(node => {
+        see(node.type.name, node.attrs)
+        for (const mark of node.marks) see(mark.type.name, mark.attrs)
+      })
+    }
+    const types = [...Object.values(schema.nodes), ...Object.values(schema.marks)]
+    const wanted = types.flatMap(({ name, spec }) => [
+      name,
+      ...Object.keys(spec.attrs ?? {}).map(attr => `${name}.${attr}`),
+    ])
+    expect(wanted.filter(name => !seen.has(name))).toEqual([])
+  })
 })
 
 it('a link of code at the start of a paragraph defines nothing', () => {

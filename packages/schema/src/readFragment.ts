@@ -38,6 +38,9 @@ export const maxDepth = 200
 // y-tiptap's form of marks that may overlap themselves; our schema has none, other editors may.
 const hashedMarkName = /(.*)(--[a-zA-Z0-9+/=]{8})$/
 
+/** The mark that a text's attribute stands for. */
+export const markNameOf = (key: string): string => hashedMarkName.exec(key)?.[1] ?? key
+
 const yTypes = {
   XmlText: Y.XmlText,
   XmlHook: Y.XmlHook,
@@ -198,7 +201,7 @@ class Reader {
   marks(attributes: Record<string, unknown>, path: readonly number[]): readonly Mark[] {
     let marks: readonly Mark[] = Mark.none
     for (const [key, value] of Object.entries(attributes)) {
-      const name = hashedMarkName.exec(key)?.[1] ?? key
+      const name = markNameOf(key)
       const type = schema.marks[name]
       if (!type) {
         this.report('mark', path, name, `unknown mark ${JSON.stringify(name)}`)
@@ -225,3 +228,27 @@ export const readFragment = (fragment: Y.XmlFragment, cache: NodeCache | null = 
   if (content.length > 0 && !isValidContent(type, content)) reader.reportContent(0, [], type, content)
   return { node: type.create(null, fitContent(type, content)), unknown: reader.unknown, nodes: reader.nodes }
 }
+
+/** A child of a shared document, at its top level. */
+export interface ReadBlock {
+  /** The blocks that it is read as: one; none, or several, where it had to be taken apart. */
+  nodes: Node[]
+  /** It is one block, and holds nothing but what the schema has, and marks: it can be changed without losing anything. */
+  isWhole: boolean
+}
+
+/** Reads the children of a fragment one by one; together they are what `readFragment` reads. Never writes. */
+export const readBlocks = (fragment: Y.XmlFragment): ReadBlock[] =>
+  fragment.toArray().map((child: unknown, index) => {
+    const reader = new Reader(null)
+    const path = [index]
+    const content =
+      child instanceof Y.XmlElement
+        ? reader.element(child, path).content
+        : child instanceof Y.XmlText
+          ? reader.text(child, path).content
+          : []
+    const nodes = content.length === 0 ? [] : fitContent(schema.topNodeType, content)
+    const isKnown = reader.unknown.every(({ kind }) => kind === 'attribute' || kind === 'mark')
+    return { nodes, isWhole: isKnown && nodes.length === 1 && child instanceof Y.XmlElement }
+  })

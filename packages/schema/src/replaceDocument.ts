@@ -3,13 +3,13 @@ import * as Y from 'yjs'
 import { EditError } from './EditError.ts'
 import { checkNode } from './json.ts'
 import { clipKept, diffAround, type KeptRange, pairKept } from './keptRanges.ts'
-import { type ReadFragment, readFragment } from './readFragment.ts'
+import { markNameOf, type ReadFragment, readFragment } from './readFragment.ts'
 import { schema } from './schema.ts'
 import { align, commonSubsequence, countWords, type Pair, similarity } from './sequence.ts'
 import { transactOn } from './transactOn.ts'
 
 /** A child as Yjs keeps it: an element, or neighbouring text nodes as one text. */
-type Child = Node | readonly Node[]
+export type Child = Node | readonly Node[]
 
 type Attributes = Record<string, unknown>
 
@@ -67,7 +67,11 @@ export const createType = (child: Child): Y.XmlElement | Y.XmlText => {
 /** What has to be formatted so that text with `before` carries `marks`; null if nothing. */
 const formatChange = (before: Attributes, marks: readonly Mark[]): Attributes | null => {
   const change: Attributes = {}
-  for (const key of Object.keys(before)) if (!marks.some(mark => mark.type.name === key)) change[key] = null
+  for (const key of Object.keys(before)) {
+    // What the schema doesn't know is not this change's business: it goes with its text alone.
+    const isKnown = schema.marks[markNameOf(key)] !== undefined
+    if (isKnown && !marks.some(mark => mark.type.name === key)) change[key] = null
+  }
   for (const mark of marks) {
     const value = before[mark.type.name]
     const isSame = value !== undefined && mark.eq(mark.type.create(Object(value)))
@@ -149,7 +153,8 @@ const updateAttributes = (element: Y.XmlElement, wanted: Node): void => {
 
 type Nodes = ReadFragment['nodes']
 
-const updateChild = (child: unknown, wanted: Child, nodes: Nodes, kept: readonly KeptRange[]): void => {
+/** Turns a child into `wanted`, which is of the same kind. */
+export const updateChild = (child: unknown, wanted: Child, nodes: Nodes, kept: readonly KeptRange[] = []): void => {
   if (child instanceof Y.XmlText && isText(wanted)) updateText(child, wanted, kept)
   else if (child instanceof Y.XmlElement && !isText(wanted)) {
     updateAttributes(child, wanted)
@@ -157,6 +162,72 @@ const updateChild = (child: unknown, wanted: Child, nodes: Nodes, kept: readonly
     updateChildren(child, childrenOf(wanted), nodes, clipKept(kept, [1, Infinity], [1, Infinity]))
   }
 }
+
+/** What pairing needs to know of a child. */
+export interface Pairable {
+  /** Equal keys: equal content. */
+  readonly key: string
+  /** Only children of the same kind are made into each other. */
+  readonly kind: string
+  readonly words: () => Map<string, number>
+}
+
+export const pairable = (child: Child): Pairable => ({
+  key: keyOf(child),
+  kind: isText(child) ? '#text' : child.type.name,
+  words: () => countWords(plain(child)),
+})
+
+/**
+ * Pairs children that are with those that are wanted: equal ones first, then, between these, alike ones of the same
+ * kind. As many as possible are kept: who writes in a block at this moment must not lose it under the caret.
+ */
+export const pairChildren = (
+  children: readonly Pairable[],
+  wanted: readonly Pairable[],
+): { pair: Pair; isEqual: boolean }[] => {
+  const pairs: { pair: Pair; isEqual: boolean }[] = []
+  let y = 0
+  let p = 0
+  for (const [yEqual, pEqual] of [
+    ...commonSubsequence(
+      children.map(({ key }) => key),
+      wanted.map(({ key }) => key),
+    ),
+    [children.length, wanted.length] as Pair,
+  ]) {
+    const from = y
+    const to = p
+    const words = children.slice(from, yEqual).map(child => child.words())
+    const wantedWords = wanted.slice(to, pEqual).map(child => child.words())
+    const alike = align(words.length, wantedWords.length, (a, b) =>
+      children[from + a]?.kind === wanted[to + b]?.kind
+        ? 1 + 4 * similarity(words[a] ?? new Map(), wantedWords[b] ?? new Map())
+        : 0,
+    )
+    for (const [a, b] of alike) pairs.push({ pair: [from + a, to + b], isEqual: false })
+    if (yEqual < children.length && pEqual < wanted.length) pairs.push({ pair: [yEqual, pEqual], isEqual: true })
+    y = yEqual + 1
+    p = pEqual + 1
+  }
+  return pairs
+}
+
+const pairableType = (child: unknown, index: number, nodes: Nodes): Pairable => {
+  const node = nodes.get(child as Y.XmlElement)
+  const isText = child instanceof Y.XmlText
+  return {
+    key: node ? keyOf(node) : `not exact: ${index}`,
+    kind: isText ? '#text' : child instanceof Y.XmlElement ? child.nodeName : '#other',
+    words: () => countWords(node ? plain(node) : isText ? textOfDelta(child) : String(child)),
+  }
+}
+
+const pairAlike = (children: readonly unknown[], wanted: readonly Child[], nodes: Nodes): ChildPair[] =>
+  pairChildren(
+    children.map((child, index) => pairableType(child, index, nodes)),
+    wanted.map(pairable),
+  ).map(pair => ({ ...pair, kept: [] }))
 
 const isSameKind = (child: unknown, wanted: Child | undefined): boolean =>
   wanted !== undefined && isText(wanted)
@@ -187,7 +258,7 @@ interface ChildPair {
  * equal ones, then alike ones of the same kind. As many as possible stay: who writes in a block at this moment must not lose
  * it under the caret.
  */
-const pairChildren = (
+const pairAroundKept = (
   children: readonly unknown[],
   wanted: readonly Child[],
   nodes: Nodes,
@@ -220,38 +291,6 @@ const pairChildren = (
   return pairs
 }
 
-const pairAlike = (children: readonly unknown[], wanted: readonly Child[], nodes: Nodes): ChildPair[] => {
-  if (children.length === 0 || wanted.length === 0) return []
-  const exact = children.map(child => nodes.get(child as Y.XmlElement))
-  const keys = exact.map((node, index) => (node ? keyOf(node) : `not exact: ${index}`))
-  const pairs: ChildPair[] = []
-  let y = 0
-  let p = 0
-  for (const [yEqual, pEqual] of [
-    ...commonSubsequence(keys, wanted.map(keyOf)),
-    [children.length, wanted.length] as Pair,
-  ]) {
-    const from = y
-    const to = p
-    const words = children.slice(from, yEqual).map((child, index) => {
-      const node = exact[from + index]
-      return countWords(node ? plain(node) : child instanceof Y.XmlText ? textOfDelta(child) : String(child))
-    })
-    const wantedWords = wanted.slice(to, pEqual).map(child => countWords(plain(child)))
-    const alike = align(words.length, wantedWords.length, (a, b) => {
-      if (!isSameKind(children[from + a], wanted[to + b])) return 0
-      return 1 + 4 * similarity(words[a] ?? new Map(), wantedWords[b] ?? new Map())
-    })
-    for (const [a, b] of alike) pairs.push({ pair: [from + a, to + b], isEqual: false, kept: [] })
-    if (yEqual < children.length && pEqual < wanted.length) {
-      pairs.push({ pair: [yEqual, pEqual], isEqual: true, kept: [] })
-    }
-    y = yEqual + 1
-    p = pEqual + 1
-  }
-  return pairs
-}
-
 const updateChildren = (
   parent: Y.XmlFragment,
   wanted: readonly Child[],
@@ -269,7 +308,10 @@ const updateChildren = (
   let pEnd = wanted.length
   // From the end, so that indexes before the change stay right.
   const start: ChildPair = { pair: [-1, -1], isEqual: true, kept: [] }
-  for (const { pair, isEqual, kept: keptInside } of [start, ...pairChildren(children, wanted, nodes, kept)].reverse()) {
+  for (const { pair, isEqual, kept: keptInside } of [
+    start,
+    ...pairAroundKept(children, wanted, nodes, kept),
+  ].reverse()) {
     const [y, p] = pair
     if (yEnd - y > 1) parent.delete(y + 1, yEnd - y - 1)
     if (pEnd - p > 1) parent.insert(y + 1, wanted.slice(p + 1, pEnd).map(createType))

@@ -321,7 +321,7 @@ const cellText = (cell: Node): string => {
 const spanOf = (value: unknown) => (Number.isInteger(value) ? Math.min(Math.max(value as number, 1), maxCellSpan) : 1)
 
 /** The cells of a table by row and column; what a cell covers beyond its first place is empty. */
-const gridOf = (table: Node): (Node | null)[][] => {
+export const gridOf = (table: Node): (Node | null)[][] => {
   const grid: (Node | null)[][] = table.children.map(() => [])
   table.forEach((row, _offset, rowIndex) => {
     const places = grid[rowIndex] as (Node | null)[]
