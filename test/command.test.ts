@@ -34,6 +34,7 @@ describe('weft', () => {
     'append',
     'replace',
     'tail',
+    'sync',
     'rm',
     ...OF_STORES,
     'mcp',

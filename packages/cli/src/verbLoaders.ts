@@ -10,6 +10,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   append: async () => (await import('./verbs/append.ts')).appendVerb,
   replace: async () => (await import('./verbs/replace.ts')).replaceVerb,
   tail: async () => (await import('./verbs/tail.ts')).tailVerb,
+  sync: async () => (await import('./verbs/sync.ts')).syncVerb,
   rm: async () => (await import('./verbs/rm.ts')).rmVerb,
   backup: async () => (await import('./verbs/backup.ts')).backupVerb,
   restore: async () => (await import('./verbs/restore.ts')).restoreVerb,
