@@ -17,6 +17,8 @@ export const rounds = {
   processKills: isLong ? 900 : 40,
   /** The same in tabs of Chromium; the tabs or the whole browser are killed. */
   tabKills: isLong ? 100 : 10,
+  /** An editor and another client write at the same time, with `weft sync` between them. */
+  syncs: isLong ? 200 : 20,
   /** Random replicas on one document of a real server. */
   realHistories: isLong ? 100 : 6,
   /** The same and more faults in virtual time, without processes and sockets. */
