@@ -61,6 +61,10 @@ export const applyChange = (fragment: Y.XmlFragment, before: Node, after: Node, 
   return stuckCount
 }
 
+/** Whether Markdown says `wanted`, which was read from it, of a block. */
+const says = (kept: Node, wanted: Node): boolean =>
+  kept === wanted || fromMarkdown(toMarkdown(schema.node('doc', null, [kept]))).firstChild?.eq(wanted) === true
+
 const plan = (
   blocks: readonly ReadBlock[],
   origins: ReadonlyMap<number, { said: Node; owner: number }>,
@@ -82,7 +86,9 @@ const plan = (
       const [exact] = block?.nodes ?? []
       const step = steps[origin.owner + 1]
       if (block?.isWhole && exact && step) {
-        step.becomes = keepUnsayable(exact, origin.said, wanted)
+        const kept = keepUnsayable(exact, origin.said, wanted)
+        // What could not be said may be sayable in its new surroundings: bold on a blank between bold words.
+        step.becomes = says(kept, wanted) ? kept : wanted
         return
       }
       stuck.add(origin.owner)

@@ -20,10 +20,7 @@ const units = (content: Fragment): Node[] =>
 /** What was done to the marks of a character, done to those that it really has. */
 const carryMarks = (exact: Node, said: Node, wanted: Node): readonly Mark[] => {
   if (Mark.sameSet(said.marks, wanted.marks)) return exact.marks
-  let marks = exact.marks
-  for (const mark of said.marks) if (!mark.isInSet(wanted.marks)) marks = mark.type.removeFromSet(marks)
-  for (const mark of wanted.marks) if (!mark.isInSet(said.marks)) marks = mark.addToSet(marks)
-  return marks
+  return wanted.marks.map(mark => (mark.isInSet(said.marks) && mark.type.isInSet(exact.marks)) || mark)
 }
 
 const carryInline = (exact: Fragment, said: Fragment, wanted: Fragment): Fragment => {
