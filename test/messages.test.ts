@@ -249,8 +249,8 @@ describe('a document', () => {
     for (const client of clients) for (let i = 0; i < 30; i++) outcomes.push((await client.next('receipt')).outcome)
     const passed = outcomes.filter(outcome => outcome === 'passedOn').length
     expect(passed).toBeGreaterThanOrEqual(100)
-    // What the time between brought, and one more for a clock that reads differently.
-    expect(passed).toBeLessThanOrEqual(102 + (performance.now() - from) / 10)
+    // 99 writes each: 101 at once, and 101 a second for the time between; and two more for a clock that reads differently.
+    expect(passed).toBeLessThanOrEqual(103 + (performance.now() - from) / 9.9)
     expect(outcomes).toContain('tooFast')
     expect(clients.every(client => client.isOpen)).toBe(true)
   })

@@ -9,7 +9,8 @@ export default defineConfig({
     include: ['{packages/*,server,web}/src/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: isLong ? 45 * 60_000 : 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Most of their time tests wait, for processes that start and for clocks of the product's.
+    maxWorkers: 3,
     reporters: ['default'],
   },
 })

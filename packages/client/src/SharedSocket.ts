@@ -17,6 +17,8 @@ const CLOSED = 3
 
 /** Documents on one socket: what a server takes. */
 const MAX_SEATS = 100
+/** Documents that one socket has had: their addresses are remembered. */
+const MAX_ADDRESSES = 10_000
 /** How long a socket stays when the last document has left, in ms: the next one may come. */
 const LINGER_MS = 1_000
 /** Shortest pause after a socket that could not be opened, in ms: a hundred documents want one each, and get one for all. */
@@ -103,7 +105,7 @@ class SharedSocket {
   }
 
   get hasRoom(): boolean {
-    return !this.isOver && this.#seats.size < MAX_SEATS
+    return !this.isOver && this.#seats.size < MAX_SEATS && this.#usedAddresses.size < MAX_ADDRESSES
   }
 
   open(documentId: string, token: string): VirtualSocket {

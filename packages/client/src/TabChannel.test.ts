@@ -119,6 +119,19 @@ describe('two tabs', () => {
     expect([text(reader).toString(), reader.unsaved]).toEqual(['', 0])
   })
 
+  it('share with those of the same user alone, where they say whose they are', async () => {
+    const [first, second, other, nobody] = [
+      await tab({ tabs: 'ann' }),
+      await tab({ tabs: 'ann' }),
+      await tab({ tabs: 'bo' }),
+      await tab(),
+    ]
+    for (const document of [first, second, other, nobody]) document.disconnect()
+    text(first).insert(0, 'x')
+    await reads(second, 'x')
+    expect([text(other).toString(), text(nobody).toString()]).toEqual(['', ''])
+  })
+
   it('do not share where they are told not to, and documents of other names stay apart', async () => {
     const first = await tab()
     const alone = await tab({ tabs: false })

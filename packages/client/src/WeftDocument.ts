@@ -46,8 +46,8 @@ export interface DocumentSettings extends LinkSettings {
   ydoc: Y.Doc | undefined
   awareness: Record<string, unknown> | null
   store: LocalStore | undefined
-  /** Whether edits are shared with other tabs of this browser. */
-  sharesWithTabs: boolean
+  /** Whether edits are shared with other tabs of this browser; a text: with those that give the same. */
+  tabs: boolean | string
   /** Whether a page with edits that are nowhere safe asks before it is left. */
   asksBeforeLeaving: boolean
 }
@@ -110,7 +110,8 @@ export class WeftDocument {
     this.#outbox = new Outbox(this.documentId)
     this.#ownsYdoc = settings.ydoc === undefined
     this.#asksBeforeLeaving = settings.asksBeforeLeaving
-    if (settings.sharesWithTabs) this.#tabsName = `weft:${address.serverUrl}/${address.path}`
+    const { tabs } = settings
+    if (tabs !== false) this.#tabsName = `weft:${address.serverUrl}/${address.path}${tabs === true ? '' : `#${tabs}`}`
     this.ydoc = settings.ydoc ?? new Y.Doc()
     this.#copy = settings.store && new LocalCopy(settings.store, this.ydoc, this.#copyHost())
     this.#ready = new Promise((resolve, reject) => {

@@ -29,8 +29,11 @@ export interface LinkOptions {
    * (as far as it says when: a JWT), and once more when it has; where it throws, that attempt has failed, and the next one comes.
    */
   token?: TokenSource
-  /** Whether edits are shared with other tabs of this browser, at once and offline too. Default: in a page. */
-  tabs?: boolean
+  /**
+   * Whether edits are shared with other tabs of this browser, at once and offline too. A text: with those that give the same, a
+   * user's id where several use one browser. Default: in a page, with all that have this document.
+   */
+  tabs?: boolean | string
   /** Whether a page with edits that are nowhere safe asks before it is left. Default `true`. */
   asksBeforeLeaving?: boolean
   /** Default: the browser's own; `ws` in Node. */
@@ -83,7 +86,7 @@ export function settingsOf(
     ydoc,
     awareness: awareness === false ? null : { ...awareness, ...(user && { user }) },
     store,
-    sharesWithTabs: link.tabs ?? typeof window !== 'undefined',
+    tabs: link.tabs ?? typeof window !== 'undefined',
     asksBeforeLeaving: link.asksBeforeLeaving ?? true,
     random: link.random ?? Math.random,
   }

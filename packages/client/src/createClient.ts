@@ -8,6 +8,9 @@ import { SocketPool } from './SharedSocket.ts'
 import { askToken, type TokenSource, tokenProtocols } from './TokenSource.ts'
 import { type User, WeftDocument } from './WeftDocument.ts'
 
+/** Subdocuments of one document that are open at the same time. */
+const MAX_SUBDOCUMENTS = 1_000
+
 export interface ClientOptions extends LinkOptions, Pick<DocumentOptions, 'user' | 'awareness'> {
   /** Makes the local store of each document. */
   store?: (documentId: string) => LocalStore
@@ -195,7 +198,12 @@ export class WeftClient {
         await opened(document, undefined)
       }
     }
+    let openCount = 0
     const begin = (subdocument: Y.Doc) => {
+      // Whoever writes in the parent decides which ones load by themselves (Yjs' `autoLoad`).
+      if (openCount === MAX_SUBDOCUMENTS) return
+      openCount++
+      subdocument.once('destroy', () => openCount--)
       open(subdocument).catch(error => {
         // Only `subdocument.whenLoaded` waits for it, which can't fail.
         if (!parent.isClosed) console.error(`a subdocument of ${parent.documentId} could not be opened`, error)

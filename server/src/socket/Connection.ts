@@ -128,6 +128,8 @@ export class Connection implements Outlet {
   #turnBegin = 0
   #turnBytes = 0
   #resumeTimer: Timer | null = null
+  /** It was above its rate at the last sweep, or since. */
+  #isSlowed = false
   #sharedUnsent = 0
   #sharedBy: object | null = null
   #quietSweeps = 0
@@ -432,6 +434,7 @@ export class Connection implements Outlet {
   #pauseFor(ms: number): void {
     if (this.#resumeTimer !== null || this.#isGone) return
     this.#pause()
+    this.#isSlowed = true
     this.#resumeTimer = this.#services.clock.setTimer(() => {
       this.#resumeTimer = null
       if (this.#services.isBacklogged()) this.#pauseFor(50)
@@ -444,7 +447,10 @@ export class Connection implements Outlet {
   /** Called every 5 s: keeps a quiet connection alive, and ends a dead or stuck one. @param now monotonic ms */
   sweep(now: number): void {
     if (!this.isOpen) return
-    if (++this.#quietSweeps >= QUIET_SWEEPS && this.#peer !== null) this.write(this.#peer.keepAlive())
+    // Whoever is read more slowly hears no answer for long: that somebody is there, at least.
+    const quietSweeps = this.#isSlowed ? 1 : QUIET_SWEEPS
+    this.#isSlowed = this.#resumeTimer !== null
+    if (++this.#quietSweeps >= quietSweeps && this.#peer !== null) this.write(this.#peer.keepAlive())
     if (this.#isStuck(now)) {
       this.close('overload', 'too slow a reader: retry after 5 s')
       this.#webSocket.terminate()

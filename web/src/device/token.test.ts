@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { tokenInHash } from './token.ts'
+import { tokenInHash, userOfToken } from './token.ts'
 
 it.each([
   ['', null, ''],
@@ -13,4 +13,12 @@ it.each([
   ['#tokens=a', null, '#tokens=a'],
 ])('takes the token out of the fragment %j', (hash, token, rest) => {
   expect(tokenInHash(hash)).toEqual({ token, rest })
+})
+
+it('knows whose a token is', () => {
+  const token = (claims: unknown) => `x.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`
+  expect(userOfToken(token({ sub: 'änn/>?' }))).toBe('änn/>?')
+  for (const other of ['', 'a', 'a.b.c', token({}), token({ sub: 7 }), token({ sub: '' }), token(null)]) {
+    expect(userOfToken(other)).toBe(null)
+  }
 })

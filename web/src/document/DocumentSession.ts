@@ -5,7 +5,7 @@ import { parseCloseReason } from '@weft/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { base } from '../base.ts'
-import { currentToken } from '../device/token.ts'
+import { currentToken, userOfToken } from '../device/token.ts'
 import { type UnsavedMark, unsavedMark } from '../device/unsavedMark.ts'
 import { serverUrl } from '../route.ts'
 import { type RefusalText, refusalText } from './refusalText.ts'
@@ -34,11 +34,13 @@ export type Phase =
 const slowAfterMs = 4_000
 
 /**
- * The database of a document on this device. Servers under several paths of one host share their databases: `//`, which no
- * document's name has, ends the path.
+ * The database of a document on this device: each user's own, where tokens say whose they are. The next one at this browser must
+ * neither see what the one before may read, nor bring that one's edits to the server. Servers under several paths of one host
+ * share their databases: `//`, which no document's name has, ends the path, and the user.
  */
-function storeName(documentId: string): string {
-  return base === '/' ? `weft/${documentId}` : `weft:${base}/${documentId}`
+function storeName(documentId: string, user: string | null): string {
+  const place = base === '/' ? 'weft' : `weft:${base}`
+  return user === null ? `${place}/${documentId}` : `${place}@${encodeURIComponent(user)}//${documentId}`
 }
 
 /** What a person is to the others: awareness `user`. */
@@ -76,6 +78,7 @@ export class DocumentSession {
   #document: WeftDocument | undefined
   /** Unsaved edits that nobody made in this page: the copy on this device, until the server has acknowledged it. */
   #copyCount = 0
+  readonly #storeName: string
   readonly #mark: UnsavedMark
   #user: AwarenessUser
   #abort = new AbortController()
@@ -85,7 +88,8 @@ export class DocumentSession {
   constructor(documentId: string, user: AwarenessUser) {
     this.documentId = documentId
     this.#user = user
-    this.#mark = unsavedMark(storeName(documentId))
+    this.#storeName = storeName(documentId, userOfToken(currentToken()))
+    this.#mark = unsavedMark(this.#storeName)
     this.#open()
   }
 
@@ -162,7 +166,8 @@ export class DocumentSession {
       token: currentToken,
       ydoc: this.ydoc,
       awareness: { user: this.#user },
-      store: indexedDbStore(storeName(this.documentId)),
+      store: indexedDbStore(this.#storeName),
+      tabs: this.#storeName,
       signal: abort.signal,
     }).then(
       document => {
