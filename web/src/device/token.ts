@@ -1,3 +1,7 @@
+import { readStored, writeStored } from './storage.ts'
+
+/** Under which this device keeps who used it last. */
+const USER_KEY = 'weft.user'
 /** Under which this tab keeps its token. Not on the device: another tab may be somebody else's link. */
 const KEY = 'weft.token'
 
@@ -39,6 +43,18 @@ export function userOfToken(token: string): string | null {
   } catch {
     return null
   }
+}
+
+/**
+ * Who uses this tab, as far as its token says; without a token, who used this browser last: they see what is kept for them here,
+ * though no server takes anything from them. `null`: nobody was ever asked.
+ */
+export function currentUser(): string | null {
+  const token = currentToken()
+  if (token === '') return readStored(USER_KEY)
+  const user = userOfToken(token)
+  writeStored(USER_KEY, user)
+  return user
 }
 
 /** Takes a token out of the address bar, and out of what the browser remembers of it. @returns whether there was one */

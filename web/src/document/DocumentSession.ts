@@ -5,7 +5,7 @@ import { parseCloseReason } from '@weft/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { base } from '../base.ts'
-import { currentToken, userOfToken } from '../device/token.ts'
+import { currentToken, currentUser } from '../device/token.ts'
 import { type UnsavedMark, unsavedMark } from '../device/unsavedMark.ts'
 import { serverUrl } from '../route.ts'
 import { type RefusalText, refusalText } from './refusalText.ts'
@@ -88,7 +88,7 @@ export class DocumentSession {
   constructor(documentId: string, user: AwarenessUser) {
     this.documentId = documentId
     this.#user = user
-    this.#storeName = storeName(documentId, userOfToken(currentToken()))
+    this.#storeName = storeName(documentId, currentUser())
     this.#mark = unsavedMark(this.#storeName)
     this.#open()
   }
