@@ -25,6 +25,8 @@ export interface UnmodifiedClient {
 export interface ClientKind {
   readonly name: string
   readonly family: 'y-websocket' | 'hocuspocus'
+  /** Hocuspocus' provider 2: it goes on counting what was under way when a connection broke, also when that was stored. */
+  readonly neverForgets: boolean
   open(server: ServerProcess, documentId: string, token?: string): UnmodifiedClient
 }
 
@@ -32,6 +34,7 @@ function yWebsocket(version: StockVersion, name: string): ClientKind {
   return {
     name,
     family: 'y-websocket',
+    neverForgets: false,
     open(server, documentId, token) {
       const path = documentId.split('/').map(encodeURIComponent).join('/')
       const params: Record<string, string> = token === undefined ? {} : { token }
@@ -57,6 +60,7 @@ function hocuspocus(version: ProviderVersion, name: string): ClientKind {
   return {
     name,
     family: 'hocuspocus',
+    neverForgets: version === 2,
     open(server, documentId, token) {
       const socket = hocuspocusSocket(version, server.socketUrl)
       onTestFinished(() => socket.destroy())
