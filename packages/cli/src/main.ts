@@ -36,7 +36,10 @@ async function main(args: readonly string[], surroundings: Surroundings): Promis
     return name === undefined ? EXIT_USAGE : 0
   }
   const load = Object.hasOwn(verbLoaders, name) ? verbLoaders[name] : undefined
-  if (load === undefined) throw new UsageError(`${name} is no verb (weft --help lists them)`)
+  if (load === undefined) {
+    const what = name.startsWith('-') ? 'options come after the verb, like weft ls --json' : `${name} is no verb`
+    throw new UsageError(`${what} (weft --help lists them)`)
+  }
   return (await load()).run(rest, surroundings)
 }
 
