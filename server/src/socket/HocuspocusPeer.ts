@@ -1,5 +1,4 @@
 import {
-  BadDocumentIdError,
   type CloseName,
   closeCode,
   closeReason,
@@ -10,7 +9,6 @@ import {
   isFinalClose,
   MalformedMessageError,
   type Message,
-  parseDocumentId,
 } from '@weft/protocol'
 import type { Denial } from '../access/Grant.ts'
 import type { Timer } from '../clock.ts'
@@ -19,18 +17,13 @@ import { readStateVector } from '../crdt/stateVector.ts'
 import { DEFAULT_UPDATE_LIMITS } from '../crdt/UpdateLimits.ts'
 import { BegunSync } from '../room/BegunSync.ts'
 import { addressFrames, encodeFrame } from '../room/encodeFrame.ts'
-import { type MissedChanges, NONE_MISSED, Session } from '../room/Session.ts'
-import { TokenBucket } from '../TokenBucket.ts'
+import { type MissedChanges, NONE_MISSED } from '../room/Session.ts'
 import type { Connection } from './Connection.ts'
-import { openSession, type SessionServices } from './openSession.ts'
+import type { SessionServices } from './openSession.ts'
 import { KEEP_ALIVE, type Peer } from './Peer.ts'
-import { Seat, type SeatHost } from './Seat.ts'
+import type { Seat } from './Seat.ts'
+import { OPENS_PER_SECOND, type SeatHost, Seats } from './Seats.ts'
 
-/** Documents on one socket; Hocuspocus' server allows as many. */
-const MAX_SESSIONS = 100
-/** Sessions opened and questions asked over one socket: so many at once, so many more each second. */
-const OPEN_BURST = 200
-const OPENS_PER_SECOND = 10
 /** Addresses whose refusal is remembered, and clients in the state vectors of all of them: about 1 MB. */
 const MAX_DENIED = 1000
 const MAX_DENIED_CLIENTS = 10_000
@@ -44,9 +37,7 @@ export class HocuspocusPeer implements Peer, SeatHost {
   readonly #connection: Connection
   readonly #token: string | null
   readonly #services: SessionServices
-  readonly #seats = new Map<string, Seat>()
-  readonly #opens: TokenBucket
-  readonly #questions: TokenBucket
+  readonly #seats: Seats
   /** Where a session failed: nothing more is taken in there until the socket is renewed. */
   readonly #failed = new Set<string>()
   /**
@@ -63,9 +54,7 @@ export class HocuspocusPeer implements Peer, SeatHost {
     this.#connection = connection
     this.#token = token
     this.#services = services
-    const now = services.clock.now()
-    this.#opens = new TokenBucket(OPENS_PER_SECOND, OPEN_BURST, now)
-    this.#questions = new TokenBucket(OPENS_PER_SECOND, OPEN_BURST, now)
+    this.#seats = new Seats(connection, services, 'hocuspocus', this)
   }
 
   receive(frame: Uint8Array): void | Promise<void> {
@@ -158,62 +147,29 @@ export class HocuspocusPeer implements Peer, SeatHost {
     const grant = await this.#services.access.admit(token, session.room.documentId)
     // The token before has ended in this very moment.
     if (this.#seats.get(address) !== seat) return this.#receiveToken(address, given)
-    if ('close' in grant) this.#deny(seat, grant)
+    if ('close' in grant) this.deny(seat, grant)
     else if (grant.userId !== session.userId) {
-      this.#deny(seat, { close: 'forbidden', text: 'this is the token of another user' })
+      this.deny(seat, { close: 'forbidden', text: 'this is the token of another user' })
     } else {
       session.renew(grant)
       session.welcome()
     }
   }
 
-  #deny(seat: Seat, { close, text }: Denial): void {
+  deny(seat: Seat, { close, text }: Denial): void {
     this.closeSeat(seat, close, text)
     this.#remember(seat)
   }
 
   #mayAsk(): boolean {
-    if (this.#opens.take(1, this.#services.clock.now()) === 0) return true
+    if (this.#seats.opens.take(1, this.#services.clock.now()) === 0) return true
     this.#connection.close('policy', `over ${OPENS_PER_SECOND} documents a second are opened on this connection`)
     return false
   }
 
   /** @param countsQueued whether it is a provider 2, as far as can be told */
   async #open(address: string, token: string | null, countsQueued: boolean): Promise<Seat | null> {
-    const seat = new Seat(this.#connection, address, this)
-    if (!this.#mayAsk()) return null
-    if (this.#seats.size >= MAX_SESSIONS) {
-      this.closeSeat(seat, 'forbidden', `${MAX_SESSIONS} documents are open on this connection`)
-      return null
-    }
-    // NUL ends the name: what follows tells sessions of one document apart.
-    const [name = ''] = address.split('\0', 1)
-    let documentId: ReturnType<typeof parseDocumentId>
-    try {
-      documentId = parseDocumentId(name)
-    } catch (error) {
-      if (!(error instanceof BadDocumentIdError)) throw error
-      this.closeSeat(seat, 'badName', error.message)
-      return null
-    }
-    const isWanted = () => !this.#connection.isRefused
-    const grant = await this.#services.access.admit(token, documentId)
-    if (!isWanted()) return null
-    if ('close' in grant) {
-      this.#deny(seat, grant)
-      return null
-    }
-    this.#connection.becomeKnown()
-    const options = { questions: this.#questions, countsQueued, grant }
-    const opened = await openSession(documentId, seat, 'hocuspocus', this.#services, isWanted, options)
-    if (opened === null) return null
-    if (!(opened instanceof Session)) {
-      this.closeSeat(seat, opened.close, opened.text)
-      return null
-    }
-    seat.session = opened
-    this.#seats.set(address, seat)
-    return seat
+    return this.#mayAsk() ? this.#seats.open(address, token, countsQueued) : null
   }
 
   /**
@@ -250,17 +206,12 @@ export class HocuspocusPeer implements Peer, SeatHost {
     this.#denied.set(key, { count, begunSync })
   }
 
-  leave(seat: Seat): void {
-    if (this.#seats.get(seat.key) === seat) this.#seats.delete(seat.key)
-  }
-
   drained(): void {
-    for (const { session } of [...this.#seats.values()]) session?.drained()
+    this.#seats.drained()
   }
 
   keepAlive(): Buffer {
-    const [address = '-'] = this.#seats.keys()
-    return Buffer.concat(addressFrames(KEEP_ALIVE, address))
+    return Buffer.concat(addressFrames(KEEP_ALIVE, this.#seats.someAddress ?? '-'))
   }
 
   denial(): null {
@@ -269,7 +220,7 @@ export class HocuspocusPeer implements Peer, SeatHost {
 
   end(): void {
     if (this.#renewal !== null) this.#services.clock.clearTimer(this.#renewal)
-    for (const seat of [...this.#seats.values()]) seat.end()
+    this.#seats.end()
   }
 }
 

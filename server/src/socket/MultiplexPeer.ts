@@ -1,32 +1,23 @@
 import {
   type AddressedFrame,
-  BadDocumentIdError,
   type CloseName,
   closeCode,
   closeReason,
-  type DocumentId,
   decodeAddressedFrame,
   encodeClosed,
   encodePing,
   MalformedMessageError,
-  parseDocumentId,
 } from '@weft/protocol'
+import type { Denial } from '../access/Grant.ts'
 import type { Timer } from '../clock.ts'
 import { addressFrames, encodeFrame } from '../room/encodeFrame.ts'
-import { Session } from '../room/Session.ts'
-import { TokenBucket } from '../TokenBucket.ts'
 import type { Connection } from './Connection.ts'
 import type { Offences } from './Offences.ts'
-import { openSession, type SessionServices } from './openSession.ts'
+import type { SessionServices } from './openSession.ts'
 import { KEEP_ALIVE, type Peer } from './Peer.ts'
 import { renewSession } from './renewSession.ts'
-import { Seat, type SeatHost } from './Seat.ts'
-
-/** Documents on one socket. */
-const MAX_SESSIONS = 100
-/** Sessions opened and questions asked over one socket: so many at once, so many more each second. Who asks for more waits. */
-const OPEN_BURST = 200
-const OPENS_PER_SECOND = 10
+import type { Seat } from './Seat.ts'
+import { type SeatHost, Seats } from './Seats.ts'
 
 const PONG = encodeFrame(encodePing())
 
@@ -38,9 +29,7 @@ export class MultiplexPeer implements Peer, SeatHost {
   readonly #connection: Connection
   readonly #token: string | null
   readonly #services: SessionServices & { readonly offences: Offences }
-  readonly #seats = new Map<string, Seat>()
-  readonly #opens: TokenBucket
-  readonly #questions: TokenBucket
+  readonly #seats: Seats
   #wait: { readonly timer: Timer; readonly end: () => void } | null = null
 
   /** @param token of the upgrade: counts where a session brings none of its own */
@@ -52,9 +41,7 @@ export class MultiplexPeer implements Peer, SeatHost {
     this.#connection = connection
     this.#token = token
     this.#services = services
-    const now = services.clock.now()
-    this.#opens = new TokenBucket(OPENS_PER_SECOND, OPEN_BURST, now)
-    this.#questions = new TokenBucket(OPENS_PER_SECOND, OPEN_BURST, now)
+    this.#seats = new Seats(connection, services, 'y-websocket', this)
   }
 
   receive(frame: Uint8Array): void | Promise<void> {
@@ -88,50 +75,13 @@ export class MultiplexPeer implements Peer, SeatHost {
 
   async #open(address: string, given: string): Promise<void> {
     await this.#turn()
-    const isWanted = () => !this.#connection.isRefused
-    if (!isWanted()) return
-    const seat = new Seat(this.#connection, address, this)
-    if (this.#seats.size >= MAX_SESSIONS) {
-      this.closeSeat(seat, 'forbidden', `${MAX_SESSIONS} documents are open on this connection`)
-      return
-    }
-    const documentId = this.#readName(seat)
-    if (documentId === null) return
-    const grant = await this.#services.access.admit(given === '' ? this.#token : given, documentId)
-    if (!isWanted()) return
-    if ('close' in grant) {
-      this.closeSeat(seat, grant.close, grant.text)
-      return
-    }
-    this.#connection.becomeKnown()
-    const options = { questions: this.#questions, grant }
-    const opened = await openSession(documentId, seat, 'y-websocket', this.#services, isWanted, options)
-    if (opened === null) return
-    if (!(opened instanceof Session)) {
-      this.closeSeat(seat, opened.close, opened.text)
-      return
-    }
-    seat.session = opened
-    this.#seats.set(address, seat)
-  }
-
-  /** @returns null where the address names no document, and that is told */
-  #readName(seat: Seat): DocumentId | null {
-    // NUL ends the name: what follows tells sessions of one document apart.
-    const [name = ''] = seat.key.split('\0', 1)
-    try {
-      return parseDocumentId(name)
-    } catch (error) {
-      if (!(error instanceof BadDocumentIdError)) throw error
-      this.closeSeat(seat, 'badName', error.message)
-      return null
-    }
+    if (!this.#connection.isRefused) await this.#seats.open(address, given === '' ? this.#token : given)
   }
 
   /** Resolves when another session may be opened, or renewed; the connection isn't read meanwhile. */
   async #turn(): Promise<void> {
     const { clock } = this.#services
-    const waitMs = this.#opens.take(1, clock.now())
+    const waitMs = this.#seats.opens.take(1, clock.now())
     if (waitMs === 0) return
     await new Promise<void>(resolve => {
       this.#wait = { timer: clock.setTimer(resolve, waitMs), end: resolve }
@@ -145,6 +95,10 @@ export class MultiplexPeer implements Peer, SeatHost {
     seat.end()
   }
 
+  deny(seat: Seat, { close, text }: Denial): void {
+    this.closeSeat(seat, close, text)
+  }
+
   // As a connection of this document's own would count: a document that breaks a rule must not take the others with it.
   #isRepeated({ session }: Seat): boolean {
     const { clock, offences } = this.#services
@@ -152,16 +106,12 @@ export class MultiplexPeer implements Peer, SeatHost {
     return offences.record(this.#connection.address, path, clock.now())
   }
 
-  leave(seat: Seat): void {
-    if (this.#seats.get(seat.key) === seat) this.#seats.delete(seat.key)
-  }
-
   drained(): void {
-    for (const { session } of [...this.#seats.values()]) session?.drained()
+    this.#seats.drained()
   }
 
   keepAlive(): Buffer {
-    const [address] = this.#seats.keys()
+    const address = this.#seats.someAddress
     return address === undefined ? PONG : Buffer.concat(addressFrames(KEEP_ALIVE, address))
   }
 
@@ -174,6 +124,6 @@ export class MultiplexPeer implements Peer, SeatHost {
       this.#services.clock.clearTimer(this.#wait.timer)
       this.#wait.end()
     }
-    for (const seat of [...this.#seats.values()]) seat.end()
+    this.#seats.end()
   }
 }

@@ -2,14 +2,7 @@ import type { CloseName } from '@weft/protocol'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Session } from '../room/Session.ts'
 import type { Connection } from './Connection.ts'
-
-/** A peer whose connection carries many sessions. */
-export interface SeatHost {
-  /** Ends one session and says why, in the peer's dialect. */
-  closeSeat(seat: Seat, name: CloseName, text: string): void
-  /** It has ended. */
-  leave(seat: Seat): void
-}
+import type { SeatHost } from './Seats.ts'
 
 /** The connection as one session sees it: what it writes goes behind its address. */
 export class Seat implements Outlet {
@@ -18,12 +11,15 @@ export class Seat implements Outlet {
   session: Session | null = null
   readonly #connection: Connection
   readonly #host: SeatHost
+  readonly #left: () => void
   #hasEnded = false
 
-  constructor(connection: Connection, key: string, host: SeatHost) {
+  /** @param left called once, when it has ended */
+  constructor(connection: Connection, key: string, host: SeatHost, left: () => void) {
     this.#connection = connection
     this.key = key
     this.#host = host
+    this.#left = left
   }
 
   get address(): string {
@@ -53,7 +49,7 @@ export class Seat implements Outlet {
   end(): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    this.#host.leave(this)
+    this.#left()
     this.session?.end()
   }
 }
