@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
-import { ConfigError } from '../server/src/config.ts'
 import { readCertificate } from '../server/src/http/readCertificate.ts'
+import { ConfigError } from '../server/src/Setting.ts'
 import { makeCertificate, storeCertificate, tlsSettings } from './support/certificate.ts'
 import { testFolder } from './support/testServer.ts'
 

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
-import { ConfigError, flagOf, helpText, readConfig, settings, settingsTable } from './config.ts'
+import { settings } from './config.ts'
+import { helpText, settingsTable } from './describeSettings.ts'
+import { readConfig } from './readConfig.ts'
+import { ConfigError, flagOf } from './Setting.ts'
 
 it('has a default for every setting', () => {
   const config = readConfig({}, [])

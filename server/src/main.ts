@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
-import { ConfigError, helpText, readConfig } from './config.ts'
 import { createLogger } from './createLogger.ts'
+import { helpText } from './describeSettings.ts'
 import { WeftError } from './errors.ts'
+import { readConfig } from './readConfig.ts'
+import { ConfigError } from './Setting.ts'
 import { isLoopbackHost } from './socket/address.ts'
 import { startServer, UNSTORED } from './startServer.ts'
 
