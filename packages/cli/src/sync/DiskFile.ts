@@ -54,7 +54,8 @@ export interface PreparedFile {
 
 /** Descriptors are the caller's to close. */
 export interface PlacedFile {
-  readonly found: Found
+  /** As it was put in its place, unless it was written into already: then its identity is another one. */
+  readonly found: FoundFile
   /** The file that was written. */
   readonly written: number
   /** The one that it has replaced, if any. */
@@ -174,7 +175,8 @@ export class DiskFile {
     }
     if (!isDone) return null
     flushFolder(dirname(target))
-    return { found: this.look(), written, replaced }
+    // Of the file that was written, whatever stands at the path by now: what has happened to it meanwhile is seen at the next look.
+    return { found: foundFile(fstatSync(written, { bigint: true })), written, replaced }
   }
 
   /** Opens it without counting as a reader. */

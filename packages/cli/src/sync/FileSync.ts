@@ -343,11 +343,9 @@ export class FileSync {
     if (placed.replaced !== null && found.state === 'file') {
       this.#replaced.watch(placed.replaced, found.identity, base)
     }
-    // If somebody has replaced it already, that is taken in next.
-    if (placed.found.state === 'file' && placed.found.identity === prepared.identity) {
-      this.#found = { what: placed.found, since: performance.now() }
-      this.#takenStamp = placed.found.stamp
-    }
+    this.#found = { what: placed.found, since: performance.now() }
+    // What somebody has written into it already is taken in next: no file has this other stamp, and neither has none.
+    this.#takenStamp = placed.found.identity === prepared.identity ? placed.found.stamp : 'written into'
     report.tell({ event: 'written', document: this.document.documentId, file: name })
     return true
   }
