@@ -401,7 +401,13 @@ describe('four in a row', () => {
     await put(red, '347', red.player)
     await put(mallory, '3', mallory.player, '3')
     await put(mallory, '34', mallory.player)
-    // An honest move shows that all have seen the rest; what was written over has been put back.
+    const [first, second] = [mallory.map.get(`${id} 3`), mallory.map.get(`${id} 34`)]
+    await eventually(
+      'what was written over to be put back',
+      () => mallory.map.get(`${id} 3`) !== first && mallory.map.get(`${id} 34`) !== second,
+    )
+    await see('34', red, yellow, mallory)
+    // An honest move shows that all have seen the rest.
     await red.game.play(6)
     await see('346', red, yellow, mallory)
     const fresh = await come(all.url)

@@ -91,14 +91,21 @@ export class Game {
   async #signed(id, moves, players) {
     const columns = []
     for (const column of COLUMNS) {
-      const key = `${id} ${moves}${column}`
-      if (await hasSigned(players[moves.length % 2], key, this.#map.get(key))) columns.push(column)
-      else if (this.#mine.has(key)) {
-        this.#map.set(key, this.#mine.get(key))
-        this.#mine.delete(key)
-      }
+      if (await this.#isSigned(players[moves.length % 2], `${id} ${moves}${column}`)) columns.push(column)
     }
     return columns
+  }
+
+  // What was written over this player's move, or is just being put back by another reading, is looked at once more.
+  async #isSigned(player, key) {
+    for (;;) {
+      const value = this.#map.get(key)
+      if (await hasSigned(player, key, value)) return true
+      if (this.#mine.has(key)) {
+        this.#map.set(key, this.#mine.get(key))
+        this.#mine.delete(key)
+      } else if (this.#map.get(key) === value) return false
+    }
   }
 
   /** Takes a free seat: 0 (red, begins) or 1 (yellow). */
