@@ -1,6 +1,6 @@
-import { realpath } from 'node:fs/promises'
-import leveldown, { type Leveldown, type LeveldownIterator, type LeveldownOptions } from 'leveldown'
+import type { Leveldown, LeveldownIterator, LeveldownOptions } from 'leveldown'
 import { WeftError } from '../errors.ts'
+import { type LevelSystem, levelSystem } from './levelSystem.ts'
 
 export type LevelOperation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
 
@@ -61,6 +61,7 @@ const heldHere = new Set<string>()
  */
 export class LevelStore {
   readonly folder: string
+  readonly #system: Pick<LevelSystem, 'createHandle' | 'realpath'>
   #state: LevelStoreState = 'closed'
   #db: Leveldown | null = null
   #heldPath: string | null = null
@@ -69,8 +70,9 @@ export class LevelStore {
   #closing: Promise<void> | null = null
   readonly #views = new Set<LeveldownIterator>()
 
-  constructor(folder: string) {
+  constructor(folder: string, system: Pick<LevelSystem, 'createHandle' | 'realpath'> = levelSystem) {
     this.folder = folder
+    this.#system = system
   }
 
   get state(): LevelStoreState {
@@ -86,10 +88,10 @@ export class LevelStore {
     this.#state = 'opening'
     let path: string | null = null
     try {
-      path = await realpath(this.folder)
+      path = await this.#system.realpath(this.folder)
       if (heldHere.has(path)) throw lockedError(this.folder, 'this process')
       heldHere.add(path)
-      const db = leveldown(path)
+      const db = this.#system.createHandle(path)
       await new Promise<void>((resolve, reject) => {
         db.open({ ...settings, createIfMissing }, error => (error ? reject(openError(this.folder, error)) : resolve()))
       }).catch(error => {

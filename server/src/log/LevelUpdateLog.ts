@@ -1,7 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import type { DocumentId } from '@weft/protocol'
 import { WeftError } from '../errors.ts'
-import { checkLevelFiles } from './checkLevelFiles.ts'
 import { damageError, decodeEntries, decodeWitnesses, pieceBytes, readRecords, type Scan } from './documentRecords.ts'
 import { type LevelOperation, LevelStore } from './LevelStore.ts'
 import {
@@ -33,9 +31,9 @@ import {
   sentinelKey,
   seqOfKey,
 } from './levelRecord.ts'
+import { type LevelSystem, levelSystem } from './levelSystem.ts'
 import { readDocuments } from './readDocuments.ts'
 import { readSentinel } from './readSentinel.ts'
-import { finishFirstStart, measureFolder, prepareFolder, probeWrite } from './storeFolder.ts'
 import type {
   Append,
   Compaction,
@@ -58,6 +56,8 @@ export interface LevelUpdateLogOptions {
   readonly create: boolean
   /** How many bytes of tables a start reads to check them, smallest tables first. Default 64 MiB: about 100 ms. */
   readonly checkedTableBytes?: number
+  /** Default: the machine's. */
+  readonly system?: LevelSystem
 }
 
 const defaultCheckedTableBytes = 64 << 20
@@ -99,6 +99,7 @@ export class LevelUpdateLog implements UpdateLog {
   readonly warnings: readonly string[]
 
   readonly #folder: string
+  readonly #system: LevelSystem
   #store: LevelStore
   #isClosing = false
   #closed: Promise<void> | null = null
@@ -114,8 +115,15 @@ export class LevelUpdateLog implements UpdateLog {
   readonly #reclaimable = new Map<DocumentId, Buffer>()
   #failedChanges: Change[] = []
 
-  private constructor(folder: string, store: LevelStore, storeId: Buffer, warnings: readonly string[]) {
+  private constructor(
+    folder: string,
+    system: LevelSystem,
+    store: LevelStore,
+    storeId: Buffer,
+    warnings: readonly string[],
+  ) {
     this.#folder = folder
+    this.#system = system
     this.#store = store
     this.storeId = storeId.toString('hex')
     this.warnings = warnings
@@ -125,10 +133,10 @@ export class LevelUpdateLog implements UpdateLog {
    * @throws {WeftError} `STORE_LOCKED`, `STORE_MISSING`, `STORE_FOREIGN`, `STORE_DAMAGED`, `STORE_TOO_NEW`, `STORE_UNWRITABLE`
    */
   static async open(options: LevelUpdateLogOptions): Promise<LevelUpdateLog> {
-    const { checkedTableBytes = defaultCheckedTableBytes } = options
-    const content = await prepareFolder(options.folder, options.create)
-    const warnings = content === 'store' ? await checkLevelFiles(options.folder, checkedTableBytes) : []
-    const store = new LevelStore(options.folder)
+    const { checkedTableBytes = defaultCheckedTableBytes, system = levelSystem } = options
+    const content = await system.prepareFolder(options.folder, options.create)
+    const warnings = content === 'store' ? await system.checkFiles(options.folder, checkedTableBytes) : []
+    const store = new LevelStore(options.folder, system)
     await store.open(content === 'first start')
     try {
       let storeId = await readSentinel(store, options.folder)
@@ -139,12 +147,12 @@ export class LevelUpdateLog implements UpdateLog {
             `${options.folder} holds a LevelDB that is not ours: it has no sentinel record`,
           )
         }
-        storeId = randomBytes(16)
-        const sentinel = encodeSentinel(recordFormat, storeId, Date.now())
+        storeId = system.randomBytes(16)
+        const sentinel = encodeSentinel(recordFormat, storeId, system.wallTime())
         await store.write([{ type: 'put', key: sentinelKey, value: sentinel }])
       }
-      if (content === 'first start') await finishFirstStart(options.folder)
-      return new LevelUpdateLog(options.folder, store, storeId, warnings)
+      if (content === 'first start') await system.finishFirstStart(options.folder)
+      return new LevelUpdateLog(options.folder, system, store, storeId, warnings)
     } catch (error) {
       await store.close()
       throw error
@@ -229,7 +237,7 @@ export class LevelUpdateLog implements UpdateLog {
     const { snapshot, snapshotSeq, keptAfter } = compaction
     if (snapshot.length === 0) throw new RangeError('an empty snapshot')
     const key = documentKey(compaction.documentId)
-    const time = Date.now()
+    const time = this.#system.wallTime()
     // Looked at anew at each step: a document may have been deleted meanwhile, or deleted and revived.
     const step = (run: (before: DocumentRow) => Promise<void>) =>
       this.#writePart(async () => run(checkCompaction(key, await this.#readLiveRow(key), compaction)))
@@ -380,7 +388,7 @@ export class LevelUpdateLog implements UpdateLog {
   async isWritable(): Promise<boolean> {
     if (this.state !== 'open') return false
     try {
-      await probeWrite(this.#folder, 4096)
+      await this.#system.probeWrite(this.#folder, 4096)
       return this.state === 'open'
     } catch (error) {
       if (error instanceof WeftError && error.code === 'STORE_UNWRITABLE') return false
@@ -393,8 +401,8 @@ export class LevelUpdateLog implements UpdateLog {
     return this.#inTurn(async () => {
       if (this.state === 'open') return
       // Opening rewrites LevelDB's log as a table. As long as there is no space for that, the present handle still reads.
-      const { logBytes } = await measureFolder(this.#folder)
-      await probeWrite(this.#folder, logBytes + (1 << 20)).catch(error => {
+      const { logBytes } = await this.#system.measureFolder(this.#folder)
+      await this.#system.probeWrite(this.#folder, logBytes + (1 << 20)).catch(error => {
         throw new WeftError('STORAGE_WRITE_FAILED', `the store is still not writable: ${error.message}`, {
           cause: error,
         })
@@ -409,7 +417,7 @@ export class LevelUpdateLog implements UpdateLog {
   }
 
   async stats(): Promise<LogStats> {
-    const { bytes, freeBytes } = await measureFolder(this.#folder)
+    const { bytes, freeBytes } = await this.#system.measureFolder(this.#folder)
     return { bytes, freeBytes }
   }
 
@@ -429,8 +437,8 @@ export class LevelUpdateLog implements UpdateLog {
   async #openAgain(): Promise<void> {
     await this.#store.close()
     this.#rows.clear()
-    await checkLevelFiles(this.#folder, 0)
-    this.#store = new LevelStore(this.#folder)
+    await this.#system.checkFiles(this.#folder, 0)
+    this.#store = new LevelStore(this.#folder, this.#system)
     await this.#store.open(false)
     try {
       await this.#recognise()
