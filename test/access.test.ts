@@ -122,7 +122,7 @@ describe('the secret', () => {
 })
 
 describe('a token that is not taken', () => {
-  it('ends a connection of y-websocket’s dialect with the code that says why, before anything is loaded', async () => {
+  it('[threat K10] ends a connection of y-websocket’s dialect with the code that says why, before anything is loaded', async () => {
     const metricsPort = await freePort()
     const server = await testServer({ ...asksForTokens, WEFT_METRICS_PORT: `${metricsPort}` })
     for (const [what, token, code, reason] of await badTokens()) {
@@ -308,7 +308,7 @@ describe('a token is taken', () => {
 })
 
 describe('a token', () => {
-  it('is in no log, nor is the secret, wherever it came in', async () => {
+  it('[threat C9] is in no log, nor is the secret, wherever it came in', async () => {
     const server = await testServer({ ...asksForTokens, WEFT_LOG_LEVEL: 'debug' })
     const good = await tokenFor('editor')
     const bad = await tokenFor('editor', { exp: nowInSeconds() - 60 })

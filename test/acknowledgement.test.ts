@@ -85,7 +85,7 @@ describe('an acknowledgement', () => {
 })
 
 describe('an update with a gap', () => {
-  it('is asked for with a sync step 1, and acknowledged after the repair', async () => {
+  it('[threat U5] is asked for with a sync step 1, and acknowledged after the repair', async () => {
     const server = await testServer()
     const client = await RawClient.join(`${server.socketUrl}/a`)
     const ann = typist(1)
@@ -113,7 +113,7 @@ describe('an update with a gap', () => {
     ).toBe('abcd')
   })
 
-  it('never reaches anybody before its predecessors', async () => {
+  it('[threat U5] never reaches anybody before its predecessors', async () => {
     const server = await testServer()
     const client = await RawClient.join(`${server.socketUrl}/a`)
     const other = await RawClient.join(`${server.socketUrl}/a`)
@@ -126,7 +126,7 @@ describe('an update with a gap', () => {
     expect(other.received.filter(message => message.type === 'update').length).toBe(1)
   })
 
-  it('that stays in the sync step 2 too keeps the rest: the closed part is stored and acknowledged', async () => {
+  it('[threat U5] that stays in the sync step 2 too keeps the rest: the closed part is stored and acknowledged', async () => {
     const server = await testServer()
     const ann = typist(1)
     const bo = typist(2)
@@ -144,7 +144,7 @@ describe('an update with a gap', () => {
     expect([...stored.getText('text').toString()].sort().join('')).toBe('az')
   })
 
-  it('of which nothing is closed ends the connection with 1008', async () => {
+  it('[threat K6] [threat U5] of which nothing is closed ends the connection with 1008', async () => {
     const server = await testServer()
     const ann = typist(1)
     const [, , third] = ['a', 'b', 'c'].map(letter => ann.type(letter))

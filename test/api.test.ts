@@ -223,7 +223,7 @@ describe('content in', () => {
     expect(outcome(await put('1', 'x'))).toEqual([410, 'deleted'])
   })
 
-  it('of several at once fills an empty document once', async () => {
+  it('[threat D5] of several at once fills an empty document once', async () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => putMarkdown(server(), 'seeded', '# Once\n')))
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 200, 200, 200, 201])
     expect((await get(server(), 'seeded')).text).toBe('# Once\n')
@@ -290,7 +290,7 @@ describe('a list', () => {
 })
 
 describe('a deleted document', () => {
-  it('ends the sessions of everybody in it with 4404, of either dialect, and is gone', async () => {
+  it('[threat K10] ends the sessions of everybody in it with 4404, of either dialect, and is gone', async () => {
     const server = await testServer()
     const person = await program(server, 'doomed', 'Text.')
     const raw = await RawClient.join(`${server.socketUrl}/doomed`)

@@ -66,20 +66,23 @@ describe('an awareness state', () => {
     expect((await hear(bo, 11)).clock).toBe(4)
   })
 
-  it.each(['leave', 'cut'] as const)('disappears when its connection ends (%s), with its own clock', async way => {
-    const server = await testServer()
-    const ann = await RawClient.join(`${server.socketUrl}/a`)
-    const bo = await RawClient.join(`${server.socketUrl}/a`)
-    ann.awareness(11, 6, { name: 'Ann' })
-    await hear(bo, 11)
-    if (way === 'leave') await ann.leave()
-    else ann.cut()
-    expect(await hear(bo, 11)).toEqual({ clientID: 11, clock: 6, state: null })
-    const late = await RawClient.join(`${server.socketUrl}/a`)
-    late.awareness(13, 1, {})
-    await hear(late, 13)
-    expect(ids(late)).toEqual([13])
-  })
+  it.each(['leave', 'cut'] as const)(
+    '[threat K1] [threat A1] disappears when its connection ends (%s), with its own clock',
+    async way => {
+      const server = await testServer()
+      const ann = await RawClient.join(`${server.socketUrl}/a`)
+      const bo = await RawClient.join(`${server.socketUrl}/a`)
+      ann.awareness(11, 6, { name: 'Ann' })
+      await hear(bo, 11)
+      if (way === 'leave') await ann.leave()
+      else ann.cut()
+      expect(await hear(bo, 11)).toEqual({ clientID: 11, clock: 6, state: null })
+      const late = await RawClient.join(`${server.socketUrl}/a`)
+      late.awareness(13, 1, {})
+      await hear(late, 13)
+      expect(ids(late)).toEqual([13])
+    },
+  )
 
   it('is withdrawn by its client', async () => {
     const server = await testServer()
@@ -114,7 +117,7 @@ describe('an awareness state', () => {
     expect((await hear(again, 11)).clock).toBe(7)
   })
 
-  it('of others that a stock client echoes is dropped, and so is every attempt to speak for them', async () => {
+  it('[threat A1] of others that a stock client echoes is dropped, and so is every attempt to speak for them', async () => {
     const server = await testServer()
     const ann = await RawClient.join(`${server.socketUrl}/a`)
     const bo = await RawClient.join(`${server.socketUrl}/a`)
@@ -159,7 +162,7 @@ describe('an awareness state', () => {
     expect(ids(witness)).toEqual([11, 11])
   })
 
-  it('moves to a new connection of its client when the old one is dead without having said so', async () => {
+  it('[threat A1] moves to a new connection of its client when the old one is dead without having said so', async () => {
     const server = await testServer()
     const link = await LinkProxy.start(server.port)
     onTestFinished(() => link.stop())
@@ -179,7 +182,7 @@ describe('an awareness state', () => {
     old.cut()
   })
 
-  it('stays with the connection that introduced it as long as that one answers', async () => {
+  it('[threat A1] stays with the connection that introduced it as long as that one answers', async () => {
     const server = await testServer()
     const witness = await RawClient.join(`${server.socketUrl}/a`)
     const ann = await RawClient.join(`${server.socketUrl}/a`)

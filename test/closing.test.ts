@@ -19,7 +19,7 @@ describe('the closing handshake that a client begins (RFC 6455, sections 5.5.1 a
     return answer
   }
 
-  it('is answered with the code and reason that came, and the server ends the stream (5.5.1, 7.1.1)', async () => {
+  it('[threat K1] is answered with the code and reason that came, and the server ends the stream (5.5.1, 7.1.1)', async () => {
     expect(await answerTo(closePayload(1000, 'bye'))).toEqual([1000, 'bye'])
     expect(await answerTo(closePayload(1001))).toEqual([1001, ''])
     expect(await answerTo(closePayload(1000, 'ü'.repeat(61)))).toEqual([1000, 'ü'.repeat(61)])
@@ -123,7 +123,7 @@ describe('the closing handshake that the server begins (RFC 6455, section 7)', (
     expect((await wire.ended()).length).toBe(0)
   })
 
-  it('at a stop is 1012, and what was sent before is on disk (7.4.1)', async () => {
+  it('[threat K2] at a stop is 1012, and what was sent before is on disk (7.4.1)', async () => {
     const server = await testServer()
     const path = '/closing/stop'
     const wire = await WireSocket.upgrade(server, path)

@@ -196,7 +196,7 @@ describe('compressed messages from a client (RFC 7692, sections 6 and 7.2.2)', (
     }
   })
 
-  it('over the largest message once inflated are refused without inflating all: 1009', async () => {
+  it('[threat C2] over the largest message once inflated are refused without inflating all: 1009', async () => {
     const bomb = deflate(Buffer.alloc(1 << 28))
     expect(bomb.length).toBeLessThan(MAX_MESSAGE_BYTES)
     const before = await peakMemoryOf(running().pid)

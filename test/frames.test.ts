@@ -30,7 +30,7 @@ describe('frames from the server (RFC 6455, section 5.1)', () => {
 })
 
 describe('frames from a client (RFC 6455, section 5.2)', () => {
-  it('must be masked: an unmasked one ends the connection with 1002, of any kind and however short (5.1)', async () => {
+  it('[threat K3] [threat C1] must be masked: an unmasked one ends the connection with 1002, of any kind and however short (5.1)', async () => {
     for (const op of [opcode.binary, opcode.text, opcode.ping, opcode.pong, opcode.close]) {
       expect([op, await refusalOf(op, '', { mask: null })]).toEqual([op, [1002, '']])
     }
@@ -51,7 +51,7 @@ describe('frames from a client (RFC 6455, section 5.2)', () => {
     }
   })
 
-  it('must not set a reserved bit that nobody agreed to: 1002', async () => {
+  it('[threat K3] [threat C1] must not set a reserved bit that nobody agreed to: 1002', async () => {
     for (let rsv = 1; rsv < 8; rsv++) {
       for (const op of [opcode.binary, opcode.ping]) {
         expect([rsv, op, await refusalOf(op, 'x', { rsv })]).toEqual([rsv, op, [1002, '']])
@@ -95,7 +95,7 @@ describe('frames from a client (RFC 6455, section 5.2)', () => {
     }
   })
 
-  it('over the largest message are refused before anything of them comes: 1009', async () => {
+  it('[threat K7] [threat C2] over the largest message are refused before anything of them comes: 1009', async () => {
     expect(await refusalOf(opcode.binary, '', { length: MAX_MESSAGE_BYTES + 1, lengthBits: 64 })).toEqual([1009, ''])
   })
 
@@ -169,7 +169,7 @@ describe('fragmented messages (RFC 6455, section 5.4)', () => {
     expect(await wire.nextClose()).toEqual([1002, ''])
   })
 
-  it('of more than 1,024 fragments are refused: 1008', async () => {
+  it('[threat C2] of more than 1,024 fragments are refused: 1008', async () => {
     const wire = await join()
     const fragment = clientFrame(continuation, Buffer.of(1), { fin: false })
     wire.send(binary, Buffer.of(77), { fin: false })
@@ -209,7 +209,7 @@ describe('fragmented messages (RFC 6455, section 5.4)', () => {
 })
 
 describe('text (RFC 6455, sections 5.6 and 8.1)', () => {
-  it('is refused: 1003', async () => {
+  it('[threat K4] is refused: 1003', async () => {
     expect(await refusalOf(opcode.text, 'grüße')).toEqual([1003, 'text: messages are binary frames'])
     expect(await refusalOf(opcode.text, '')).toEqual([1003, 'text: messages are binary frames'])
   })
@@ -268,7 +268,7 @@ describe('control frames (RFC 6455, section 5.5)', () => {
     await wire.expectOpen()
   })
 
-  it('may come 50 at once, and 10 a second after that: above it the connection is closed with 1008 (10.7)', async () => {
+  it('[threat C2] [threat K6] may come 50 at once, and 10 a second after that: above it the connection is closed with 1008 (10.7)', async () => {
     const flood: [number, string] = [1008, 'policy: over 10 pings and pongs a second']
     const pinging = await upgrade()
     let pongs = 0
@@ -292,7 +292,7 @@ describe('control frames (RFC 6455, section 5.5)', () => {
     expect(await ponging.nextClose()).toEqual(flood)
   })
 
-  it('in a flood that is not read end the connection without a word: 16 pongs wait at most', async () => {
+  it('[threat C2] in a flood that is not read end the connection without a word: 16 pongs wait at most', async () => {
     const wire = await upgrade()
     wire.write(...Array.from({ length: 17 }, () => clientFrame(ping)))
     await wire.ended()

@@ -112,7 +112,7 @@ describe('the opening handshake (RFC 6455, section 4)', () => {
     }
   })
 
-  it('must have one Host (4.2.1; RFC 9112, section 3.2)', async () => {
+  it('[threat C1] must have one Host (4.2.1; RFC 9112, section 3.2)', async () => {
     const server = running()
     expect(await statusesOf(server, { Host: null }, { Host: ['127.0.0.1', '127.0.0.1'] }, { Host: '' })).toEqual([
       400, 400, 421,
@@ -127,7 +127,7 @@ describe('the opening handshake (RFC 6455, section 4)', () => {
     ).toBe(400)
   })
 
-  it('must ask for a path: an absolute URL, an authority or an asterisk is refused (4.2.1 allows, this server does not)', async () => {
+  it('[threat C1] must ask for a path: an absolute URL, an authority or an asterisk is refused (4.2.1 allows, this server does not)', async () => {
     const server = running()
     for (const target of ['http://127.0.0.1/a', 'ws://127.0.0.1/a', '*', '127.0.0.1:80']) {
       expect([target, (await answerTo(server, upgradeRequest(target))).status]).toEqual([target, 400])
@@ -144,7 +144,7 @@ describe('the opening handshake (RFC 6455, section 4)', () => {
     expect(await wire.nextClose()).toEqual([4404, expect.stringMatching(/^bad-name: /)])
   })
 
-  it('of more than 16 KiB of headers, 100 headers or 4 KiB of URL is refused: 431, 414', async () => {
+  it('[threat C1] of more than 16 KiB of headers, 100 headers or 4 KiB of URL is refused: 431, 414', async () => {
     const server = running()
     const many = (count: number) => Array.from({ length: count }, (_, i) => `${i}`)
     expect(

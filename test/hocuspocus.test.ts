@@ -191,7 +191,7 @@ describe('SyncStatus', () => {
     expect(await statusesInAll(server, provider, name)).toBe(2)
   })
 
-  it('says 0 of what breaks a rule, and stores nothing of it', async () => {
+  it('[threat K5] says 0 of what breaks a rule, and stores nothing of it', async () => {
     const server = await testServer()
     const provider = await RawProvider.connect(server, 'a')
     provider.send(encodeSyncStep1(NOTHING))

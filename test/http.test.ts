@@ -105,7 +105,7 @@ describe('over HTTP the server', () => {
     expect((await fetch(`${server.url}/assets`, { redirect: 'manual' })).status).toBe(404)
   })
 
-  it('answers broken requests with an error of theirs, and goes on', async () => {
+  it('[threat C1] answers broken requests with an error of theirs, and goes on', async () => {
     const server = await testServer()
     const host = `Host: 127.0.0.1:${server.port}`
     const huge = `X-Huge: ${'x'.repeat(64 * 1024)}`
@@ -134,7 +134,7 @@ describe('over HTTP the server', () => {
     await expectAlive(server)
   })
 
-  it('survives connections that end in the middle of a handshake', async () => {
+  it('[threat C1] survives connections that end in the middle of a handshake', async () => {
     const server = await testServer()
     const whole = upgrade('/a', [`Host: 127.0.0.1:${server.port}`])
     for (const length of [1, 20, 60, whole.length - 2, whole.length]) {
@@ -166,7 +166,7 @@ describe('over HTTP the server', () => {
 })
 
 describe('a page of another host', () => {
-  it('may neither connect nor read: 403', async () => {
+  it('[threat C8] may neither connect nor read: 403', async () => {
     const server = await testServer()
     const host = `Host: 127.0.0.1:${server.port}`
     for (const origin of ['http://elsewhere.example', 'https://127.0.0.1.elsewhere.example', 'null', 'file://']) {
@@ -181,7 +181,7 @@ describe('a page of another host', () => {
     expect(reports()).toBe(4)
   })
 
-  it('may when the setting names it', async () => {
+  it('[threat C8] may when the setting names it', async () => {
     const server = await testServer({ WEFT_ORIGINS: 'https://notes.example, http://other.example:8080' })
     const host = `Host: 127.0.0.1:${server.port}`
     for (const origin of ['https://notes.example', 'http://other.example:8080']) {
@@ -221,7 +221,7 @@ describe('a page of another host', () => {
     expect(status(await exchange(server, upgrade('/a', [host])))).toBe(101)
   })
 
-  it('that was given the name of this machine is refused: 421', async () => {
+  it('[threat C8] that was given the name of this machine is refused: 421', async () => {
     const server = await testServer()
     for (const name of ['elsewhere.example', `elsewhere.example:${server.port}`, '127.0.0.1.elsewhere.example']) {
       const headers = [`Host: ${name}`, `Origin: http://${name}`]
@@ -234,7 +234,7 @@ describe('a page of another host', () => {
   })
 })
 
-it('connections are counted: one too many is told to come later', async () => {
+it('[threat C4] connections are counted: one too many is told to come later', async () => {
   const server = await testServer({ WEFT_MAX_CONNECTIONS: '2' })
   const first = await RawClient.join(`${server.socketUrl}/a`)
   await RawClient.join(`${server.socketUrl}/a`)
@@ -244,7 +244,7 @@ it('connections are counted: one too many is told to come later', async () => {
   await eventually('room for one', () => RawClient.join(`${server.socketUrl}/a`).catch(() => null))
 })
 
-it('sessions of a document are counted: 1013 with the seconds to wait', async () => {
+it('[threat K9] [threat C4] sessions of a document are counted: 1013 with the seconds to wait', async () => {
   const server = await testServer({ WEFT_MAX_SESSIONS_PER_DOCUMENT: '2' })
   const first = await RawClient.join(`${server.socketUrl}/a`)
   await RawClient.join(`${server.socketUrl}/a`)

@@ -222,7 +222,7 @@ describe('a rejoin', () => {
 })
 
 describe('a slow reader', () => {
-  it('costs no memory beyond its bound, and gets everything once it reads', async () => {
+  it('[threat C3] costs no memory beyond its bound, and gets everything once it reads', async () => {
     const server = await testServer({ WEFT_MAX_UNSENT_BYTES: '65536', WEFT_MESSAGE_BURST: '100000' })
     const url = `${server.socketUrl}/a`
     const slow = await RawClient.join(url)
@@ -245,7 +245,7 @@ describe('a slow reader', () => {
     expect(slow.isOpen).toBe(true)
   })
 
-  it('that reads nothing for long is told to come back: 1013', async () => {
+  it('[threat K9] [threat C3] that reads nothing for long is told to come back: 1013', async () => {
     const server = await testServer({ WEFT_SLOW_READER_SECONDS: '5', WEFT_MAX_UNSENT_BYTES: '65536' })
     const url = `${server.socketUrl}/a`
     const slow = await RawClient.join(url)

@@ -132,7 +132,7 @@ describe('a stop', () => {
 })
 
 describe('a start', () => {
-  it('on a folder that another process holds ends with 73 and one clear line', async () => {
+  it('[threat S7] [threat F7] on a folder that another process holds ends with 73 and one clear line', async () => {
     const server = await testServer()
     const client = await RawClient.join(`${server.socketUrl}/a`)
     const { code, output } = await ServerProcess.run({ folder: server.folder })

@@ -63,7 +63,7 @@ async function expectUnharmed(
 }
 
 describe('malformed input', () => {
-  it('ends the connection that sent it, with 1007 and a reason, and the others do not notice', async () => {
+  it('[threat K5] [threat U1] ends the connection that sent it, with 1007 and a reason, and the others do not notice', async () => {
     const server = await testServer()
     const ann = typist(7)
     const witness = await RawClient.join(`${server.socketUrl}/witness`)
@@ -124,7 +124,7 @@ describe('malformed input', () => {
     }
   })
 
-  it('of random bytes never ends the process and never reaches the log', async () => {
+  it('[threat K5] of random bytes never ends the process and never reaches the log', async () => {
     const server = await testServer()
     const seed = Date.now() % 2 ** 31
     const random = new Random(seed)
@@ -152,7 +152,7 @@ describe('malformed input', () => {
     })
   })
 
-  it('for the third time within 60 s is final: 4400, and stock clients are told why', async () => {
+  it('[threat K10] for the third time within 60 s is final: 4400, and stock clients are told why', async () => {
     const server = await testServer()
     const url = `${server.socketUrl}/broken`
     const codes: number[] = []
@@ -196,7 +196,7 @@ describe('frames of the wrong kind', () => {
     expect(await client.closed).toEqual({ code: 1003, reason: expect.stringMatching(/^text: /) })
   })
 
-  it('over the limit of a message: 1009, and nothing of it is stored', async () => {
+  it('[threat K7] [threat C2] over the limit of a message: 1009, and nothing of it is stored', async () => {
     const server = await testServer({ WEFT_MAX_MESSAGE_BYTES: '65536' })
     const witness = await RawClient.join(`${server.socketUrl}/a`)
     const client = await RawClient.join(`${server.socketUrl}/a`)
@@ -259,7 +259,7 @@ describe('names of documents', () => {
     '256 bytes': `/${'x'.repeat(256)}`,
   }
 
-  it('that break a rule are refused with the first message, for good: 4404 bad-name', async () => {
+  it('[threat D1] [threat K10] that break a rule are refused with the first message, for good: 4404 bad-name', async () => {
     const server = await testServer()
     for (const [name, path] of Object.entries(bad)) {
       const client = await RawClient.connect(server.socketUrl + path)
@@ -270,7 +270,7 @@ describe('names of documents', () => {
     }
   })
 
-  it('that keep the rules are documents of their own', async () => {
+  it('[threat D1] that keep the rules are documents of their own', async () => {
     const server = await testServer()
     const good = ['a', 'a/b', 'A', 'grüße', '漢字/🦊', 'a b', "'", '%25', 'x'.repeat(255), '__proto__', 'constructor']
     for (const [index, name] of good.entries()) {

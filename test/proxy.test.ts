@@ -194,7 +194,7 @@ describe.each(proxyKinds)('behind %s under a path', kind => {
     expect(late.doc.getText('text').toString() === megabytes).toBe(true)
   })
 
-  it('the server knows who connects, whatever they claim, and counts them one by one', async () => {
+  it('[threat C4] the server knows who connects, whatever they claim, and counts them one by one', async () => {
     const { server, socketUrl, host } = await behind(kind, {
       WEFT_LOG_LEVEL: 'debug',
       WEFT_MAX_CONNECTIONS_PER_ADDRESS: '1',
@@ -258,7 +258,7 @@ describe.each(proxyKinds)('behind %s under a path', kind => {
     }
   })
 
-  it('keeps tokens out of its logs, also where the server is away', async () => {
+  it('[threat C9] keeps tokens out of its logs, also where the server is away', async () => {
     const { get, proxy, server, socketUrl } = await behind(kind)
     const ask = async () => {
       await get('/weft/d/notes?token=a.secret.token')

@@ -17,7 +17,7 @@ const server = sharedServer({
   WEFT_BYTE_BURST: String(64 * 1024),
 })
 
-it('slows a bot down that writes as fast as it can, and never ends its connection: nothing is lost, and others are not held up', async () => {
+it('[threat C6] slows a bot down that writes as fast as it can, and never ends its connection: nothing is lost, and others are not held up', async () => {
   const bot = await program(server())
   const ann = await program(server(), 'a', 'Ann writes here.')
   await has(bot, 'Ann writes here.')

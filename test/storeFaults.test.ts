@@ -32,38 +32,41 @@ describe('a document that cannot be read', () => {
     ['its row', recordKind.row, 0],
     ['its snapshot', recordKind.snapshot, 0],
     ['its knowledge', recordKind.compaction, 0],
-  ] as const)('because %s is damaged is refused with 1011, not empty, and never written to', async (_, kind, seq) => {
-    const isCompacted = kind === recordKind.snapshot || kind === recordKind.compaction
-    const server = await testServer(isCompacted ? eagerCompaction : {})
-    for (const name of ['hurt', 'sound']) {
-      const client = await RawClient.join(`${server.socketUrl}/${name}`)
-      const ann = typist(1)
-      for (let i = 1; i <= 30; i++) await client.commit(ann.type(`word${i} `), i)
-    }
-    await server.stop()
-    if (isCompacted) expect((await readStored(server.folder, 'hurt')).snapshotSeq).toBeGreaterThan(0)
-    await damageRecord(server.folder, 'hurt', kind, seq)
-    const before = await records(server.folder, 'hurt')
+  ] as const)(
+    '[threat K8] [threat S2] because %s is damaged is refused with 1011, not empty, and never written to',
+    async (_, kind, seq) => {
+      const isCompacted = kind === recordKind.snapshot || kind === recordKind.compaction
+      const server = await testServer(isCompacted ? eagerCompaction : {})
+      for (const name of ['hurt', 'sound']) {
+        const client = await RawClient.join(`${server.socketUrl}/${name}`)
+        const ann = typist(1)
+        for (let i = 1; i <= 30; i++) await client.commit(ann.type(`word${i} `), i)
+      }
+      await server.stop()
+      if (isCompacted) expect((await readStored(server.folder, 'hurt')).snapshotSeq).toBeGreaterThan(0)
+      await damageRecord(server.folder, 'hurt', kind, seq)
+      const before = await records(server.folder, 'hurt')
 
-    await server.start()
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const client = await RawClient.connect(`${server.socketUrl}/hurt`)
-      client.ask()
-      client.answer(typist(2).type('something new'))
-      client.askAck(1)
-      expect(await client.closed).toEqual({ code: 1011, reason: expect.stringMatching(/^internal: /) })
-      expect(client.received).toEqual([])
-    }
-    const sound = await RawClient.join(`${server.socketUrl}/sound`)
-    await sound.commit(typist(2).type('more'))
-    await server.stop()
-    expect(await records(server.folder, 'hurt')).toEqual(before)
-    expect(
-      documentOf(await readStored(server.folder, 'sound'))
-        .getText('text')
-        .toString(),
-    ).toContain('more')
-  })
+      await server.start()
+      for (let attempt = 0; attempt < 3; attempt++) {
+        const client = await RawClient.connect(`${server.socketUrl}/hurt`)
+        client.ask()
+        client.answer(typist(2).type('something new'))
+        client.askAck(1)
+        expect(await client.closed).toEqual({ code: 1011, reason: expect.stringMatching(/^internal: /) })
+        expect(client.received).toEqual([])
+      }
+      const sound = await RawClient.join(`${server.socketUrl}/sound`)
+      await sound.commit(typist(2).type('more'))
+      await server.stop()
+      expect(await records(server.folder, 'hurt')).toEqual(before)
+      expect(
+        documentOf(await readStored(server.folder, 'sound'))
+          .getText('text')
+          .toString(),
+      ).toContain('more')
+    },
+  )
 
   it('says so in the log of the server, by name and place', async () => {
     const server = await testServer()
