@@ -5,15 +5,14 @@ import { findMarkers, readThreatTable } from './threatTable.ts'
 
 /** Rows that no test shows yet. This list only gets shorter: a row that has got a test must leave it. */
 const NOT_YET = `
-  K1 K2 K3 K4 K5 K6 K7 K8 K9 K10
-  U1 U2 U3 U4 U5 U6
-  C1 C2 C3 C4 C5 C6 C7 C8 C9
-  A1 A2
-  D1 D2 D3 D4 D5 D6
-  S1 S2 S3 S4 S5 S6 S7 S8 S9
+  U2 U3 U4 U6
+  C5 C7
+  A2
+  D2 D3 D4 D6
+  S1 S3 S4 S5 S6 S8 S9
   P1 P2 P3 P4 P5 P6 P7 P8
   E1 E2 E3 E4 E5
-  F1 F2 F3 F4 F5 F6 F7 F8 F9 F10 F11 F12
+  F1 F2 F3 F4 F5 F6 F8 F9 F10 F11 F12
 `
   .trim()
   .split(/\s+/)
