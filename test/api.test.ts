@@ -468,7 +468,11 @@ describe('who asks', () => {
     expect((await get(server, 'a')).text).toBe('x\n')
     const headers = { 'X-Requested-With': 'test' }
     const answer = await api(server, 'POST', apiPath('a'), { headers })
-    expect([...outcome(answer), answer.headers.get('allow')]).toEqual([405, 'bad-method', 'GET, HEAD, PUT, DELETE'])
+    expect([...outcome(answer), answer.headers.get('allow')]).toEqual([
+      405,
+      'bad-method',
+      'GET, HEAD, PUT, PATCH, DELETE',
+    ])
   })
 
   it('without a secret must be a program of this machine: not behind a proxy, not under a name from elsewhere', async () => {

@@ -1,4 +1,13 @@
-import { decodeMessage, encodeAck, encodeAnnounce, type Message, messageType, syncStep } from '@weft/protocol'
+import {
+  closeCode,
+  closeReason,
+  decodeMessage,
+  encodeAck,
+  encodeAnnounce,
+  type Message,
+  messageType,
+  syncStep,
+} from '@weft/protocol'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { askToken, type TokenSource } from './TokenSource.ts'
@@ -23,6 +32,13 @@ export interface ConnectionHost {
   readonly version: number
   /** Local edits that are not known to be committed. */
   readonly unsavedCount: number
+  /** Frames of edits above this many bytes don't go over a socket. */
+  readonly maxFrameBytes: number
+  /**
+   * An edit is too large for a message.
+   * @returns whether the connection ends, so that it can go another way; else it is dropped
+   */
+  oversized(update: Uint8Array): boolean
   opened(connection: Connection): void
   /** Any message of the server that this connection does not handle itself and the provider does not know. */
   received(message: Message): void
@@ -68,6 +84,8 @@ export class Connection implements WebSocketLike {
   #isOver = false
   #asked = 0
   #acknowledgedVersion = 0
+  /** Of the largest frame that was sent. */
+  largestFrameBytes = 0
   #isAskDue = false
   #pause: ReturnType<typeof setTimeout> | undefined
   #closing: ReturnType<typeof setTimeout> | undefined
@@ -116,6 +134,8 @@ export class Connection implements WebSocketLike {
   /** Sends a frame; a socket that is not open (any more) drops it, and what it held goes with the next step 2. */
   send(frame: Uint8Array): void {
     if (this.#isOver || this.#socket?.readyState !== OPEN) return
+    if (frame.length > this.#host.maxFrameBytes && this.#isLeftOut(frame)) return
+    this.largestFrameBytes = Math.max(this.largestFrameBytes, frame.length)
     // lib0 and Yjs never share their memory.
     this.#socket.send(frame as Uint8Array<ArrayBuffer>)
     if (frame[0] === messageType.sync && frame[1] === syncStep.step1) this.#socket.expect?.(true)
@@ -124,6 +144,21 @@ export class Connection implements WebSocketLike {
       this.#hasAnswered = true
       this.askSoon()
     }
+  }
+
+  /** A frame that is too large: what it holds goes another way, after the end of this connection, or not at all. */
+  #isLeftOut(frame: Uint8Array): boolean {
+    if (frame[0] !== messageType.sync || frame[1] === syncStep.step1) return false
+    const message = decodeMessage(frame)
+    if (message.type !== 'syncStep2' && message.type !== 'update') return false
+    if (!this.#host.oversized(message.update)) return true
+    this.#end()
+    // Not within the provider's own call.
+    queueMicrotask(() => {
+      this.#socket?.close()
+      this.onclose?.({ code: closeCode.tooBig.code, reason: closeReason('tooBig', 'this edit goes over HTTP') })
+    })
+    return true
   }
 
   /** `y-websocket` leaves this socket: nothing that comes over it counts any more. */

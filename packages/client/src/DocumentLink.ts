@@ -8,16 +8,22 @@ import {
 } from '@weft/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import { WebsocketProvider } from 'y-websocket'
-import type * as Y from 'yjs'
+import * as Y from 'yjs'
 import { type Connection, type ConnectionHost, connectionClass } from './Connection.ts'
 import type { DocumentAddress } from './documentAddress.ts'
 import { type DocumentStatus, type LinkEvent, transitions } from './documentStatus.ts'
 import { RefusedError } from './errors.ts'
+import { uploadDelay, uploadUpdate } from './LargeUpdate.ts'
 import { PageWatch } from './PageWatch.ts'
 import { retryDelay } from './retryDelay.ts'
 import { TokenRenewal } from './TokenRenewal.ts'
-import type { TokenSource } from './TokenSource.ts'
+import { askToken, type TokenSource } from './TokenSource.ts'
 import type { CloseInfo, WebSocketLike } from './WebSocketLike.ts'
+
+/** Largest frame of a sync message that is sent over a socket, in bytes; a server takes 16 MiB unless it is set otherwise. */
+const MAX_FRAME_BYTES = 8 << 20
+/** What every server takes: a limit below this one is not believed. */
+const LEAST_FRAME_BYTES = 64 << 10
 
 export interface LinkSettings {
   address: DocumentAddress
@@ -56,6 +62,8 @@ export interface LinkHost extends Pick<ConnectionHost, 'version' | 'unsavedCount
  * protocol; when the next attempt comes, and whether, is decided here.
  */
 export class DocumentLink {
+  readonly #settings: LinkSettings
+  readonly #ydoc: Y.Doc
   readonly #documentId: string
   readonly #awareness: Awareness
   readonly #provider: WebsocketProvider
@@ -73,9 +81,18 @@ export class DocumentLink {
   /** This connection's token was taken. */
   #isAdmitted = false
   #hasEnded = false
+  #maxFrameBytes = MAX_FRAME_BYTES
+  /** An update that goes over HTTP when this connection has ended. */
+  #large: Uint8Array | null = null
+  #upload: AbortController | null = null
+  #failedUploads = 0
+  /** What is too large for a message was refused over HTTP, too, and isn't sent again over this connection. */
+  #isUploadRefused = false
 
   constructor(settings: LinkSettings, ydoc: Y.Doc, awareness: Awareness, host: LinkHost) {
     const { address, token, openSocket, random } = settings
+    this.#settings = settings
+    this.#ydoc = ydoc
     this.#documentId = address.documentId
     this.#awareness = awareness
     this.#host = host
@@ -182,7 +199,12 @@ export class DocumentLink {
 
   #connectionHost(): ConnectionHost {
     const host = this.#host
+    const maxFrameBytes = () => this.#maxFrameBytes
     return {
+      get maxFrameBytes() {
+        return maxFrameBytes()
+      },
+      oversized: update => this.#oversized(update),
       get version() {
         return host.version
       },
@@ -222,6 +244,7 @@ export class DocumentLink {
       this.#access = message.access
       if (message.access === 'read-write') {
         this.#isDenied = false
+        this.#isUploadRefused = false
         // The server asks for what it had let pass by, too, and answers when it has that.
         this.#connection?.askAgain()
       }
@@ -234,6 +257,14 @@ export class DocumentLink {
 
   /** A connection has ended. The provider asks `shouldConnect` after this: it shall not, this does. */
   #disconnected(close: CloseInfo | null): void {
+    const largest = this.#connection?.largestFrameBytes ?? 0
+    // A server, or a proxy, that takes less than others. Of a socket that others share, it may be another one's message.
+    if (close?.code === closeCode.tooBig.code && this.#large === null && largest > LEAST_FRAME_BYTES) {
+      this.#maxFrameBytes = Math.min(this.#maxFrameBytes, largest - 1)
+    }
+    const large = this.#large
+    this.#large = null
+    this.#isUploadRefused = false
     this.#connection = undefined
     this.#isDenied = false
     this.#host.connectionChanged(null)
@@ -243,18 +274,61 @@ export class DocumentLink {
     let retryInMs: number | null = null
     const isWanted = this.#provider.shouldConnect
     if (isWanted) {
-      retryInMs = retryDelay(close, this.#provider.wsUnsuccessfulReconnects, this.#random)
       this.#provider.shouldConnect = false
       this.#stopRetry()
-      this.#retry = setTimeout(() => {
-        this.#retry = undefined
-        this.#provider.connect()
-      }, retryInMs)
+      retryInMs = large === null ? retryDelay(close, this.#provider.wsUnsuccessfulReconnects, this.#random) : 0
+      if (large === null) this.#retryIn(retryInMs)
+      else void this.#bring(large)
     }
     this.#take('lost')
     // Without a word from the server, this side has closed: it left, or heard nothing for too long.
     const { code, reason } = close ?? { code: isWanted ? 1006 : closeCode.left.code, reason: '' }
     this.#host.disconnected({ code, reason, retryInMs })
+  }
+
+  #retryIn(ms: number): void {
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined
+      this.#provider.connect()
+    }, ms)
+  }
+
+  #oversized(update: Uint8Array): boolean {
+    if (this.#isUploadRefused || this.#access === 'read-only') {
+      this.#host.denied(`an edit of ${update.length} bytes is too large for a message`)
+      return false
+    }
+    this.#large = update
+    return true
+  }
+
+  /** Brings over HTTP what no message can hold. The next connection then has nothing more to say of it. */
+  async #bring(update: Uint8Array): Promise<void> {
+    const upload = new AbortController()
+    this.#upload = upload
+    const { address, token: source } = this.#settings
+    try {
+      const token = typeof source === 'string' ? source : await askToken(source)
+      let outcome = await uploadUpdate(address, token, update, upload.signal)
+      // The server has less than it had when it asked: a store from a backup.
+      if (outcome.state === 'incomplete') {
+        outcome = await uploadUpdate(address, token, Y.encodeStateAsUpdate(this.#ydoc), upload.signal)
+      }
+      if (upload.signal.aborted) return
+      if (outcome.state === 'incomplete') throw new Error('the server lacks what this replica lacks, too')
+      this.#failedUploads = 0
+      this.#isUploadRefused = outcome.state === 'refused'
+      if (outcome.state === 'refused') this.#host.denied(outcome.reason)
+      this.#upload = null
+      this.#provider.connect()
+    } catch (error) {
+      if (upload.signal.aborted) return
+      this.#upload = null
+      const retryInMs = uploadDelay(++this.#failedUploads, this.#random)
+      this.#retryIn(retryInMs)
+      const reason = error instanceof Error ? error.message : String(error)
+      this.#host.disconnected({ code: closeCode.tooBig.code, reason, retryInMs })
+    }
   }
 
   #refused({ code, reason }: CloseInfo): void {
@@ -291,7 +365,7 @@ export class DocumentLink {
 
   /** Whether there is a connection, or the next attempt comes by itself. */
   get #isWanted(): boolean {
-    return this.#provider.shouldConnect || this.#retry !== undefined
+    return this.#provider.shouldConnect || this.#retry !== undefined || this.#upload !== null
   }
 
   #take(event: LinkEvent): void {
@@ -304,5 +378,7 @@ export class DocumentLink {
   #stopRetry(): void {
     clearTimeout(this.#retry)
     this.#retry = undefined
+    this.#upload?.abort()
+    this.#upload = null
   }
 }

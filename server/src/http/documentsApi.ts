@@ -11,6 +11,8 @@ import { type RequestBody, readBody } from './readBody.ts'
 
 /** Largest content that is taken in. 4 MiB of Markdown are 2 s of a worker. */
 const MAX_CONTENT_BYTES = 4 << 20
+/** Largest update that is taken in: offline work of months. Checking 20 MB takes a worker a second. */
+const MAX_UPDATE_BYTES = 64 << 20
 /** Content that all requests together hold, of bodies that come in and answers that go out. */
 const MAX_HELD_BYTES = 128 << 20
 /** Who reads nothing of an answer for so long is hung up on, in ms; within twice that, for Node looks as often. */
@@ -74,10 +76,12 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
         return give(request, response, documentId)
       case 'PUT':
         return take(request, response, documentId)
+      case 'PATCH':
+        return merge(request, response, documentId)
       case 'DELETE':
         return remove(request, response, documentId)
       default:
-        throw badMethod(response, 'GET, HEAD, PUT, DELETE')
+        throw badMethod(response, 'GET, HEAD, PUT, PATCH, DELETE')
     }
   }
 
@@ -130,6 +134,23 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
     try {
       const { found, isChanged } = await documents.replace(documentId, form, body.content, options)
       if (found === 'deleted' && anew !== 'true') throw absent(found)
+      response.status(found === 'there' ? 200 : 201).json({ document: documentId, changed: isChanged })
+    } finally {
+      body.release()
+    }
+  }
+
+  async function merge(request: Request, response: Response, documentId: DocumentId): Promise<void> {
+    await gate.admit(request, documentId, 'editor')
+    readQuery(request, [])
+    refuseConditions(request)
+    if (!request.is(types.yjs)) throw new ApiError('bad-type', `the Content-Type must be ${types.yjs}: a Yjs update`)
+    const signal = goneSignal(response)
+    const body: RequestBody = await readBody(request, MAX_UPDATE_BYTES, budget)
+    try {
+      const { found, isChanged, isMissing } = await documents.merge(documentId, body.content, signal)
+      if (found === 'deleted') throw absent(found)
+      if (isMissing) throw new ApiError('incomplete', 'the update names operations that the document lacks')
       response.status(found === 'there' ? 200 : 201).json({ document: documentId, changed: isChanged })
     } finally {
       body.release()

@@ -180,6 +180,38 @@ export class Documents {
     })
   }
 
+  /**
+   * Takes in a Yjs update that is too large for a message, as `replace` takes in content.
+   * @returns `found` as of `replace`; `missing`: it names operations that the document lacks, and nothing was stored
+   * @throws {MalformedUpdate} @throws {WeftError} what reading and the workers throw; `STORAGE_WRITE_FAILED`
+   */
+  merge(
+    documentId: DocumentId,
+    update: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<{ found: Presence; isChanged: boolean; isMissing: boolean }> {
+    const { log, rooms } = this.#services
+    return this.#inTurn(documentId, async () => {
+      signal.throwIfAborted()
+      this.#refuseOverload()
+      const found = presenceOf(await log.open(documentId))
+      if (found === 'deleted') return { found, isChanged: false, isMissing: false }
+      const room = await rooms.open(documentId)
+      try {
+        return await room.hold(async () => {
+          const checked = await room.checkInWorker(update)
+          if (room.isFailed) throw await this.#lost(documentId)
+          if (room.isMissing(checked.contents)) return { found, isChanged: false, isMissing: true }
+          const isChanged = room.newsIn(checked.contents) !== 'nothing'
+          await this.#committed(room, room.admit(null, checked.update, checked.contents))
+          return { found, isChanged, isMissing: false }
+        })
+      } catch (error) {
+        throw room.isFailed ? await this.#lost(documentId) : error
+      }
+    })
+  }
+
   #clientIDIn(documentId: DocumentId): number {
     return this.#clientIDsAnew.get(documentId) ?? this.#clientID
   }
