@@ -476,7 +476,7 @@ describe('who asks', () => {
   })
 
   it('without a secret must be a program of this machine: not behind a proxy, not under a name from elsewhere', async () => {
-    const server = await testServer({ WEFT_HOST: '0.0.0.0' })
+    const server = await testServer({ WEFT_HOST: '0.0.0.0', WEFT_OPEN: '1' })
     const host = `127.0.0.1:${server.port}`
     expect(await rawStatus(server, '/api/v1/documents', { Host: host })).toBe(200)
     expect(await rawStatus(server, '/api/v1/documents', { Host: 'weft.example' })).toBe(403)

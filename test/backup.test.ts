@@ -385,7 +385,7 @@ describe('who may take a backup', () => {
   })
 
   it('without a secret: a program of this machine, not through a proxy', async () => {
-    const server = await testServer({ WEFT_HOST: '0.0.0.0' })
+    const server = await testServer({ WEFT_HOST: '0.0.0.0', WEFT_OPEN: '1' })
     const Host = `127.0.0.1:${server.port}`
     expect(await rawStatus(server, BACKUP, { Host })).toBe(200)
     expect(await rawStatus(server, BACKUP, { Host: 'weft.example' })).toBe(403)

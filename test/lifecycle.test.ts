@@ -195,15 +195,26 @@ describe('a start', () => {
 
   it('prints the address and where the data is, and nothing else', async () => {
     const server = await testServer({ WEFT_LOG_LEVEL: 'info' })
-    expect(server.output).toBe(`Weft is at ${server.url}\nDocuments are in ${server.folder}\n`)
+    await eventually('a third line', async () => server.output.split('\n').length > 3)
+    expect(server.output).toBe(
+      `Weft is at ${server.url}\nDocuments are in ${server.folder}\n` +
+        'Nobody is asked who they are, so it listens on this machine only\n',
+    )
   })
 
-  it('says so where it lets in anybody who reaches it', async () => {
-    const open = await testServer({ WEFT_HOST: '0.0.0.0' })
+  it('serves other machines without keys only where it is told so, and says what that means', async () => {
+    const folder = await testFolder()
+    const env = { WEFT_HOST: '0.0.0.0' }
+    const refused = await ServerProcess.run({ folder, env })
+    expect(refused.code).toBe(2)
+    expect(refused.output).toMatch(/^weft: WEFT_HOST is 0\.0\.0\.0, .* set WEFT_AUTH_SECRET .* --open .*\n$/)
+    const open = await testServer({ ...env, WEFT_OPEN: '1' })
     await eventually('a third line', async () => open.output.split('\n').length > 3)
-    expect(open.output).toContain('WEFT_AUTH_SECRET is not set')
-    const closed = await testServer({ WEFT_HOST: '0.0.0.0', WEFT_AUTH_SECRET: 'x'.repeat(32) })
+    expect(open.output).toContain('can read and write every document')
+    const flagged = await ServerProcess.start({ folder: await testFolder(), env, args: ['--open'] })
+    await flagged.kill()
+    const closed = await testServer({ WEFT_HOST: '0.0.0.0', WEFT_AUTH_SECRET: 'abcdefghijklmnopqrstuvwxyz012345' })
     await closed.stop()
-    expect(closed.output).not.toContain('is not set')
+    expect(closed.output).not.toContain('every document')
   })
 })

@@ -139,7 +139,7 @@ describe('with a certificate the server', () => {
   })
 
   it('takes a page of its own host for its own only where that came encrypted', async () => {
-    const { server, certificate } = await secureServer({ WEFT_HOST: '0.0.0.0' })
+    const { server, certificate } = await secureServer({ WEFT_HOST: '0.0.0.0', WEFT_OPEN: '1' })
     const statusOf = async (origin: string) => {
       const wire = WireSocket.over(await encrypted(server, certificate))
       wire.write(upgradeRequest('/a', { Host: 'notes.example', Origin: origin }))

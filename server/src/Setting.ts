@@ -46,7 +46,12 @@ export interface SecretSetting extends SettingBase {
   readonly minBytes: number
 }
 
-export type Setting = IntegerSetting | TextSetting | ChoiceSetting | ListSetting | SecretSetting
+/** Off, unless its flag is given, which has no value, or the environment says `1`. */
+export interface SwitchSetting extends SettingBase {
+  readonly type: 'switch'
+}
+
+export type Setting = IntegerSetting | TextSetting | ChoiceSetting | ListSetting | SecretSetting | SwitchSetting
 
 /** The command-line flag of a setting: `WEFT_LOG_LEVEL` → `--log-level`; null: it has none. */
 export function flagOf(setting: Setting): string | null {

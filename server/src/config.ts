@@ -83,7 +83,36 @@ export const settings = {
     type: 'secret',
     env: 'WEFT_AUTH_SECRET',
     minBytes: 32,
-    help: 'tokens signed with this secret (HS256; 32 bytes or more) say who may do what; without one, nobody is asked',
+    help: 'tokens signed with this secret (HS256; 32 bytes or more) say who may do what; without keys of any kind, nobody is asked',
+  },
+  authKeysFile: {
+    type: 'text',
+    env: 'WEFT_AUTH_KEYS_FILE',
+    default: '',
+    help: 'file of public keys (PEM or JWKS) that tokens are signed with (EdDSA, ES256, RS256); read anew when it changes',
+  },
+  authJwksUrl: {
+    type: 'text',
+    env: 'WEFT_AUTH_JWKS_URL',
+    default: '',
+    help: 'address of such keys (JWKS); asked again every 10 minutes, and for a key that is not known',
+  },
+  authIssuer: {
+    type: 'text',
+    env: 'WEFT_AUTH_ISSUER',
+    default: '',
+    help: 'what a token’s `iss` must be',
+  },
+  authAudience: {
+    type: 'text',
+    env: 'WEFT_AUTH_AUDIENCE',
+    default: '',
+    help: 'what must be a token’s `aud`, or among them',
+  },
+  open: {
+    type: 'switch',
+    env: 'WEFT_OPEN',
+    help: 'serves other machines although nobody is asked for a token: who reaches the address reads and writes every document',
   },
   ...limits,
   fanoutPercent: {
@@ -151,7 +180,9 @@ type Widen<T> = T extends { type: 'integer' }
     ? readonly string[]
     : T extends { type: 'secret' }
       ? KeyObject | null
-      : string
+      : T extends { type: 'switch' }
+        ? boolean
+        : string
 
 /** The values of all settings, checked. */
 export type Config = { readonly [Name in keyof Settings]: Widen<Settings[Name]> }

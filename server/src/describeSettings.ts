@@ -16,6 +16,8 @@ function describeDefault(setting: Setting): string {
       return setting.unit === 'port' ? String(setting.default) : `${groupDigits(setting.default)} ${setting.unit}`
     case 'secret':
       return 'none'
+    case 'switch':
+      return 'off'
     case 'list':
       return setting.default.length === 0 ? 'none' : setting.default.join(',')
     default:

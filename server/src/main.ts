@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { asksForTokens } from './access/openKeys.ts'
 import { createLogger } from './createLogger.ts'
 import { helpText } from './describeSettings.ts'
 import { WeftError } from './errors.ts'
@@ -43,8 +44,12 @@ async function main(): Promise<void> {
   const server = await startServer(config, logger)
   const places = [...config.publicUrls, server.url].join(' and ')
   process.stdout.write(`Weft is at ${places}\nDocuments are in ${resolve(config.data)}\n`)
-  if (config.authSecret === null && !isLoopbackHost(config.host)) {
-    process.stdout.write('Who reaches that address can read and write every document: WEFT_AUTH_SECRET is not set\n')
+  if (!asksForTokens(config)) {
+    process.stdout.write(
+      isLoopbackHost(config.host)
+        ? 'Nobody is asked who they are, so it listens on this machine only\n'
+        : 'Who reaches that address can read and write every document: nobody is asked who they are (--open)\n',
+    )
   }
 
   let isStopping = false
@@ -64,8 +69,8 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  // A terminal that is closed says so, too: without a certificate to read, that is a stop.
-  process.on('SIGHUP', server.reloadCertificate ?? stop)
+  // A terminal that is closed says so, too: with nothing to read anew, that is a stop.
+  process.on('SIGHUP', server.reload ?? stop)
 }
 
 main().catch(explain)

@@ -57,7 +57,7 @@ export async function rehearse(log: UpdateLog, workshop: Workshop, settings: Con
       meters,
       logger,
       settings,
-      access: new Access(null, clock),
+      access: new Access([], clock),
       isBacklogged: () => false,
     },
     settings,

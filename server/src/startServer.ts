@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { Access } from './access/Access.ts'
+import { openKeys } from './access/openKeys.ts'
 import { systemClock, type Timer } from './clock.ts'
 import type { Config } from './config.ts'
 import { WeftError } from './errors.ts'
@@ -14,6 +15,7 @@ import { documentsApi } from './http/documentsApi.ts'
 import { Metrics } from './http/Metrics.ts'
 import { createMetricsApp } from './http/metricsApp.ts'
 import { readCertificate } from './http/readCertificate.ts'
+import { sessionApi } from './http/sessionApi.ts'
 import { createTlsServer, reloadCertificate } from './http/tlsServer.ts'
 import { LevelUpdateLog } from './log/LevelUpdateLog.ts'
 import { noMeters } from './Meters.ts'
@@ -42,8 +44,8 @@ export const UNSTORED = 'some edits could not be stored before the stop; their a
 export interface RunningServer {
   /** Where people open it: `http://127.0.0.1:9091`. */
   readonly url: string
-  /** Reads the certificate anew, for connections from now on. Where it can't be used, the one before stays. Null: no TLS. */
-  readonly reloadCertificate: (() => void) | null
+  /** Reads certificate and keys for tokens anew. What can't be used leaves what was before. Null: there is nothing to read. */
+  readonly reload: (() => void) | null
   /**
    * No new connections; what is pending is committed; everybody is told to come back; the store is closed. Takes 4 s at most,
    * and what closing the store takes.
@@ -54,7 +56,7 @@ export interface RunningServer {
 
 /**
  * Starts a server: opens the store, then listens.
- * @throws {ConfigError} the certificate can't be used
+ * @throws {ConfigError} the certificate or the file of keys can't be used
  * @throws {WeftError} what `LevelUpdateLog.open` throws
  * @throws what `listen` throws (`EADDRINUSE`, `EACCES`)
  */
@@ -62,6 +64,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const clock = systemClock
   const certificate = readCertificate(config)
   if (certificate !== null && certificate.warning !== null) logger.warn(certificate.warning)
+  const keys = openKeys(config, clock, logger)
   const log = await LevelUpdateLog.open({ folder: config.data, create: true })
   for (const warning of log.warnings) logger.warn(warning)
   const metrics = config.metricsPort === 0 ? null : new Metrics()
@@ -76,7 +79,10 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const proxies = new TrustedProxies(config.trustedProxies, logger)
   const publicOrigins = config.publicUrls.map(url => new URL(url).origin)
   const hosts = new HostCheck([...config.origins, ...publicOrigins], config.host, logger, proxies)
-  const access = new Access(config.authSecret, clock)
+  const access = new Access(keys.sources, clock, {
+    issuer: config.authIssuer || null,
+    audience: config.authAudience || null,
+  })
   const endpoint = new WebSocketEndpoint(
     {
       access,
@@ -99,6 +105,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     hosts,
     proxies,
     documentsApi: documentsApi(documents, gate, logger),
+    sessionApi: sessionApi({ access, gate, proxies, clock, logger }),
     backupApi: backupApi({ log, gate, clock, logger, settings: config }),
     isReady: async () => !committer.isFailing && log.state === 'open' && (await log.isWritable()),
   })
@@ -159,6 +166,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const pause = (ms: number) => new Promise<void>(resolve => clock.setTimer(resolve, ms))
   const stop = async () => {
     clock.clearTimer(reclaimTimer)
+    keys.stop()
     endpoint.refuseNew()
     server.close()
     metricsServer?.close()
@@ -181,9 +189,12 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     server.closeAllConnections()
     if (!isStored) throw new WeftError('STORAGE_WRITE_FAILED', UNSTORED)
   }
+  const reloads = [tlsServer && (() => reloadCertificate(tlsServer, config, logger)), keys.reload].filter(
+    reload => reload !== null,
+  )
   return {
     url: urlOf(server, config),
-    reloadCertificate: tlsServer && (() => reloadCertificate(tlsServer, config, logger)),
+    reload: reloads.length === 0 ? null : () => reloads.forEach(reload => void reload()),
     stop,
   }
 }

@@ -177,7 +177,7 @@ it('a document of which one entry names more roots than one update may is opened
   expect(roots.share.size).toBe(40)
 })
 
-const viewer: Grant = { userId: 'vi', role: 'viewer', expiresAt: Number.POSITIVE_INFINITY }
+const viewer: Grant = { userId: 'vi', userName: null, role: 'viewer', expiresAt: Number.POSITIVE_INFINITY }
 
 it('a reader who goes on typing is told so once, and again each 10 s; nothing of it is stored or acknowledged', async () => {
   const { clock, store, join } = await newServer()
@@ -248,7 +248,12 @@ it('a renewed token counts in place: its role, and its end', async () => {
 
 it('one user with thirty tabs sends all that a document passes on, and silences nobody else', async () => {
   const { clock, join } = await newServer()
-  const editor = (userId: string): Grant => ({ userId, role: 'editor', expiresAt: Number.POSITIVE_INFINITY })
+  const editor = (userId: string): Grant => ({
+    userId,
+    userName: null,
+    role: 'editor',
+    expiresAt: Number.POSITIVE_INFINITY,
+  })
   for (let i = 0; i < 70; i++) await join('a', new Listener(), viewer)
   const tabs = []
   for (let i = 0; i < 30; i++) tabs.push(await join('a', new Listener(), editor('mallory')))

@@ -4,16 +4,18 @@ import type { Role } from './Role.ts'
 export interface Grant {
   /** The token's `sub`; null where nobody is asked who they are. */
   readonly userId: string | null
+  /** The token's `name`. */
+  readonly userName: string | null
   readonly role: Role
   /** When it ends, monotonic ms; infinite where nobody is asked. */
   readonly expiresAt: number
 }
 
-/** No right: which close code says so, and why. */
+/** No right, or none that can be told now (`overload`): which close code says so, and why. */
 export interface Denial {
-  readonly close: 'unauthorized' | 'forbidden'
+  readonly close: 'unauthorized' | 'forbidden' | 'overload'
   readonly text: string
 }
 
-/** Everybody's, where no secret is configured. */
-export const UNASKED: Grant = { userId: null, role: 'editor', expiresAt: Number.POSITIVE_INFINITY }
+/** Everybody's, where no keys are configured. */
+export const UNASKED: Grant = { userId: null, userName: null, role: 'editor', expiresAt: Number.POSITIVE_INFINITY }

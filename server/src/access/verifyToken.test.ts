@@ -2,6 +2,7 @@ import { createHmac, createSecretKey, generateKeyPairSync, sign } from 'node:cry
 import type { DocumentId } from '@weft/protocol'
 import { describe, expect, it } from 'vitest'
 import { BadTokenError } from './BadTokenError.ts'
+import { SecretKey } from './KeySource.ts'
 import { MAX_TOKEN_LENGTH, verifyToken } from './verifyToken.ts'
 
 // Tokens are made by hand here: nothing that verifies them has a part in it.
@@ -28,7 +29,7 @@ function tokenOf(claims: unknown, header: object = { alg: 'HS256' }, secret = SE
 }
 
 const good = { sub: 'ann', exp: NOW_S + 60, docs: [{ document: 'a', role: 'editor' }] }
-const verify = (token: string) => verifyToken(token, createSecretKey(Buffer.from(SECRET)), clock)
+const verify = (token: string) => verifyToken(token, [new SecretKey(createSecretKey(Buffer.from(SECRET)))], clock)
 
 describe('a token', () => {
   it('says who it is, what they may do, and until when', async () => {

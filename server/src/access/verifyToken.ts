@@ -1,8 +1,9 @@
 import type { KeyObject } from 'node:crypto'
-import { errors, type JWTPayload, jwtVerify } from 'jose'
+import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type ProtectedHeaderParameters } from 'jose'
 import type { Clock } from '../clock.ts'
 import { BadTokenError } from './BadTokenError.ts'
 import { DocumentRights } from './DocumentRights.ts'
+import type { KeySource } from './KeySource.ts'
 
 /** Longest token, in characters: a header of a request has no room for more, and nobody unknown makes us parse more. */
 export const MAX_TOKEN_LENGTH = 8 * 1024
@@ -10,9 +11,6 @@ export const MAX_TOKEN_LENGTH = 8 * 1024
 const SKEW_S = 5
 /** Furthest end of a token, in s from now. */
 const MAX_LIFE_S = 24 * 60 * 60
-/** The only algorithm (RFC 7518, section 3.2). Named here, never taken from the token: `none` is not in the list. */
-const ALGORITHMS = ['HS256']
-
 /** What a token says whose signature is right. */
 export interface VerifiedToken {
   /** `sub` */
@@ -23,18 +21,38 @@ export interface VerifiedToken {
   readonly rights: DocumentRights
   /** `exp` and the skew, monotonic ms. */
   readonly expiresAt: number
+  /** `exp`: seconds since 1970. */
+  readonly exp: number
+  /** `jti` and `iat`, where it has them: what a revocation can name. */
+  readonly tokenId: string | null
+  readonly issuedAt: number | null
 }
+
+/** What a token must say beside its signature; null: it isn't looked at. */
+export interface ExpectedClaims {
+  readonly issuer: string | null
+  readonly audience: string | null
+}
+
+const ANY: ExpectedClaims = { issuer: null, audience: null }
 
 /**
  * Verifies a token (JWT, RFC 7519) and reads its claims: `sub` and `exp` are required, `name` and `docs` are not; `nbf` is
- * heeded; others are passed over.
+ * heeded; `iss` and `aud` where they are expected; others are passed over.
+ * @param sources whose keys it may be signed with; no algorithm counts but theirs
  * @throws {BadTokenError} it is none, is signed otherwise, has expired or isn't valid yet, or a claim isn't as it must be
+ * @throws {KeysUnavailableError} its key may be one that can't be had now
  */
-export async function verifyToken(token: string, secret: KeyObject, clock: Clock): Promise<VerifiedToken> {
+export async function verifyToken(
+  token: string,
+  sources: readonly KeySource[],
+  clock: Clock,
+  expected: ExpectedClaims = ANY,
+): Promise<VerifiedToken> {
   if (token.length > MAX_TOKEN_LENGTH) throw new BadTokenError(`a token is at most ${MAX_TOKEN_LENGTH} bytes`)
   const wallTime = clock.wallTime()
-  const claims = await verifySignature(token, secret, wallTime)
-  const { sub, name, exp } = claims
+  const claims = await verifySignature(token, sources, wallTime, expected)
+  const { sub, name, exp, jti, iat } = claims
   if (typeof sub !== 'string' || sub === '') throw new BadTokenError('sub is missing, or no text')
   if (name !== undefined && typeof name !== 'string') throw new BadTokenError('name is no text')
   if (typeof exp !== 'number') throw new BadTokenError('exp is missing')
@@ -46,18 +64,77 @@ export async function verifyToken(token: string, secret: KeyObject, clock: Clock
     rights: new DocumentRights(claims.docs),
     // From here on no step of the wall clock matters.
     expiresAt: clock.now() + leftMs,
+    exp,
+    tokenId: typeof jti === 'string' ? jti : null,
+    issuedAt: typeof iat === 'number' ? iat : null,
   }
 }
 
-async function verifySignature(token: string, secret: KeyObject, wallTime: number): Promise<JWTPayload> {
+async function verifySignature(
+  token: string,
+  sources: readonly KeySource[],
+  wallTime: number,
+  { issuer, audience }: ExpectedClaims,
+): Promise<JWTPayload> {
+  const { alg = '', kid = null } = readHeader(token)
+  // Named by the keys, never taken from the token: `none` is in no list.
+  const algorithms = [...new Set(sources.flatMap(source => source.algorithms))]
+  if (!algorithms.includes(alg)) {
+    throw new BadTokenError(`the token is not signed with ${algorithms.join(' or ')}`)
+  }
+  const options = {
+    algorithms: [alg],
+    clockTolerance: SKEW_S,
+    currentDate: new Date(wallTime),
+    ...(issuer !== null && { issuer }),
+    ...(audience !== null && { audience }),
+  }
+  const tried = new Set<KeyObject>()
+  const tryAll = async (): Promise<JWTPayload | null> => {
+    for (const source of sources) {
+      for (const key of source.candidates(alg, kid)) {
+        if (tried.has(key)) continue
+        tried.add(key)
+        const payload = await verifyWith(token, key, options)
+        if (payload !== null) return payload
+      }
+    }
+    return null
+  }
+  const payload = await tryAll()
+  if (payload !== null) return payload
+  // A key that has its name is known: no other one would be right.
+  const isKnown = kid !== null && sources.some(source => source.knows(kid))
+  if (!isKnown) {
+    const renewals = await Promise.all(
+      sources.filter(source => source.algorithms.includes(alg)).map(source => source.renew()),
+    )
+    const renewed = renewals.includes(true) ? await tryAll() : null
+    if (renewed !== null) return renewed
+  }
+  throw new BadTokenError(`the token is signed with another ${alg === 'HS256' ? 'secret' : 'key'}`)
+}
+
+function readHeader(token: string): ProtectedHeaderParameters {
   try {
-    const { payload } = await jwtVerify(token, secret, {
-      algorithms: ALGORITHMS,
-      clockTolerance: SKEW_S,
-      currentDate: new Date(wallTime),
-    })
-    return payload
+    const header = decodeProtectedHeader(token)
+    if (header.kid === undefined || typeof header.kid === 'string') return header
+  } catch {
+    // Told below.
+  }
+  throw new BadTokenError('this is no token')
+}
+
+/** @returns null: it is signed with another key */
+async function verifyWith(
+  token: string,
+  key: KeyObject,
+  options: Parameters<typeof jwtVerify>[2],
+): Promise<JWTPayload | null> {
+  try {
+    return (await jwtVerify(token, key, options)).payload
   } catch (error) {
+    if (error instanceof errors.JWSSignatureVerificationFailed) return null
     if (!(error instanceof errors.JOSEError)) throw error
     throw new BadTokenError(describe(error), { cause: error })
   }
@@ -66,7 +143,5 @@ async function verifySignature(token: string, secret: KeyObject, wallTime: numbe
 function describe(error: errors.JOSEError): string {
   if (error instanceof errors.JWTExpired) return 'the token has expired'
   if (error instanceof errors.JWTClaimValidationFailed) return `${error.claim} is not as it must be`
-  if (error instanceof errors.JOSEAlgNotAllowed) return `the token is not signed with ${ALGORITHMS.join()}`
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'the token is signed with another secret'
   return 'this is no token'
 }

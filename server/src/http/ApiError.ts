@@ -8,7 +8,7 @@ export const apiErrors = {
   'bad-name': { status: 400, meaning: 'the path names no document' },
   unauthorized: { status: 401, meaning: 'a missing, bad or expired token' },
   forbidden: { status: 403, meaning: 'the token gives no right to this' },
-  'local-only': { status: 403, meaning: 'without a secret, only this machine is answered' },
+  'local-only': { status: 403, meaning: 'without keys for tokens, only this machine is answered' },
   'cross-site': { status: 403, meaning: 'a change without a header that a foreign page could not send' },
   'not-found': { status: 404, meaning: 'nobody ever wrote this document' },
   'bad-method': { status: 405, meaning: 'no such method here' },

@@ -4,6 +4,7 @@ import type { Access } from '../access/Access.ts'
 import type { DocumentScope } from '../access/DocumentScope.ts'
 import type { Denial, Grant } from '../access/Grant.ts'
 import { type Role, roles } from '../access/Role.ts'
+import { tokenOfCookie } from '../access/sessionCookie.ts'
 import { tokenOfRequest } from '../access/tokenOfRequest.ts'
 import { isLoopbackHost } from '../socket/address.ts'
 import type { TrustedProxies } from '../socket/TrustedProxies.ts'
@@ -12,10 +13,13 @@ import { ApiError } from './ApiError.ts'
 /**
  * Who may ask what of the HTTP API. Behind `HostCheck`, which has refused pages of other origins.
  *
- * [G1] Without a secret only programs of this machine are answered: not through a proxy, and under a name of this machine, so
+ * [G1] Without keys only programs of this machine are answered: not through a proxy, and under a name of this machine, so
  *      that no page can reach it by a name of its own that points here (DNS rebinding).
- * [G2] With one, a token in the header `Authorization` must give the role. Never one in the URL, which others see.
+ * [G2] With keys, a token in the header `Authorization`, else in the cookie, must give the role. Never one in the URL, which others
+ *      see.
  * [G3] What changes something needs a header that a page of another origin can't send unasked (CSRF).
+ * [G4] A browser sends a cookie by itself: what changes something by it needs an `Origin`, too (`HostCheck` has refused foreign
+ *      ones), and nothing is done by it for a page that the browser calls another site's.
  */
 export class ApiGate {
   readonly #access: Access
@@ -29,7 +33,7 @@ export class ApiGate {
   /** @throws {ApiError} `unauthorized`, `forbidden`, `local-only`, `cross-site` */
   async admit(request: IncomingMessage, documentId: DocumentId, needed: Role): Promise<void> {
     this.#check(request)
-    this.#checkRole(await this.#access.admit(tokenOf(request), documentId), needed, '')
+    this.#checkRole(await this.#access.admit(this.tokenOf(request), documentId), needed, '')
   }
 
   /**
@@ -38,7 +42,7 @@ export class ApiGate {
    */
   async admitEverywhere(request: IncomingMessage, needed: Role): Promise<void> {
     this.#check(request)
-    this.#checkRole(await this.#access.admitEverywhere(tokenOf(request)), needed, ' in every document')
+    this.#checkRole(await this.#access.admitEverywhere(this.tokenOf(request)), needed, ' in every document')
   }
 
   /**
@@ -47,7 +51,7 @@ export class ApiGate {
    */
   async readable(request: IncomingMessage): Promise<readonly DocumentScope[]> {
     this.#check(request)
-    const readable = await this.#access.readable(tokenOf(request))
+    const readable = await this.#access.readable(this.tokenOf(request))
     if ('close' in readable) throw denied(readable)
     return readable
   }
@@ -60,19 +64,38 @@ export class ApiGate {
 
   #check(request: IncomingMessage): void {
     if (!this.#access.isAsking) this.#checkLocal(request)
-    if (request.method === 'GET' || request.method === 'HEAD' || isDeliberate(request)) return
+    if (!isRead(request)) this.checkDeliberate(request)
+  }
+
+  /** @throws {ApiError} `cross-site`: a form of a foreign page could have sent this change. [G3] */
+  checkDeliberate(request: IncomingMessage): void {
+    if (isDeliberate(request)) return
     throw new ApiError('cross-site', 'a change needs the header Authorization, X-Requested-With or a JSON Content-Type')
+  }
+
+  /**
+   * The token that a request brings; null: none.
+   * @throws {ApiError} `cross-site`. [G4]
+   */
+  tokenOf(request: IncomingMessage): string | null {
+    const { authorization, origin, 'sec-fetch-site': site } = request.headers
+    if (authorization !== undefined) return tokenOfRequest({ headers: { authorization } })
+    const token = tokenOfCookie(request, this.#proxies.isSecure(request))
+    if (token === null) return null
+    const isForeign = site !== undefined && site !== 'same-origin' && site !== 'none'
+    if (!isForeign && (origin !== undefined || isRead(request))) return token
+    throw new ApiError('cross-site', 'a change by a cookie needs the Origin of a page of this server')
   }
 
   #checkLocal(request: IncomingMessage): void {
     const host = (this.#proxies.hostOf(request) ?? '').replace(/:\d+$/u, '')
     if (this.#proxies.isFromHere(request) && isLoopbackHost(host)) return
-    throw new ApiError('local-only', 'without WEFT_AUTH_SECRET, only programs of this machine are answered here')
+    throw new ApiError('local-only', 'without keys (WEFT_AUTH_SECRET), only programs of this machine are answered here')
   }
 }
 
-function tokenOf({ headers: { authorization } }: IncomingMessage): string | null {
-  return authorization === undefined ? null : tokenOfRequest({ headers: { authorization } })
+function isRead({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 /** Types that a form of any page can send (https://fetch.spec.whatwg.org/#cors-safelisted-request-header). */
@@ -84,6 +107,7 @@ function isDeliberate({ headers }: IncomingMessage): boolean {
   return type !== undefined && type !== '' && !FORM_TYPES.includes(type)
 }
 
-function denied({ close, text }: Denial): ApiError {
-  return new ApiError(close, text)
+/** What a denial is in the API. */
+export function denied({ close, text }: Denial): ApiError {
+  return new ApiError(close === 'overload' ? 'unavailable' : close, text)
 }

@@ -18,6 +18,8 @@ export interface AppServices {
   readonly documentsApi: Router
   /** What answers under `/api/v1/backup`. */
   readonly backupApi: Router
+  /** What answers under `/api/v1/session`. */
+  readonly sessionApi: Router
 }
 
 /** How long an answer about readiness holds, in ms. */
@@ -45,7 +47,7 @@ function contentSecurityPolicy(host: string): string {
 
 /** The HTTP side: health, documents, and the web app. */
 export function createApp(services: AppServices): Express {
-  const { webFolder, logger, hosts, proxies, isReady, documentsApi, backupApi } = services
+  const { webFolder, logger, hosts, proxies, isReady, documentsApi, backupApi, sessionApi } = services
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
@@ -91,6 +93,7 @@ export function createApp(services: AppServices): Express {
 
   app.use('/api/v1/documents', documentsApi)
   app.use('/api/v1/backup', backupApi)
+  app.use('/api/v1/session', sessionApi)
 
   const page = join(webFolder, 'index.html')
   // Built files carry their hash in their name; the page itself must always be asked for.

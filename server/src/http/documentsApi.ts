@@ -44,7 +44,7 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
   router.use((request, response, next) => {
     // What people wrote, under the address of the server: it may do nothing, and is kept by no cache that others use.
     response.set({ 'Content-Security-Policy': "default-src 'none'; sandbox; frame-ancestors 'none'" })
-    response.set({ 'Cache-Control': 'private, no-cache', Vary: 'Accept, Authorization' })
+    response.set({ 'Cache-Control': 'private, no-cache', Vary: 'Accept, Authorization, Cookie' })
     const path = request.url.split('?', 1)[0] ?? ''
     if (path === '/' || path === '') answerList(request, response).catch(next)
     else answerDocument(request, response, path).catch(next)

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
 import proxyAddr from 'proxy-addr'
 import { isLoopbackAddress, plainAddress } from './address.ts'
@@ -72,6 +73,12 @@ export class TrustedProxies {
   /** The scheme of the page or program that asks, where a proxy tells it; a WebSocket's is the one of its page. */
   protocolOf(request: IncomingMessage): string | undefined {
     return this.#toldBy(request, 'x-forwarded-proto')?.toLowerCase().replace(/^ws/u, 'http')
+  }
+
+  /** Whether the sender's bytes come encrypted: to us, or to a proxy that says so. */
+  isSecure(request: IncomingMessage): boolean {
+    const told = this.protocolOf(request)
+    return told === undefined ? request.socket instanceof TLSSocket : told === 'https'
   }
 
   // Of several values the last is the nearest proxy's own; those before it are what it was told.

@@ -1,6 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { tokenOfCookie } from '../access/sessionCookie.ts'
 import { chooseSubprotocol, tokenOfRequest } from '../access/tokenOfRequest.ts'
 import type { Timer } from '../clock.ts'
 import { Connection, type ConnectionServices, type Upgrade } from './Connection.ts'
@@ -100,7 +101,7 @@ export class WebSocketEndpoint {
       return
     }
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
-    const token = tokenOfRequest(request)
+    const token = tokenOfRequest(request) ?? this.#tokenOfPage(request)
     this.#services.access.verify(token).then(
       verified => this.#shakeHands(request, socket, head, { address, path, token, verified }),
       error => {
@@ -108,6 +109,12 @@ export class WebSocketEndpoint {
         this.#refuse(socket, [500, 'the token could not be verified'])
       },
     )
+  }
+
+  // A browser sends its cookie whatever page opens the socket: only one counts of whose origin `HostCheck` has heard and approved.
+  #tokenOfPage(request: IncomingMessage): string | null {
+    if (request.headers.origin === undefined) return null
+    return tokenOfCookie(request, this.#proxies.isSecure(request))
   }
 
   #shakeHands(request: IncomingMessage, socket: Duplex, head: Buffer, upgrade: Upgrade): void {
