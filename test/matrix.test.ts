@@ -167,7 +167,7 @@ describe('alone for 70 s', { timeout: ALONE_MS + 30_000 }, () => {
     expect(silent.map(({ isOpen }) => isOpen)).toEqual(silent.map(() => true))
   })
 
-  it('who answers no ping is hung up on', async () => {
+  it('[threat C5] who answers no ping is hung up on', async () => {
     const { mute } = await afterTheWait()
     expect(mute.isOpen).toBe(false)
     // Without a goodbye, which nobody would hear.

@@ -112,7 +112,8 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const options = {
     maxHeaderSize: 16 * 1024,
     headersTimeout: 10_000,
-    requestTimeout: 15_000,
+    // An upload over a bad link; who sends a body where none is wanted is cut off by the app.
+    requestTimeout: 300_000,
     connectionsCheckingInterval: 5000,
   }
   const tlsServer = certificate && createTlsServer(options, certificate, app)
@@ -216,6 +217,12 @@ async function serveMetrics(metrics: Metrics, config: Config, logger: Logger): P
   }
 }
 
+/** What a request that never becomes one is answered, by Node's code of what went wrong. */
+const STATUS_OF_BROKEN: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
 // A socket that breaks before a request is complete must not end the process, and gets an answer where it can.
 function guard(server: Server | TlsServer, logger: Logger): void {
   server.maxHeadersCount = MAX_HEADERS
@@ -226,7 +233,7 @@ function guard(server: Server | TlsServer, logger: Logger): void {
       socket.destroy()
       return
     }
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    const status = STATUS_OF_BROKEN[error.code ?? ''] ?? '400 Bad Request'
     // Whoever doesn't leave then must not keep the descriptor.
     socket.once('finish', () => socket.destroy())
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)

@@ -22,6 +22,8 @@ export interface AppServices {
   readonly sessionApi: Router
 }
 
+/** How long who has its answer may go on sending its request, in ms. */
+const REST_OF_REQUEST_MS = 15_000
 /** How long an answer about readiness holds, in ms. */
 const READINESS_MS = 1000
 
@@ -52,6 +54,9 @@ export function createApp(services: AppServices): Express {
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.use((request, response, next) => {
+    response.once('finish', () => {
+      if (!request.complete) setTimeout(() => request.complete || request.socket.destroy(), REST_OF_REQUEST_MS).unref()
+    })
     const refusal = requestFault(request) ?? hosts.refusal(request)
     if (refusal !== null) {
       response.status(refusal[0]).type('text/plain').send(`${refusal[1]}\n`)
