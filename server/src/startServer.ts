@@ -83,6 +83,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     issuer: config.authIssuer || null,
     audience: config.authAudience || null,
   })
+  access.onRecheck(() => rooms.review())
   const endpoint = new WebSocketEndpoint(
     {
       access,

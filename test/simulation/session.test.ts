@@ -246,6 +246,37 @@ it('a renewed token counts in place: its role, and its end', async () => {
   ).toBe('before after')
 })
 
+it('[threat P2] a right that is taken back counts at once: less of it is told in place, none ends the session', async () => {
+  const { clock, server, join } = await newServer()
+  let now: Grant | { close: 'unauthorized'; text: string }
+  const grant: Grant = { ...viewer, userId: 'ann', role: 'editor', review: () => now }
+  now = grant
+  const plain = await join('a', new Listener(), grant)
+  const ours = await join('a', new Listener(), grant)
+  ours.say(encodeAnnounce())
+  const other = await join('a', new Listener(), { ...viewer, role: 'editor' })
+  const ann = typist(101)
+  server.rooms.review()
+  plain.say(encodeUpdate(ann.type('x')))
+  await clock.runUntil(clock.now() + 1000)
+  expect([other.listener.count('update'), plain.listener.count('permissionDenied')]).toEqual([1, 0])
+
+  now = { ...grant, role: 'viewer' }
+  server.rooms.review()
+  plain.say(encodeUpdate(ann.type('y')))
+  await clock.runUntil(clock.now() + 1000)
+  expect(other.listener.count('update')).toBe(1)
+  expect(plain.listener.count('permissionDenied')).toBe(2)
+  const access = ours.listener.received.flatMap(message => (message.type === 'access' ? [message.access] : []))
+  expect(access).toEqual(['read-write', 'read-only'])
+  expect([plain.listener.isOpen, ours.listener.isOpen]).toEqual([true, true])
+
+  now = { close: 'unauthorized', text: 'revoked' }
+  server.rooms.review()
+  expect([plain.listener.closes, ours.listener.closes]).toEqual([['unauthorized'], ['unauthorized']])
+  expect(other.listener.isOpen).toBe(true)
+})
+
 it('one user with thirty tabs sends all that a document passes on, and silences nobody else', async () => {
   const { clock, join } = await newServer()
   const editor = (userId: string): Grant => ({

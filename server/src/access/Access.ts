@@ -6,17 +6,44 @@ import { type Denial, type Grant, UNASKED } from './Grant.ts'
 import { type KeySource, KeysUnavailableError } from './KeySource.ts'
 import { type ExpectedClaims, type VerifiedToken, verifyToken } from './verifyToken.ts'
 
+/** What takes back what tokens give. Asked again for each use, so it answers from memory. */
+export interface Revocations {
+  /** @returns why a token counts for nothing any more; null: it counts */
+  refusal(verified: VerifiedToken): string | null
+  /** @returns what is left of a right in one document: all of it, less, or none */
+  review(grant: Grant, verified: VerifiedToken, documentId: DocumentId): Grant | Denial
+}
+
 /** Who may do what in which document, told by signed tokens. */
 export class Access {
   readonly #keys: readonly KeySource[]
   readonly #clock: Clock
   readonly #expected: ExpectedClaims
+  /** Null: nothing is taken back. */
+  #revocations: Revocations | null = null
+  readonly #listeners: (() => void)[] = []
 
   /** @param keys that tokens are signed with; none: nobody is asked, and tokens are not looked at */
   constructor(keys: readonly KeySource[], clock: Clock, expected: ExpectedClaims = { issuer: null, audience: null }) {
     this.#keys = keys
     this.#clock = clock
     this.#expected = expected
+  }
+
+  /** From now on these take back what tokens give. */
+  revokeBy(revocations: Revocations): void {
+    this.#revocations = revocations
+    this.recheck()
+  }
+
+  /** To be called whenever `revokeBy`'s answers may have changed: open sessions look at their rights at once. */
+  recheck(): void {
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** @param listener called by `recheck` */
+  onRecheck(listener: () => void): void {
+    this.#listeners.push(listener)
   }
 
   /** Whether tokens are asked for. */
@@ -52,7 +79,9 @@ export class Access {
     if (!this.isAsking) return null
     if (token === null || token === '') return { close: 'unauthorized', text: 'no token was given' }
     try {
-      return await verifyToken(token, this.#keys, this.#clock, this.#expected)
+      const verified = await verifyToken(token, this.#keys, this.#clock, this.#expected)
+      const refusal = this.#revocations?.refusal(verified) ?? null
+      return refusal === null ? verified : { close: 'unauthorized', text: refusal }
     } catch (error) {
       if (error instanceof BadTokenError) return { close: 'unauthorized', text: error.message }
       if (error instanceof KeysUnavailableError) return { close: 'overload', text: error.message }
@@ -66,8 +95,12 @@ export class Access {
     if ('close' in verified) return verified
     const { userId, name: userName, rights, expiresAt } = verified
     if (expiresAt <= this.#clock.now()) return { close: 'unauthorized', text: 'the token has expired' }
+    const refusal = this.#revocations?.refusal(verified) ?? null
+    if (refusal !== null) return { close: 'unauthorized', text: refusal }
     const role = rights.roleIn(documentId)
     if (role === null) return { close: 'forbidden', text: 'the token gives no right to this document' }
-    return { userId, userName, role, expiresAt }
+    const review = () => this.grant(verified, documentId)
+    const grant: Grant = { userId, userName, role, expiresAt, review }
+    return this.#revocations?.review(grant, verified, documentId) ?? grant
   }
 }

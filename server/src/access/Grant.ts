@@ -9,6 +9,8 @@ export interface Grant {
   readonly role: Role
   /** When it ends, monotonic ms; infinite where nobody is asked. */
   readonly expiresAt: number
+  /** The same right as it is now: less, or none, where some of it was taken back. Left out: nobody takes it back. */
+  readonly review?: () => Grant | Denial
 }
 
 /** No right, or none that can be told now (`overload`): which close code says so, and why. */

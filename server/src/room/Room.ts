@@ -190,6 +190,11 @@ export class Room implements BytesHolder {
     if (this.#sessions.size === 0) this.#emptySince = this.#services.clock.now()
   }
 
+  /** Each session looks at its right anew. */
+  review(): void {
+    for (const session of [...this.#sessions]) session.review()
+  }
+
   /** Runs something that has no session. The room isn't unloaded meanwhile. */
   async hold<T>(work: () => Promise<T>): Promise<T> {
     this.#holds++

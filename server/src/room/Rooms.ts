@@ -64,6 +64,11 @@ export class Rooms {
     return loading
   }
 
+  /** Each session of each document looks at its right anew. */
+  review(): void {
+    for (const room of this.#loaded.keys()) room.review()
+  }
+
   /** Ends the room of a document that was deleted in the log: everybody in it is told, and who comes now finds it deleted. */
   async deleted(documentId: DocumentId): Promise<void> {
     // It may be loading still, from what was read before.

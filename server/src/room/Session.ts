@@ -182,6 +182,22 @@ export class Session implements Tidier {
     if (!couldWrite && this.#mayWrite) this.#takeRefused()
   }
 
+  /** Looks at its right anew: what was taken back of it counts at once, and is told. */
+  review(): void {
+    if (this.#isEnded) return
+    const grant = this.#grant.review?.() ?? this.#grant
+    if ('close' in grant) {
+      this.outlet.close(grant.close, grant.text)
+      return
+    }
+    const couldWrite = this.#mayWrite
+    if (grant.role === this.#grant.role) this.#grant = grant
+    else this.renew(grant)
+    if (couldWrite === this.#mayWrite || this.outlet.unsentBytes > this.room.maxUnsentBytes) return
+    if (this.dialect === 'hocuspocus') this.welcome()
+    else if (!this.hasAnnounced && !this.#mayWrite) this.outlet.write(READ_ONLY)
+  }
+
   /** Tells a Hocuspocus provider that its token is taken, and what for. */
   welcome(): void {
     this.outlet.write(encodeFrame(encodeAuthenticated(!this.#mayWrite)))

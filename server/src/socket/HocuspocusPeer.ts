@@ -186,7 +186,7 @@ export class HocuspocusPeer implements Peer, SeatHost {
       const reason = closeReason(name, text)
       seat.write(encodeFrame(encodeAuthenticationDenied(reason)))
       seat.write(encodeFrame(encodeSessionClosed(reason)))
-      if (name === 'unauthorized') this.#remember(seat)
+      if (name === 'unauthorized' || (name === 'forbidden' && seat.session !== null)) this.#remember(seat)
     } else {
       this.#failed.add(seat.key)
       this.#renewal ??= this.#services.clock.setTimer(() => this.#connection.close(name, text), RENEWAL_MS)

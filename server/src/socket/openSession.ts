@@ -43,6 +43,13 @@ export async function openSession(
     }
     const session = new Session(room, outlet, dialect, options)
     room.join(session)
+    // Its right may have been taken back while the document was loaded.
+    const right = options.grant?.review?.()
+    if (right !== undefined && 'close' in right) {
+      session.end()
+      return right
+    }
+    session.review()
     return session
   } catch (error) {
     if (error instanceof WeftError && error.code === 'DOCUMENT_DELETED')
