@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { putMarkdown } from './support/apiClient.ts'
 import { eventually, within } from './support/eventually.ts'
 import { RawClient } from './support/RawClient.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
@@ -57,26 +58,88 @@ describe('over HTTP the server', () => {
     expect([ready.status, await ready.text()]).toEqual([200, 'ready\n'])
   })
 
-  it('sends what a page needs to be safe, and not what it is made with', async () => {
+  it('[threat E4] lets a page do what ours need, and nothing else', async () => {
     const server = await testServer()
-    for (const path of ['/', '/d/a/b', '/healthz', '/nothing-here', '/assets/nothing-here.js']) {
-      const { headers } = await fetch(server.url + path)
-      const policy = headers.get('content-security-policy') ?? ''
-      for (const part of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"]) {
-        expect([path, policy.includes(part)]).toEqual([path, true])
+    const here = `127.0.0.1:${server.port}`
+    const file = /src="\.(\/assets\/[^"]*)"/.exec(await (await fetch(server.url)).text())?.[1] ?? 'none'
+    const nonces = new Set<string>()
+    for (const path of ['/', '/d/a/b', file, '/healthz', '/nothing-here', '/assets/nothing-here.js']) {
+      const answer = await fetch(server.url + path)
+      const policy = answer.headers.get('content-security-policy') ?? ''
+      const nonce = /'nonce-([\w+/=]{24})'/.exec(policy)?.[1] ?? 'none'
+      nonces.add(nonce)
+      expect([path, policy.split('; ')]).toEqual([
+        path,
+        [
+          "default-src 'none'",
+          "script-src 'self'",
+          `style-src 'self' 'nonce-${nonce}'`,
+          "img-src 'self' https: blob:",
+          "font-src 'self'",
+          `connect-src 'self' ws://${here} wss://${here}`,
+          "worker-src 'self'",
+          "manifest-src 'self'",
+          "frame-ancestors 'none'",
+          "base-uri 'none'",
+          "form-action 'self'",
+          "object-src 'none'",
+          "require-trusted-types-for 'script'",
+        ],
+      ])
+      const text = await answer.text()
+      // The page knows it; its scripts are files.
+      if (text.includes('<!doctype html>')) {
+        expect(text).toContain(`<meta property="csp-nonce" nonce="${nonce}" />`)
+        expect(text).not.toMatch(/<script(?![^>]* src=)|<style|style=| on\w+=/)
       }
-      expect(policy).toContain(`ws://127.0.0.1:${server.port}`)
-      expect(policy).not.toContain("script-src 'self' 'unsafe")
-      expect(Object.fromEntries(headers)).toMatchObject({
-        'x-content-type-options': 'nosniff',
-        'referrer-policy': 'no-referrer',
-        'cross-origin-opener-policy': 'same-origin',
-        'cross-origin-resource-policy': 'same-origin',
-      })
-      expect(headers.get('x-powered-by')).toBeNull()
     }
+    // New in each answer.
+    expect(nonces.size).toBe(6)
     expect((await fetch(`${server.url}/nothing-here`)).status).toBe(404)
     expect((await fetch(`${server.url}/assets/nothing-here.js`)).status).toBe(404)
+  })
+
+  it('[threat E4] sends what keeps an answer in its place with every answer, and not what it is made with', async () => {
+    const server = await testServer({ WEFT_MAX_CONNECTIONS: '1' })
+    const host = `Host: 127.0.0.1:${server.port}`
+    const client = await RawClient.join(`${server.socketUrl}/a`)
+    expect((await putMarkdown(server, 'a', 'Hello')).status).toBe(201)
+    const requests: [status: number, request: string][] = [
+      [200, get('/', [host])],
+      [200, get('/healthz', [host])],
+      [404, get('/nothing-here', [host])],
+      [200, get('/api/v1/documents', [host])],
+      [200, get('/api/v1/documents/a?format=html', [host])],
+      [404, get('/api/v1/documents/b', [host])],
+      [400, get('/api/v1/documents/a%00', [host])],
+      [405, get('/api/v1/documents/a', [host]).replace('GET', 'PATCH')],
+      [403, get('/', [host, 'Origin: https://elsewhere.example'])],
+      [421, get('/', ['Host: elsewhere.example'])],
+      [400, get('/d/%zz', [host])],
+      [400, get('/', [])],
+      [431, get('/', [host, `X-Huge: ${'x'.repeat(64 * 1024)}`])],
+      [503, upgrade('/a', [host])],
+      [403, upgrade('/a', [host, 'Origin: https://elsewhere.example'])],
+    ]
+    for (const [wanted, request] of requests) {
+      const answer = await exchange(server, request)
+      const head = answer.slice(0, answer.indexOf('\r\n\r\n')).toLowerCase()
+      const what = request.slice(0, request.indexOf('\r\n'))
+      expect([what, status(answer)]).toEqual([what, wanted])
+      for (const header of [
+        'x-content-type-options: nosniff',
+        'referrer-policy: no-referrer',
+        'cross-origin-opener-policy: same-origin',
+        'cross-origin-resource-policy: same-origin',
+        "content-security-policy: default-src 'none'; ",
+        'permissions-policy: accelerometer=(), camera=(), ',
+      ])
+        expect([what, head]).toEqual([what, expect.stringContaining(header)])
+      for (const directive of ["frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'"])
+        expect([what, head]).toEqual([what, expect.stringContaining(directive)])
+      expect(head).not.toMatch(/x-powered-by|\nserver:|access-control-/)
+    }
+    client.cut()
   })
 
   it('names the files of a page relative to it, so that a proxy can put a path before it', async () => {
@@ -99,8 +162,9 @@ describe('over HTTP the server', () => {
     for (const file of names) expect((await fetch(`${server.url}/${file}`)).status).toBe(200)
     const { headers } = await fetch(`${server.url}/d/team/notes`)
     expect(headers.get('cache-control')).toBe('no-cache')
+    // Never one that is kept: its nonce would be of another answer.
     const again = [`Host: 127.0.0.1:${server.port}`, `If-None-Match: ${headers.get('etag')}`]
-    expect(status(await exchange(server, get('/d/team/notes', again)))).toBe(304)
+    expect(status(await exchange(server, get('/d/team/notes', again)))).toBe(200)
     // A redirect would lead out of the path that a proxy puts before it.
     expect((await fetch(`${server.url}/assets`, { redirect: 'manual' })).status).toBe(404)
   })

@@ -24,6 +24,7 @@ import { MAX_HELD_BYTES } from './room/BytesCache.ts'
 import { Committer } from './room/Committer.ts'
 import { Documents, MAX_CONTENT_TASKS } from './room/Documents.ts'
 import { Rooms } from './room/Rooms.ts'
+import { COMMON_HEADER_LINES } from './securityHeaders.ts'
 import { HostCheck } from './socket/HostCheck.ts'
 import { MAX_HEADERS } from './socket/requestFault.ts'
 import { TrustedProxies } from './socket/TrustedProxies.ts'
@@ -116,6 +117,8 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     // An upload over a bad link; who sends a body where none is wanted is cut off by the app.
     requestTimeout: 300_000,
     connectionsCheckingInterval: 5000,
+    // `HostCheck` does that, with the headers that go with every answer.
+    requireHostHeader: false,
   }
   const tlsServer = certificate && createTlsServer(options, certificate, app)
   const server = tlsServer ?? createServer(options, app)
@@ -237,7 +240,8 @@ function guard(server: Server | TlsServer, logger: Logger): void {
     const status = STATUS_OF_BROKEN[error.code ?? ''] ?? '400 Bad Request'
     // Whoever doesn't leave then must not keep the descriptor.
     socket.once('finish', () => socket.destroy())
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+    const head = [`HTTP/1.1 ${status}`, 'Connection: close', 'Content-Length: 0', ...COMMON_HEADER_LINES]
+    socket.end(`${head.join('\r\n')}\r\n\r\n`)
   })
   server.on('connection', (socket: Socket) => {
     socket.setNoDelay(true)

@@ -491,6 +491,38 @@ let a = 1
       await eventually('all to be back', () => toMarkdown(bot).includes('- threeone **two**\n'))
       expect(toMarkdown(bot)).toBe('# Title\n\n- one **two**\n- threeone **two**\n\n```\ncodeone two\n```\n')
     })
+
+    it('[threat E2] takes in of a stranger’s page what the schema has, nothing that runs, and never too much at once', async () => {
+      const { bot, window } = await botAndWindow('Here')
+      await window.text.click()
+      await window.keyboard.press('End')
+      const hostile =
+        '<style>p { color: red }</style><p style="color: red" onclick="hit = 1">one <b>two</b></p><script>hit = 1</script>' +
+        '<iframe srcdoc="<script>parent.hit = 1</script>"></iframe><svg onload="hit = 1"></svg><img src="x:" onerror="hit = 1">' +
+        '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src onerror=hit=1&gt;"></table></mtext></math>' +
+        '<form action="https://elsewhere.example"><input name="attributes"><button>send</button></form>' +
+        '<p><a href="javascript:hit=1">three</a> <a href="https://four.example/">four</a></p>' +
+        '<table><tr><td style="text-align: center">five</td></tr></table>'
+      await paste(window, hostile)
+      await eventually('what was pasted', () => textOf(bot).includes('five'))
+      await window.shows('saved')
+      const markdown = toMarkdown(bot)
+      expect(markdown).toContain('one **two**')
+      expect(markdown).toContain('three [four](https://four.example/)')
+      expect(markdown).toContain('| five |\n| :-: |'.replace('| five |\n', ''))
+      expect(markdown).not.toMatch(/hit|javascript|onerror|iframe|svg/)
+      expect(await window.page.evaluate(() => 'hit' in globalThis)).toBe(false)
+      const before = textOf(bot)
+      for (const [html, why] of [
+        [`<p>${'x'.repeat(2 << 20)}</p>`, 'it has 2.0 MB, more than 2 MB'],
+        ['<p>x</p>'.repeat(10_001), 'it has 20,002 parts, more than 20,000'],
+      ] as const) {
+        await window.keyboard.press('Control+a')
+        await paste(window, html)
+        await window.page.getByText(`Nothing was pasted: ${why}. It is still in your clipboard`).waitFor()
+      }
+      expect(textOf(bot)).toBe(before)
+    })
   })
 
   describe('the keyboard', () => {
@@ -554,4 +586,16 @@ async function focusIsSeen(window: EditorWindow): Promise<boolean> {
     const style = getComputedStyle(document.activeElement ?? document.body)
     return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none'
   })
+}
+
+/** What a browser does when something is pasted, with a clipboard of our own: that of the machine is everybody's. */
+async function paste(window: EditorWindow, html: string): Promise<void> {
+  await window.text.evaluate((text, data) => {
+    const clipboardData = new DataTransfer()
+    clipboardData.setData('text/html', data)
+    const event = new ClipboardEvent('paste', { bubbles: true, cancelable: true })
+    // Firefox doesn't take one in the constructor.
+    Object.defineProperty(event, 'clipboardData', { value: clipboardData })
+    text.dispatchEvent(event)
+  }, html)
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { fromHTML } from './fromHTML.ts'
 import { fromMarkdown } from './fromMarkdown.ts'
-import { toHTML } from './html.ts'
+import { maxHTMLBytes, maxHTMLNodes, toHTML } from './html.ts'
 import { toMarkdown } from './toMarkdown.ts'
 
 const markdownOf = (html: string) => toMarkdown(fromHTML(html)).trimEnd()
@@ -30,4 +30,20 @@ it('reads what `toHTML` writes', () => {
 it('refuses attributes that can’t be, and nesting without end', () => {
   expect(() => fromHTML('<table><tr><td colspan="100000000">a')).toThrow(/colspan must be/)
   expect(() => fromHTML('<blockquote>'.repeat(20_000))).toThrow(RangeError)
+})
+
+it('[threat E2] takes in so many bytes and nodes, and not one more', () => {
+  expect(markdownOf(`<!--${'é'.repeat(maxHTMLBytes / 2 - 6)}--><p>a`)).toBe('a')
+  expect(() => fromHTML(`<!--${'é'.repeat(maxHTMLBytes / 2 - 5)}--><p>a`)).toThrow(/up to 2097152 bytes/)
+  expect(fromHTML('<p>a'.repeat(maxHTMLNodes / 2)).childCount).toBe(maxHTMLNodes / 2)
+  expect(() => fromHTML('<p>a'.repeat(maxHTMLNodes / 2 + 1))).toThrow(/up to 20000 elements and texts/)
+})
+
+it('[threat E2] makes nothing of markup but what the schema has', () => {
+  const hostile =
+    '<p onclick="x()">a</p><iframe srcdoc="<script>x</script>">b</iframe><svg onload="x"><a>c</a></svg><object data="x">d</object>' +
+    '<form action="x"><input name="body" value="e"></form><img src="javascript:x" onerror="x"><math><mtext><style><!--</style><img src onerror=x>'
+  expect(toHTML(fromHTML(hostile))).not.toMatch(
+    /onclick|onload|onerror|srcdoc|javascript|iframe|svg|object|form|input|style/,
+  )
 })

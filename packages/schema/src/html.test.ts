@@ -47,7 +47,7 @@ describe('toHTML', () => {
     )
   })
 
-  it('escapes text and attributes', () => {
+  it('[threat E3] escapes text and attributes', () => {
     expect(html(block('paragraph', text(`<script>alert("&'")</script>`)))).toBe(
       '<p>&lt;script&gt;alert(&quot;&amp;&#39;&quot;)&lt;/script&gt;</p>',
     )
@@ -59,7 +59,7 @@ describe('toHTML', () => {
     )
   })
 
-  it('renders only safe addresses, and never a class or target that a writer chose', () => {
+  it('[threat E1] renders only safe addresses, and never a class or target that a writer chose', () => {
     const linked = (href: string) =>
       html(block('paragraph', text('a', { type: 'link', attrs: { href, class: 'app-button', target: '_top' } })))
     expect(linked('https://a.b/?c="d"')).toBe(
@@ -75,7 +75,7 @@ describe('toHTML', () => {
     expect(toHTML(schema.node('heading', { level: 'script' }))).toBe('<h1></h1>')
   })
 
-  it('has no limit of nesting', () => {
+  it('[threat E3] has no limit of nesting', () => {
     let node = schema.node('paragraph', null, schema.text('deep'))
     for (let level = 0; level < 20_000; level++) node = schema.nodes.blockquote?.create(null, node) ?? node
     expect(toHTML(node)).toContain('<blockquote><p>deep</p></blockquote>')

@@ -1,5 +1,11 @@
 import type { DOMOutputSpec, Mark, Node } from '@tiptap/pm/model'
 
+/** Longest HTML that is taken in at once, pasted or imported, in bytes of UTF-8. */
+export const maxHTMLBytes = 2 << 20
+
+/** Nodes, elements and texts, that HTML may have to be taken in at once. */
+export const maxHTMLNodes = 20_000
+
 // https://html.spec.whatwg.org/multipage/syntax.html#void-elements
 const voidTags = new Set('area base br col embed hr img input link meta source track wbr'.split(' '))
 

@@ -5,7 +5,7 @@ export { append, type Blocks, insertAfterHeading, replaceText, type TextRange } 
 export { extensions } from './extensions.ts'
 export { createUnknownFinder, findUnknown, readNode } from './findUnknown.ts'
 export { fromMarkdown } from './fromMarkdown.ts'
-export { toHTML } from './html.ts'
+export { maxHTMLBytes, maxHTMLNodes, toHTML } from './html.ts'
 export { checkNode, fromJSON, type JSONObject, toJSON } from './json.ts'
 export { type ClockRange, comesFrom, type MergedChange, mergeChange, restoreInserts } from './mergeChange.ts'
 export { maxDepth, type Unknown } from './readFragment.ts'

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import express, { type Express, type NextFunction, type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
+import { COMMON_HEADERS, pagePolicy } from '../securityHeaders.ts'
 import type { HostCheck } from '../socket/HostCheck.ts'
 import { requestFault } from '../socket/requestFault.ts'
 import type { TrustedProxies } from '../socket/TrustedProxies.ts'
@@ -27,26 +29,6 @@ const REST_OF_REQUEST_MS = 15_000
 /** How long an answer about readiness holds, in ms. */
 const READINESS_MS = 1000
 
-/** What a page of ours may do: its own scripts, styles and fonts, images of the web, a socket to this server. */
-function contentSecurityPolicy(host: string): string {
-  // What is no name of a host could bring rules of its own; `'self'` covers sockets too, in browsers since 2021.
-  const sockets = /^[\w.-]+(:\d+)?$|^\[[\da-f:.]+\](:\d+)?$/i.test(host) ? ` ws://${host} wss://${host}` : ''
-  return [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' https: http: blob: data:",
-    "font-src 'self'",
-    `connect-src 'self'${sockets}`,
-    "worker-src 'self'",
-    "manifest-src 'self'",
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-    "form-action 'self'",
-    "object-src 'none'",
-  ].join('; ')
-}
-
 /** The HTTP side: health, documents, and the web app. */
 export function createApp(services: AppServices): Express {
   const { webFolder, logger, hosts, proxies, isReady, documentsApi, backupApi, sessionApi } = services
@@ -57,23 +39,16 @@ export function createApp(services: AppServices): Express {
     response.once('finish', () => {
       if (!request.complete) setTimeout(() => request.complete || request.socket.destroy(), REST_OF_REQUEST_MS).unref()
     })
-    const refusal = requestFault(request) ?? hosts.refusal(request)
-    if (refusal !== null) {
-      response.status(refusal[0]).type('text/plain').send(`${refusal[1]}\n`)
-      return
-    }
-    response.set({
-      'Content-Security-Policy': contentSecurityPolicy(proxies.hostOf(request) ?? ''),
-      'X-Content-Type-Options': 'nosniff',
-      'Referrer-Policy': 'no-referrer',
-      'Cross-Origin-Opener-Policy': 'same-origin',
-      'Cross-Origin-Resource-Policy': 'same-origin',
-      'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
-    })
+    // Before anything can be wrong with it: a refusal has them, too.
+    const nonce = randomBytes(16).toString('base64')
+    response.locals.nonce = nonce
+    response.set({ 'Content-Security-Policy': pagePolicy(proxies.hostOf(request) ?? '', nonce), ...COMMON_HEADERS })
     // For the name without a port only: browsers hold all ports of a name to it, and other services may stand there.
     const { host = '' } = request.headers
     if (request.secure && !/:\d+$/u.test(host)) response.set('Strict-Transport-Security', 'max-age=31536000')
-    next()
+    const refusal = requestFault(request) ?? hosts.refusal(request)
+    if (refusal === null) next()
+    else response.status(refusal[0]).type('text/plain').send(`${refusal[1]}\n`)
   })
 
   app.get('/healthz', (_request, response) => {
@@ -114,7 +89,7 @@ export function createApp(services: AppServices): Express {
     response.set('Cache-Control', 'no-cache')
     const html = await readFile(page, 'utf8').catch(() => null)
     if (html === null) response.status(503).type('text/plain').send('the web app is not built: npm run build\n')
-    else response.type('html').send(fromDepth(html, request.path))
+    else response.type('html').send(withNonce(fromDepth(html, request.path), response.locals.nonce))
   })
   app.use((_request, response) => {
     response.status(404).type('text/plain').send('nothing is here\n')
@@ -138,6 +113,11 @@ export function createApp(services: AppServices): Express {
 function fromDepth(html: string, path: string): string {
   const depth = path.split('/').length - 2
   return depth > 0 ? html.replaceAll('="./', `="${'../'.repeat(depth)}`) : html
+}
+
+/** Tells the page its nonce, where a browser hides it from everything but scripts (an attribute `nonce` reads as empty). */
+function withNonce(html: string, nonce: string): string {
+  return html.replace('<meta property="csp-nonce" />', `<meta property="csp-nonce" nonce="${nonce}" />`)
 }
 
 function statusOf(error: unknown): number {

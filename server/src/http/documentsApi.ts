@@ -3,6 +3,7 @@ import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
 import { type ContentForm, contentForms } from '../ContentError.ts'
 import type { Documents, FoundDocument } from '../room/Documents.ts'
+import { INERT_POLICY } from '../securityHeaders.ts'
 import { ApiError, badMethod } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
@@ -43,7 +44,7 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
 
   router.use((request, response, next) => {
     // What people wrote, under the address of the server: it may do nothing, and is kept by no cache that others use.
-    response.set({ 'Content-Security-Policy': "default-src 'none'; sandbox; frame-ancestors 'none'" })
+    response.set({ 'Content-Security-Policy': INERT_POLICY })
     response.set({ 'Cache-Control': 'private, no-cache', Vary: 'Accept, Authorization, Cookie' })
     const path = request.url.split('?', 1)[0] ?? ''
     if (path === '/' || path === '') answerList(request, response).catch(next)

@@ -1,4 +1,5 @@
 import express, { type Express } from 'express'
+import { COMMON_HEADERS, INERT_POLICY } from '../securityHeaders.ts'
 import type { HostCheck } from '../socket/HostCheck.ts'
 import type { Metrics } from './Metrics.ts'
 
@@ -7,6 +8,7 @@ export function createMetricsApp(metrics: Metrics, hosts: HostCheck): Express {
   const app = express()
   app.disable('x-powered-by')
   app.use((request, response, next) => {
+    response.set({ 'Content-Security-Policy': INERT_POLICY, ...COMMON_HEADERS })
     const refusal = hosts.refusal(request)
     if (refusal === null) next()
     else response.status(refusal[0]).type('text/plain').send(`${refusal[1]}\n`)

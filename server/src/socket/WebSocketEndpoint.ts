@@ -4,6 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { tokenOfCookie } from '../access/sessionCookie.ts'
 import { chooseSubprotocol, tokenOfRequest } from '../access/tokenOfRequest.ts'
 import type { Timer } from '../clock.ts'
+import { COMMON_HEADER_LINES } from '../securityHeaders.ts'
 import { Connection, type ConnectionServices, type Upgrade } from './Connection.ts'
 import { acceptableOffer } from './deflateOffer.ts'
 import { FrameCompressor } from './FrameCompressor.ts'
@@ -218,6 +219,7 @@ function refuse(socket: Duplex, status: number, text: string, retryAfterS?: numb
     'Connection: close',
     'Content-Type: text/plain; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...COMMON_HEADER_LINES,
   ]
   if (retryAfterS !== undefined) head.push(`Retry-After: ${retryAfterS}`)
   if (status === 426) head.push('Sec-WebSocket-Version: 13')

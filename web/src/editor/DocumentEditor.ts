@@ -6,6 +6,8 @@ import { ySyncPluginKey } from '@tiptap/y-tiptap'
 import { FRAGMENT_NAME, findUnknown, readNode, type Unknown } from '@weft/schema'
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import { guardPaste } from '../paste/guardPaste.ts'
+import { toast } from '../ui/toast.tsx'
 import { carets } from './carets.ts'
 import { contentExtensions } from './contentExtensions.ts'
 import { imageField, linkField } from './fields.ts'
@@ -133,6 +135,9 @@ export class DocumentEditor {
         ...contentExtensions,
         immediateFocus,
         steadyMarks,
+        guardPaste(why =>
+          toast(`Nothing was pasted: ${why}. It is still in your clipboard; paste it in smaller parts.`),
+        ),
         Collaboration.configure({ fragment: this.#fragment }),
         carets(this.#awareness),
         Placeholder.configure({ placeholder: ({ editor }) => placeholder(editor) }),

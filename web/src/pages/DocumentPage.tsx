@@ -20,6 +20,7 @@ import { imageField, linkField } from '../editor/fields.ts'
 import { SlashMenu } from '../editor/SlashMenu.tsx'
 import { TextMenus } from '../editor/TextMenus.tsx'
 import { titleOf } from '../editor/title.ts'
+import { startTrustedTypes } from '../paste/cleanHTML.ts'
 import { type Collaborator, collaborators } from '../people/collaborators.ts'
 import { myUser } from '../people/myUser.ts'
 import { PeopleButton } from '../people/PeopleButton.tsx'
@@ -30,6 +31,9 @@ import { toast } from '../ui/toast.tsx'
 import '../styles/editor.css'
 import '../styles/menus.css'
 import '../styles/panels.css'
+
+// Before an editor parses anything.
+startTrustedTypes()
 
 /** One document: opens it when shown, leaves it when gone. */
 export default function DocumentPage({ documentId }: { documentId: string }) {
