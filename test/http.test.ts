@@ -112,7 +112,7 @@ describe('over HTTP the server', () => {
       [200, get('/api/v1/documents/a?format=html', [host])],
       [404, get('/api/v1/documents/b', [host])],
       [400, get('/api/v1/documents/a%00', [host])],
-      [405, get('/api/v1/documents/a', [host]).replace('GET', 'PATCH')],
+      [405, get('/api/v1/documents/a', [host, 'Content-Type: application/json']).replace('GET', 'POST')],
       [403, get('/', [host, 'Origin: https://elsewhere.example'])],
       [421, get('/', ['Host: elsewhere.example'])],
       [400, get('/d/%zz', [host])],

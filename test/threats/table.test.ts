@@ -11,7 +11,7 @@ const NOT_YET = `
   D2 D3 D4 D6
   S1 S3 S4 S5 S6 S8 S9
   P3 P4 P6 P8
-  E1 E2 E3 E4 E5
+  E5
   F1 F2 F3 F4 F5 F6 F8 F9 F10 F11 F12
 `
   .trim()
