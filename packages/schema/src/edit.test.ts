@@ -26,6 +26,25 @@ import { repair, replaceDocument } from './replaceDocument.ts'
 import { schema } from './schema.ts'
 import { textOf } from './textOf.ts'
 
+describe('half a character, of a text that was cut', () => {
+  const half = '\ud83d'
+
+  it('is written as others get it', () => {
+    const fragment = open(p('😀 one'))
+    append(fragment, p(`two${half}`))
+    replaceText(fragment, 'one', `1${half}`)
+    const other = copy(fragment)
+    expect(textOf(fragment)).toBe('😀 1\ufffd\ntwo\ufffd')
+    expect(htmlOf(fragment)).toBe(htmlOf(other))
+    const link = schema.mark('link', { href: `https://example.org/${half}` })
+    const image = schema.node('image', { src: 'https://example.org/a.png', alt: half })
+    replaceDocument(fragment, doc(p('😁 ', schema.text(`three${half}`, [link])), image))
+    exchange(fragment, other)
+    expect(htmlOf(fragment)).toBe(htmlOf(other))
+    expect(textOf(other)).toContain('😁 three\ufffd')
+  })
+})
+
 describe('replaceDocument', () => {
   it('makes no update if nothing differs, also where attributes are left to their defaults', () => {
     const fragment = open(

@@ -8,6 +8,7 @@ import { schema } from './schema.ts'
 import { diffText } from './sequence.ts'
 import { type Line, type Piece, readLines, textOf } from './textOf.ts'
 import { transactOn } from './transactOn.ts'
+import { wellFormed } from './wellFormed.ts'
 
 /** Blocks to insert: one, several, or the content of a whole document. */
 export type Blocks = Node | readonly Node[]
@@ -193,18 +194,19 @@ const replaceOverNodes = (
 /**
  * Replaces plain text. Within a block's text only the characters that differ are touched, and formatting stays: what is
  * written over text looks like that text. Over several blocks the first one takes up the rest of the last one. A line end
- * in `replacement` becomes a line break (in code: a line end).
+ * in `text` becomes a line break (in code: a line end).
  * @param target the text to replace, within one block (of several occurrences the first); or a range of `textOf`.
- * @returns where `replacement` now stands in `textOf`.
+ * @returns where `text` now stands in `textOf`.
  * @throws {EditError} `TEXT_NOT_FOUND`; `UNKNOWN_CONTENT` only where nodes have to change, not within a block's text.
  * @throws {RangeError} the range is not within the text, or `target` is empty.
  */
 export const replaceText = (
   fragment: Y.XmlFragment,
   target: string | TextRange,
-  replacement: string,
+  text: string,
   origin: unknown = null,
 ): TextRange => {
+  const replacement = wellFormed(text)
   const lines = readLines(fragment)
   const range = findRange(fragment, lines, target)
   const line = lines.find(({ from, to }) => from <= range.from && range.to <= to)

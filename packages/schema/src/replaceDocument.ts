@@ -7,6 +7,7 @@ import { markNameOf, type ReadFragment, readFragment } from './readFragment.ts'
 import { schema } from './schema.ts'
 import { align, commonSubsequence, countWords, type Pair, similarity } from './sequence.ts'
 import { transactOn } from './transactOn.ts'
+import { wellFormed, wellFormedAttributes } from './wellFormed.ts'
 
 /** A child as Yjs keeps it: an element, or neighbouring text nodes as one text. */
 export type Child = Node | readonly Node[]
@@ -32,7 +33,7 @@ const childrenOf = (node: Node): Child[] => {
 }
 
 const attributesOf = (marks: readonly Mark[]): Attributes =>
-  Object.fromEntries(marks.map(mark => [mark.type.name, { ...mark.attrs }]))
+  Object.fromEntries(marks.map(mark => [mark.type.name, wellFormedAttributes(mark.attrs)]))
 
 /**
  * Equal keys: equal content. Marks of inline elements (a bold line break) don't count: the shared document has no place
@@ -53,11 +54,11 @@ const textOfDelta = (text: Y.XmlText): string =>
 export const createType = (child: Child): Y.XmlElement | Y.XmlText => {
   if (isText(child)) {
     const text = new Y.XmlText()
-    text.applyDelta(child.map(node => ({ insert: node.text ?? '', attributes: attributesOf(node.marks) })))
+    text.applyDelta(child.map(node => ({ insert: wellFormed(node.text ?? ''), attributes: attributesOf(node.marks) })))
     return text
   }
   const element = new Y.XmlElement(child.type.name)
-  for (const [name, value] of Object.entries(child.attrs)) {
+  for (const [name, value] of Object.entries(wellFormedAttributes(child.attrs))) {
     if (value !== null && value !== undefined) element.setAttribute(name, value)
   }
   element.insert(0, childrenOf(child).map(createType))
@@ -75,7 +76,7 @@ const formatChange = (before: Attributes, marks: readonly Mark[]): Attributes | 
   for (const mark of marks) {
     const value = before[mark.type.name]
     const isSame = value !== undefined && mark.eq(mark.type.create(Object(value)))
-    if (!isSame) change[mark.type.name] = { ...mark.attrs }
+    if (!isSame) change[mark.type.name] = wellFormedAttributes(mark.attrs)
   }
   return Object.keys(change).length > 0 ? change : null
 }
@@ -131,7 +132,7 @@ const updateText = (text: Y.XmlText, wanted: readonly Node[], kept: readonly Kep
   let done = 0
   for (const { index, remove, insert } of diffAround(kept, oldText, wanted.map(({ text }) => text).join(''))) {
     keep(index - done)
-    walkNew(insert.length, (marks, piece) => delta.push({ insert: piece, attributes: attributesOf(marks) }))
+    walkNew(insert.length, (marks, piece) => delta.push({ insert: wellFormed(piece), attributes: attributesOf(marks) }))
     if (remove > 0) delta.push({ delete: remove })
     walkOld(remove, () => {})
     done = index + remove
@@ -143,7 +144,7 @@ const updateText = (text: Y.XmlText, wanted: readonly Node[], kept: readonly Kep
 const updateAttributes = (element: Y.XmlElement, wanted: Node): void => {
   const defaults = wanted.type.create().attrs
   const given = element.getAttributes() as Attributes
-  for (const [name, value] of Object.entries(wanted.attrs)) {
+  for (const [name, value] of Object.entries(wellFormedAttributes(wanted.attrs))) {
     const current = given[name] === undefined ? defaults[name] : given[name]
     if (JSON.stringify(current) === JSON.stringify(value)) continue
     if (value === null || value === undefined) element.removeAttribute(name)
