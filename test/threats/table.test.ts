@@ -9,7 +9,7 @@ const NOT_YET = `
   C7
   A2
   D2 D3 D4 D6
-  S1 S3 S4 S5 S6 S8 S9
+  S1 S3 S5 S6 S8 S9
   P3 P4 P6 P8
   E5
   F1 F2 F3 F4 F5 F6 F8 F9 F10 F11 F12

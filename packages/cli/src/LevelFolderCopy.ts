@@ -1,23 +1,11 @@
 import { constants } from 'node:fs'
-import {
-  chmod,
-  copyFile,
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  realpath,
-  rm,
-  statfs,
-  symlink,
-} from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkLevelFiles } from '@weft/server/checkLevelFiles'
-import { WeftError } from '@weft/server/errors'
 import { LevelStore } from '@weft/server/LevelStore'
 import { CommandError } from './errors.ts'
+import { holdLock, sizeOf } from './holdLock.ts'
 
 /**
  * The files that LevelDB reads (its db/filename.cc). Not LOG, its diary, nor LOCK, which must not even be opened: closing any
@@ -79,7 +67,7 @@ export class LevelFolderCopy {
   async #open(whenInUse: string, signal: AbortSignal): Promise<void> {
     const folder = this.#original
     if ((await readdir(folder)).includes('LOCK')) {
-      const isHeld = await this.#holdLock(whenInUse)
+      const isHeld = await holdLock(folder, this.#lock, whenInUse)
       if (!isHeld)
         this.warnings.push(`the lock of ${folder} can't be tried without the right to write: is no server using it?`)
     }
@@ -101,23 +89,6 @@ export class LevelFolderCopy {
 
   get #folder(): string {
     return this.store.folder
-  }
-
-  /** Takes the lock of the real store, by an empty one beside it. @returns false: without the right to */
-  async #holdLock(whenInUse: string): Promise<boolean> {
-    const file = join(await realpath(this.#original), 'LOCK')
-    // Opening it would make the file that a link leads to.
-    await sizeOf(file)
-    await mkdir(this.#lock.folder)
-    await symlink(file, join(this.#lock.folder, 'LOCK'))
-    try {
-      await this.#lock.open(true)
-      return true
-    } catch (error) {
-      if (error instanceof WeftError && error.code === 'STORE_UNWRITABLE') return false
-      if (!(error instanceof WeftError && error.code === 'STORE_LOCKED')) throw error
-      throw new CommandError(`${this.#original} is in use by another process: ${whenInUse}`)
-    }
   }
 
   /** @throws {CommandError} no store that LevelDB made, or no room for a copy. Also the signal's reason. */
@@ -170,13 +141,6 @@ export class LevelFolderCopy {
     await this.#lock.close()
     await rm(this.#temporary, { recursive: true, force: true })
   }
-}
-
-/** @throws {CommandError} no regular file: LevelDB makes no others, and what they lead to is none of the store's */
-async function sizeOf(path: string): Promise<number> {
-  const status = await lstat(path)
-  if (status.isFile()) return status.size
-  throw new CommandError(`${path} is ${status.isSymbolicLink() ? 'a link' : 'no file'}; LevelDB makes none`)
 }
 
 async function checkCurrent(path: string, size: number): Promise<void> {

@@ -15,6 +15,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   backup: async () => (await import('./verbs/backup.ts')).backupVerb,
   restore: async () => (await import('./verbs/restore.ts')).restoreVerb,
   verify: async () => (await import('./verbs/verify.ts')).verifyVerb,
+  repair: async () => (await import('./verbs/repair.ts')).repairVerb,
   mcp: async () => (await import('./verbs/mcp.ts')).mcpVerb,
   completion: async () => (await import('./verbs/completion.ts')).completionVerb,
 }

@@ -2,6 +2,15 @@ import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises
 import { join } from 'node:path'
 import { WeftError } from '../errors.ts'
 import { crc32c, unmaskCrc } from './crc32c.ts'
+import { readLevelLog } from './levelLogFile.ts'
+import {
+  type BlockHandle,
+  blockHandles,
+  blockTrailerBytes,
+  footerBytes,
+  uncompress,
+  VarintReader,
+} from './levelTable.ts'
 
 /**
  * Tables up to this size are always read whole. A document's row and its name lie at the two ends of a table, so that one broken
@@ -105,93 +114,14 @@ function logName(number: number): string {
   return `${String(number).padStart(6, '0')}.log`
 }
 
-interface LevelLog {
-  /** The whole records before anything broken. */
-  readonly records: Uint8Array[]
-  /** Where something broken lies with a whole record behind it. */
-  readonly damagedAt: number | null
-  /** Where something broken lies with nothing whole behind it. */
-  readonly tornAt: number | null
-}
-
-const logBlockBytes = 32 << 10
-const logHeaderBytes = 7
-const fragment = { full: 1, first: 2, middle: 3, last: 4 } as const
-
-/** `log = block(32 KiB)*`, `block = fragment* • zeros`, `fragment = maskedCrc(4) • length(2) • type(1) • data`. */
-export function readLevelLog(file: Buffer): LevelLog {
-  const records: Uint8Array[] = []
-  let parts: Uint8Array[] | null = null
-  let partsAt = 0
-  let offset = 0
-  while (offset < file.length) {
-    const blockEnd = Math.min(file.length, offset - (offset % logBlockBytes) + logBlockBytes)
-    if (blockEnd - offset < logHeaderBytes) {
-      // A block's last bytes, too few for a header, are filled with zeros; at the end of the file it is a torn header.
-      if (blockEnd === file.length && blockEnd % logBlockBytes !== 0) return broken(file, records, offset)
-      offset = blockEnd
-      continue
-    }
-    const type = fragmentAt(file, offset, blockEnd)
-    const length = file.readUInt16LE(offset + 4)
-    const data = file.subarray(offset + logHeaderBytes, offset + logHeaderBytes + length)
-    const begins = type === fragment.full || type === fragment.first
-    if (type === null || begins !== (parts === null))
-      return broken(file, records, parts === null ? offset : partsAt, offset)
-    if (parts === null) {
-      parts = []
-      partsAt = offset
-    }
-    parts.push(data)
-    if (type === fragment.full || type === fragment.last) {
-      records.push(parts.length === 1 ? data : Buffer.concat(parts))
-      parts = null
-    }
-    offset += logHeaderBytes + length
-  }
-  return { records, damagedAt: null, tornAt: parts === null ? null : partsAt }
-}
-
-/** The type of the whole and sound fragment at this place, or null. */
-function fragmentAt(file: Buffer, offset: number, blockEnd: number): number | null {
-  if (offset + logHeaderBytes > blockEnd) return null
-  const end = offset + logHeaderBytes + file.readUInt16LE(offset + 4)
-  const type = file[offset + 6] ?? 0
-  if (type < fragment.full || type > fragment.last || end > blockEnd) return null
-  return crc32c(file, offset + 6, end) === unmaskCrc(file.readUInt32LE(offset)) ? type : null
-}
-
-/** Tells damage from a torn end: whether any record begins behind the broken place. */
-function broken(file: Buffer, records: Uint8Array[], brokenAt: number, searchFrom = brokenAt): LevelLog {
-  const beginsRecord = (offset: number, blockEnd: number): boolean => {
-    const type = file[offset + 6]
-    return (type === fragment.full || type === fragment.first) && fragmentAt(file, offset, blockEnd) !== null
-  }
-  // In the broken block lengths can't be trusted: every byte may be a beginning.
-  let blockEnd = Math.min(file.length, searchFrom - (searchFrom % logBlockBytes) + logBlockBytes)
-  for (let offset = searchFrom; offset + logHeaderBytes <= blockEnd; offset++) {
-    if (offset !== brokenAt && beginsRecord(offset, blockEnd)) return { records, damagedAt: brokenAt, tornAt: null }
-  }
-  // The following ones begin with a fragment.
-  for (let block = blockEnd; block < file.length; block += logBlockBytes) {
-    blockEnd = Math.min(file.length, block + logBlockBytes)
-    let offset = block
-    while (fragmentAt(file, offset, blockEnd) !== null) {
-      if (beginsRecord(offset, blockEnd)) return { records, damagedAt: brokenAt, tornAt: null }
-      offset += logHeaderBytes + file.readUInt16LE(offset + 4)
-    }
-  }
-  return { records, damagedAt: null, tornAt: brokenAt }
-}
-
-interface Version {
+export interface Version {
   readonly logNumber: number
   /** Tables in use: number → size in bytes. */
   readonly tables: Map<number, number>
 }
 
 /** Plays a manifest's records: db/version_edit.cc. */
-function readVersion(records: readonly Uint8Array[]): Version | string {
+export function readVersion(records: readonly Uint8Array[]): Version | string {
   let logNumber: number | null = null
   const tables = new Map<number, number>()
   for (const record of records) {
@@ -221,14 +151,6 @@ function readVersion(records: readonly Uint8Array[]): Version | string {
   }
   // A manifest begins with the list of files, and the log's number comes in its second record.
   return logNumber === null ? 'it ends before it names a log' : { logNumber, tables }
-}
-
-const footerBytes = 48
-const blockTrailerBytes = 5
-
-interface BlockHandle {
-  readonly offset: number
-  readonly size: number
 }
 
 /** @returns what is wrong with the table, or null. */
@@ -273,115 +195,8 @@ async function readBlock(file: FileHandle, handle: BlockHandle): Promise<Uint8Ar
   return block[handle.size] === 1 ? uncompress(data) : data
 }
 
-/** The values of an index block: `entry = shared • unshared • valueLength • key • value`, then restarts(4 each) • count(4). */
-function blockHandles(block: Uint8Array): (BlockHandle | null)[] {
-  const view = Buffer.from(block.buffer, block.byteOffset, block.length)
-  if (view.length < 4) return [null]
-  const end = view.length - 4 - 4 * view.readUInt32LE(view.length - 4)
-  if (end < 0) return [null]
-  const handles: (BlockHandle | null)[] = []
-  const reader = new VarintReader(block.subarray(0, end))
-  while (!reader.atEnd) {
-    reader.number()
-    const unshared = reader.number()
-    const valueLength = reader.number()
-    reader.skip(unshared)
-    const value = new VarintReader(reader.take(valueLength))
-    const handle = value.handle()
-    handles.push(reader.failed || value.failed ? null : handle)
-  }
-  return handles
-}
-
-/** Snappy's format (format_description.txt); null: broken. */
-function uncompress(block: Uint8Array): Uint8Array | null {
-  const reader = new VarintReader(block)
-  const result = new Uint8Array(reader.number())
-  let to = 0
-  while (!reader.atEnd) {
-    const tag = reader.byte()
-    const kind = tag & 3
-    if (kind === 0) {
-      let length = tag >> 2
-      if (length >= 60) length = reader.littleEndian(length - 59)
-      const literal = reader.take(length + 1)
-      if (to + literal.length > result.length) return null
-      result.set(literal, to)
-      to += literal.length
-      continue
-    }
-    const length = kind === 1 ? ((tag >> 2) & 7) + 4 : (tag >> 2) + 1
-    const distance = kind === 1 ? ((tag >> 5) << 8) | reader.byte() : reader.littleEndian(kind === 2 ? 2 : 4)
-    if (distance === 0 || distance > to || to + length > result.length) return null
-    for (let i = 0; i < length; i++, to++) result[to] = result[to - distance] ?? 0
-  }
-  return reader.failed || to !== result.length ? null : result
-}
-
 async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
   const buffer = Buffer.alloc(length)
   await file.read(buffer, 0, length, offset)
   return buffer
-}
-
-/** Reads on behind the end as zeros and says so in `failed`: the caller asks once. */
-class VarintReader {
-  offset = 0
-  failed = false
-  readonly #bytes: Uint8Array
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
-  }
-
-  get atEnd(): boolean {
-    return this.failed || this.offset >= this.#bytes.length
-  }
-
-  byte(): number {
-    const byte = this.#bytes[this.offset]
-    if (byte === undefined) this.failed = true
-    this.offset++
-    return byte ?? 0
-  }
-
-  number(): number {
-    let value = 0
-    for (let shift = 1; ; shift *= 128) {
-      const byte = this.byte()
-      value += (byte & 127) * shift
-      if (byte < 128) break
-      if (shift > 2 ** 49) {
-        this.failed = true
-        break
-      }
-    }
-    return this.failed ? 0 : value
-  }
-
-  littleEndian(length: number): number {
-    let value = 0
-    for (let i = 0; i < length; i++) value += this.byte() * 256 ** i
-    return value
-  }
-
-  handle(): BlockHandle {
-    const offset = this.number()
-    return { offset, size: this.number() }
-  }
-
-  skip(length: number): void {
-    this.take(length)
-  }
-
-  bytes(): Uint8Array {
-    return this.take(this.number())
-  }
-
-  take(length: number): Uint8Array {
-    if (this.offset + length > this.#bytes.length) this.failed = true
-    const taken = this.#bytes.subarray(this.offset, this.offset + length)
-    this.offset += length
-    return taken
-  }
 }

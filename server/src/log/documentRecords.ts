@@ -132,7 +132,7 @@ export function decodeEntries(
 }
 
 /** Puts the pieces of a compaction together, with turns of the event loop between them. */
-async function decodeSnapshot(
+export async function decodeSnapshot(
   key: DocumentKey,
   records: readonly (readonly [Buffer, Buffer])[],
   snapshotSeq: number,

@@ -182,6 +182,12 @@ export interface DecodedRecord {
   readonly body: Uint8Array
 }
 
+/** Whether these bytes are a record with a right checksum, of whatever. */
+export function isSoundRecord(value: Buffer): boolean {
+  const crcAt = value.length - crcBytes
+  return crcAt >= headerBytes && crc32(value.subarray(0, crcAt)) === value.readUInt32BE(crcAt)
+}
+
 /**
  * Checks a record against its CRC and against what its key says.
  * @returns the record, or in words what is wrong with it.
@@ -189,7 +195,7 @@ export interface DecodedRecord {
 export function decodeRecord(value: Buffer, kind: RecordKind, hash: Buffer, seq: number): DecodedRecord | string {
   if (value.length < recordOverheadBytes) return `a record of ${value.length} bytes`
   const crcAt = value.length - crcBytes
-  if (crc32(value.subarray(0, crcAt)) !== value.readUInt32BE(crcAt)) return 'a record with a wrong checksum'
+  if (!isSoundRecord(value)) return 'a record with a wrong checksum'
   // Below here the bytes are what somebody wrote: a mismatch is a record in the wrong place, or a newer format.
   if (value[0] !== recordFormat) return `a record of format ${value[0]}, not ${recordFormat}`
   if (value.readUInt32BE(2) !== value.length)

@@ -4,7 +4,7 @@ import { defineVerb, type Verb } from '../Verb.ts'
 /** Verbs whose arguments are documents. */
 const OF_DOCUMENTS = ['ls', 'cat', 'export', 'import', 'append', 'replace', 'tail', 'sync', 'rm']
 /** Verbs whose arguments are files, too. */
-const OF_FILES = ['export', 'import', 'serve', 'sync', 'backup', 'restore', 'verify']
+const OF_FILES = ['export', 'import', 'serve', 'sync', 'backup', 'restore', 'verify', 'repair']
 /** Names that are offered at most. */
 const MAX_NAMES = 200
 
