@@ -6,6 +6,7 @@ import { encodeToken, RawProvider } from '../support/RawProvider.ts'
 import type { ServerProcess } from '../support/ServerProcess.ts'
 import { sharedServer } from '../support/testServer.ts'
 import { asksForTokens, tokenFor } from '../support/tokens.ts'
+import { typist } from '../support/typist.ts'
 import { clientFrame, opcode, upgradeRequest } from '../support/WireSocket.ts'
 
 // Who says nothing, or next to nothing. What the server waits for, for up to a minute, begins for all at once, before the tests.
@@ -15,6 +16,10 @@ const MiB = 1024 * 1024
 
 const open = sharedServer()
 const asking = sharedServer(asksForTokens)
+const suspended = sharedServer({ WEFT_SLOW_READER_SECONDS: '5' })
+
+/** Longer than states, pings and slow readers are waited for. */
+const SUSPENDED_MS = 50_000
 
 /** All that comes over a connection until it ends, while bytes go out one by one, a second apart. */
 function trickle(server: ServerProcess, begin: string | Uint8Array, rest: string | Uint8Array): Promise<string> {
@@ -51,6 +56,35 @@ type Close = Awaited<RawProvider['closed']>
 /** How a connection ends, however long that takes. */
 const closeOf = ({ socket }: RawClient): Promise<Close> =>
   new Promise(resolve => socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() })))
+
+/** A server that stands still, with its sockets open, while its clients go on. */
+async function suspend() {
+  const join = () => RawClient.join(`${suspended().socketUrl}/a`)
+  const [ann, witness, slow, writer] = [await join(), await join(), await join(), await join()]
+  let clock = 0
+  const renew = () => ann.awareness(11, ++clock, { here: true })
+  renew()
+  await witness.next('awareness')
+  slow.stopReading()
+  const large = typist(1).type('x'.repeat(4 * MiB))
+  await writer.commit(large)
+  suspended().freeze()
+  const renewal = setInterval(renew, 5_000)
+  slow.goOnReading()
+  await new Promise(resolve => setTimeout(resolve, SUSPENDED_MS))
+  suspended().thaw()
+  const renewals = clock
+  // All are looked at twice, and what Ann says after that has come.
+  const states = () =>
+    witness.received.flatMap(message => (message.type === 'awareness' ? decodeAwareness(message.payload) : []))
+  await witness.next('awareness', () => states().some(state => state.clock > renewals + 3))
+  clearInterval(renewal)
+  await slow.next('update', ({ update }) => update.length >= large.length)
+  const clients = [ann, witness, slow, writer]
+  const outcome = { open: clients.map(({ isOpen }) => isOpen), gone: states().filter(({ json }) => isNullState(json)) }
+  for (const client of clients) client.cut()
+  return outcome
+}
 
 async function begin() {
   const host = `Host: 127.0.0.1:${open().port}`
@@ -89,6 +123,7 @@ async function begin() {
     slowRequest: trickle(open(), request, `X-Slow: ${'x'.repeat(100)}`),
     slowBody: trickle(open(), `${request}Content-Length: 100\r\n\r\n`, 'x'.repeat(100)),
     slowUpload,
+    suspended: suspend(),
     silent: closeOf(silent),
     stranger: stranger.closed,
     known,
@@ -154,4 +189,10 @@ describe('who is in a document', { timeout: PATIENCE_MS }, () => {
       decodeAwareness(payload).some(({ clientID, json }) => clientID === 11 && !isNullState(json)),
     )
   })
+})
+
+it('[threat S9] who stood still first hears what came meanwhile: nobody is gone, and no slow reader is sent away', {
+  timeout: PATIENCE_MS,
+}, async () => {
+  expect(await waiting().suspended).toEqual({ open: [true, true, true, true], gone: [] })
 })
