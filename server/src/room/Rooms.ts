@@ -1,6 +1,6 @@
 import type { DocumentId } from '@weft/protocol'
-import type { Timer } from '../clock.ts'
 import { WeftError } from '../errors.ts'
+import { Sweep } from '../Sweep.ts'
 import { BytesCache } from './BytesCache.ts'
 import { DELETED } from './Committer.ts'
 import { Room, type RoomServices } from './Room.ts'
@@ -14,11 +14,12 @@ export class Rooms {
   readonly #rooms = new Map<DocumentId, Promise<Room>>()
   /** Each with its place in `#rooms`, which a deleted one has left to the next. */
   readonly #loaded = new Map<Room, Promise<Room>>()
-  #timer: Timer | null = null
+  readonly #sweep: Sweep
 
   constructor(services: Omit<RoomServices, 'bytesCache'>, idleMs: number) {
     this.#services = { ...services, bytesCache: new BytesCache(services.clock) }
     this.#idleMs = idleMs
+    this.#sweep = new Sweep(services.clock, SWEEP_MS, () => this.#sweepAll())
   }
 
   get count(): number {
@@ -57,7 +58,7 @@ export class Rooms {
     loading.then(
       room => {
         this.#loaded.set(room, loading)
-        this.#scheduleSweep()
+        this.#sweep.start()
       },
       () => this.#leave(documentId, loading),
     )
@@ -91,15 +92,8 @@ export class Rooms {
     return new Room(documentId, stored, this.#services)
   }
 
-  #scheduleSweep(): void {
-    this.#timer ??= this.#services.clock.setTimer(() => {
-      this.#timer = null
-      this.#sweep()
-      if (this.#loaded.size > 0) this.#scheduleSweep()
-    }, SWEEP_MS)
-  }
-
-  #sweep(): void {
+  /** @returns whether there is anything left to look at */
+  #sweepAll(): boolean {
     const now = this.#services.clock.now()
     for (const [room, place] of this.#loaded) {
       const canUnload = room.sweep(now, this.#idleMs)
@@ -108,11 +102,12 @@ export class Rooms {
       this.#loaded.delete(room)
       this.#leave(room.documentId, place)
     }
+    return this.#loaded.size > 0
   }
 
   /** No timers any more. Everything pending must be committed, or given up, before. */
   stop(): void {
-    if (this.#timer !== null) this.#services.clock.clearTimer(this.#timer)
+    this.#sweep.stop()
     this.#services.bytesCache.stop()
     for (const room of this.#loaded.keys()) room.unload()
     this.#loaded.clear()

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { tokenOfCookie } from '../access/sessionCookie.ts'
 import { chooseSubprotocol, tokenOfRequest } from '../access/tokenOfRequest.ts'
-import type { Timer } from '../clock.ts'
+import { Sweep } from '../Sweep.ts'
 import { COMMON_HEADER_LINES } from '../securityHeaders.ts'
 import { Connection, type ConnectionServices, type Upgrade } from './Connection.ts'
 import { acceptableOffer } from './deflateOffer.ts'
@@ -46,7 +46,7 @@ export class WebSocketEndpoint {
   readonly #proxies: TrustedProxies
   readonly #connections = new Set<Connection>()
   readonly #perAddress = new Map<string, number>()
-  #timer: Timer | null = null
+  readonly #sweep: Sweep
   #isStopping = false
 
   constructor(
@@ -57,6 +57,7 @@ export class WebSocketEndpoint {
   ) {
     this.#services = { ...services, offences: new Offences(), compressor: new FrameCompressor() }
     this.#settings = settings
+    this.#sweep = new Sweep(services.clock, SWEEP_MS, () => this.#sweepAll())
     this.#hosts = hosts
     this.#proxies = proxies
     this.#server = new WebSocketServer({
@@ -180,7 +181,7 @@ export class WebSocketEndpoint {
       this.#uncount(address)
     })
     this.#connections.add(connection)
-    this.#scheduleSweep()
+    this.#sweep.start()
   }
 
   #uncount(address: string): void {
@@ -189,13 +190,11 @@ export class WebSocketEndpoint {
     else this.#perAddress.delete(address)
   }
 
-  #scheduleSweep(): void {
-    this.#timer ??= this.#services.clock.setTimer(() => {
-      this.#timer = null
-      const now = this.#services.clock.now()
-      for (const connection of this.#connections) connection.sweep(now)
-      if (this.#connections.size > 0) this.#scheduleSweep()
-    }, SWEEP_MS)
+  /** @returns whether there is anybody left to look at */
+  #sweepAll(): boolean {
+    const now = this.#services.clock.now()
+    for (const connection of this.#connections) connection.sweep(now)
+    return this.#connections.size > 0
   }
 
   /** Takes no new connections. */
@@ -205,7 +204,7 @@ export class WebSocketEndpoint {
 
   /** Tells everybody to come back in a moment (1012). Resolves when what they sent before has been handled. */
   async closeAll(): Promise<void> {
-    if (this.#timer !== null) this.#services.clock.clearTimer(this.#timer)
+    this.#sweep.stop()
     const connections = [...this.#connections]
     for (const connection of connections) connection.close('restart', 'the server stops or restarts')
     await Promise.all(connections.map(connection => connection.idle()))
