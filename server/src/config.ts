@@ -114,6 +114,15 @@ export const settings = {
     env: 'WEFT_OPEN',
     help: 'serves other machines although nobody is asked for a token: who reaches the address reads and writes every document',
   },
+  auditDays: {
+    type: 'integer',
+    env: 'WEFT_AUDIT_DAYS',
+    unit: 'days',
+    default: 180,
+    min: 0,
+    max: 3660,
+    help: 'who opened, shared or deleted is written down in `audit` of the data folder, and kept so long (0: nothing is)',
+  },
   ...limits,
   fanoutPercent: {
     type: 'integer',

@@ -1,10 +1,14 @@
 import { createServer, type Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
+import { createRequire } from 'node:module'
 import type { AddressInfo, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { Access } from './access/Access.ts'
-import { openKeys } from './access/openKeys.ts'
+import { asksForTokens, openKeys } from './access/openKeys.ts'
+import { openOwnTokens } from './access/openOwnTokens.ts'
+import { noAudit } from './audit/AuditEntry.ts'
+import { AuditLog } from './audit/AuditLog.ts'
 import { systemClock, type Timer } from './clock.ts'
 import type { Config } from './config.ts'
 import { WeftError } from './errors.ts'
@@ -12,6 +16,8 @@ import { ApiGate } from './http/ApiGate.ts'
 import { createApp } from './http/app.ts'
 import { backupApi } from './http/backupApi.ts'
 import { documentsApi } from './http/documentsApi.ts'
+import { hostApi } from './http/hostApi.ts'
+import { linkRoutes } from './http/linkRoutes.ts'
 import { Metrics } from './http/Metrics.ts'
 import { createMetricsApp } from './http/metricsApp.ts'
 import { readCertificate } from './http/readCertificate.ts'
@@ -23,6 +29,7 @@ import { rehearse } from './rehearse.ts'
 import { MAX_HELD_BYTES } from './room/BytesCache.ts'
 import { Committer } from './room/Committer.ts'
 import { Documents, MAX_CONTENT_TASKS } from './room/Documents.ts'
+import { RecordDocument } from './room/RecordDocument.ts'
 import { Rooms } from './room/Rooms.ts'
 import { COMMON_HEADER_LINES } from './securityHeaders.ts'
 import { HostCheck } from './socket/HostCheck.ts'
@@ -30,6 +37,8 @@ import { MAX_HEADERS } from './socket/requestFault.ts'
 import { TrustedProxies } from './socket/TrustedProxies.ts'
 import { WebSocketEndpoint } from './socket/WebSocketEndpoint.ts'
 import { Workshop } from './worker/Workshop.ts'
+
+const { version: VERSION } = createRequire(import.meta.url)('../package.json') as { version: string }
 
 /** How long the store must have been quiet before space is given back to the file system. */
 const RECLAIM_QUIET_MS = 10_000
@@ -80,11 +89,14 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const proxies = new TrustedProxies(config.trustedProxies, logger)
   const publicOrigins = config.publicUrls.map(url => new URL(url).origin)
   const hosts = new HostCheck([...config.origins, ...publicOrigins], config.host, logger, proxies)
-  const access = new Access(keys.sources, clock, {
-    issuer: config.authIssuer || null,
-    audience: config.authAudience || null,
-  })
+  const records = await RecordDocument.open(log, rooms, clock)
+  const tokens = { secret: config.authSecret, isAsking: asksForTokens(config), dataFolder: config.data }
+  const own = await openOwnTokens(records, tokens, clock)
+  const expected = { issuer: config.authIssuer || null, audience: config.authAudience || null }
+  const access = new Access(keys.sources, clock, expected, own.signer)
+  access.revokeBy(own.limits)
   access.onRecheck(() => rooms.review())
+  const audit = config.auditDays === 0 ? null : new AuditLog(config.data, config.auditDays, clock, logger)
   const endpoint = new WebSocketEndpoint(
     {
       access,
@@ -101,6 +113,15 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   )
   const documents = new Documents({ log, rooms, committer, workshop, contentWorkshop, clock, settings: config })
   const gate = new ApiGate(access, proxies)
+  const routes = linkRoutes({
+    ...own,
+    gate,
+    proxies,
+    audit: audit ?? noAudit,
+    clock,
+    recheck: () => access.recheck(),
+    publicUrls: config.publicUrls,
+  })
   const app = createApp({
     webFolder: fileURLToPath(new URL('../../web/dist', import.meta.url)),
     logger,
@@ -108,6 +129,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     proxies,
     documentsApi: documentsApi(documents, gate, logger),
     sessionApi: sessionApi({ access, gate, proxies, clock, logger }),
+    hostApi: hostApi(routes, VERSION, logger),
     backupApi: backupApi({ log, gate, clock, logger, settings: config }),
     isReady: async () => !committer.isFailing && log.state === 'open' && (await log.isWritable()),
   })
@@ -191,6 +213,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     rooms.stop()
     await Promise.all([workshop.stop(STOP_WORKERS_MS), contentWorkshop.stop(0)])
     await log.close()
+    await audit?.stop()
     server.closeAllConnections()
     if (!isStored) throw new WeftError('STORAGE_WRITE_FAILED', UNSTORED)
   }

@@ -4,14 +4,18 @@ import { BadTokenError } from './BadTokenError.ts'
 import type { DocumentScope } from './DocumentScope.ts'
 import { type Denial, type Grant, UNASKED } from './Grant.ts'
 import { type KeySource, KeysUnavailableError } from './KeySource.ts'
+import { isOwnToken, type TokenSigner } from './TokenSigner.ts'
 import { type ExpectedClaims, type VerifiedToken, verifyToken } from './verifyToken.ts'
 
 /** What takes back what tokens give. Asked again for each use, so it answers from memory. */
 export interface Revocations {
   /** @returns why a token counts for nothing any more; null: it counts */
   refusal(verified: VerifiedToken): string | null
-  /** @returns what is left of a right in one document: all of it, less, or none */
-  review(grant: Grant, verified: VerifiedToken, documentId: DocumentId): Grant | Denial
+  /**
+   * @param documentId null: in every document
+   * @returns what is left of a right in one document: all of it, less, or none
+   */
+  review(grant: Grant, verified: VerifiedToken, documentId: DocumentId | null): Grant | Denial
 }
 
 /** Who may do what in which document, told by signed tokens. */
@@ -22,12 +26,22 @@ export class Access {
   /** Null: nothing is taken back. */
   #revocations: Revocations | null = null
   readonly #listeners: (() => void)[] = []
+  readonly #signer: TokenSigner | null
 
-  /** @param keys that tokens are signed with; none: nobody is asked, and tokens are not looked at */
-  constructor(keys: readonly KeySource[], clock: Clock, expected: ExpectedClaims = { issuer: null, audience: null }) {
+  /**
+   * @param keys that tokens are signed with; none: nobody is asked, and tokens are not looked at
+   * @param signer whose tokens are taken, too; null: the server makes none
+   */
+  constructor(
+    keys: readonly KeySource[],
+    clock: Clock,
+    expected: ExpectedClaims = { issuer: null, audience: null },
+    signer: TokenSigner | null = null,
+  ) {
     this.#keys = keys
     this.#clock = clock
     this.#expected = expected
+    this.#signer = signer
   }
 
   /** From now on these take back what tokens give. */
@@ -71,7 +85,8 @@ export class Access {
     const { userId, name: userName, rights, expiresAt } = verified
     const role = rights.roleEverywhere
     if (role === null) return { close: 'forbidden', text: 'the token gives no right to all documents' }
-    return { userId, userName, role, expiresAt }
+    const grant: Grant = { userId, userName, role, expiresAt }
+    return this.#revocations?.review(grant, verified, null) ?? grant
   }
 
   /** Verifies a token, for whichever document. @returns what it says, or why it isn't taken; null: nobody is asked */
@@ -79,7 +94,7 @@ export class Access {
     if (!this.isAsking) return null
     if (token === null || token === '') return { close: 'unauthorized', text: 'no token was given' }
     try {
-      const verified = await verifyToken(token, this.#keys, this.#clock, this.#expected)
+      const verified = await this.#verifyAny(token)
       const refusal = this.#revocations?.refusal(verified) ?? null
       return refusal === null ? verified : { close: 'unauthorized', text: refusal }
     } catch (error) {
@@ -87,6 +102,11 @@ export class Access {
       if (error instanceof KeysUnavailableError) return { close: 'overload', text: error.message }
       throw error
     }
+  }
+
+  #verifyAny(token: string): Promise<VerifiedToken> {
+    if (this.#signer !== null && isOwnToken(token)) return this.#signer.verify(token)
+    return verifyToken(token, this.#keys, this.#clock, this.#expected)
   }
 
   /** @param verified what `verify` returned, a while ago maybe. @returns what that gives in a document, or why nothing. */

@@ -14,3 +14,12 @@ export function isRole(value: unknown): value is Role {
 export function mayWrite(role: Role): boolean {
   return roles.indexOf(role) >= roles.indexOf('editor')
 }
+
+/** Whether somebody in this role may do what needs another. */
+export function includesRole(role: Role, needed: Role): boolean {
+  return roles.indexOf(role) >= roles.indexOf(needed)
+}
+
+export function leastRole(a: Role, b: Role): Role {
+  return includesRole(a, b) ? b : a
+}

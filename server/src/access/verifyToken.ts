@@ -4,17 +4,16 @@ import type { Clock } from '../clock.ts'
 import { BadTokenError } from './BadTokenError.ts'
 import { DocumentRights } from './DocumentRights.ts'
 import type { KeySource } from './KeySource.ts'
+import type { TokenIdentity } from './TokenLimits.ts'
 
 /** Longest token, in characters: a header of a request has no room for more, and nobody unknown makes us parse more. */
 export const MAX_TOKEN_LENGTH = 8 * 1024
 /** The issuer's clock and ours may differ by so much, in s. */
-const SKEW_S = 5
-/** Furthest end of a token, in s from now. */
-const MAX_LIFE_S = 24 * 60 * 60
+export const SKEW_S = 5
+/** Furthest end of a token, in s from now, and from when it was made. */
+export const MAX_LIFE_S = 24 * 60 * 60
 /** What a token says whose signature is right. */
-export interface VerifiedToken {
-  /** `sub` */
-  readonly userId: string
+export interface VerifiedToken extends TokenIdentity {
   /** `name`: how the person is called. */
   readonly name: string | null
   /** `docs` */
@@ -23,9 +22,6 @@ export interface VerifiedToken {
   readonly expiresAt: number
   /** `exp`: seconds since 1970. */
   readonly exp: number
-  /** `jti` and `iat`, where it has them: what a revocation can name. */
-  readonly tokenId: string | null
-  readonly issuedAt: number | null
 }
 
 /** What a token must say beside its signature; null: it isn't looked at. */
@@ -58,15 +54,19 @@ export async function verifyToken(
   if (typeof exp !== 'number') throw new BadTokenError('exp is missing')
   const leftMs = (exp + SKEW_S) * 1000 - wallTime
   if (leftMs > (MAX_LIFE_S + 2 * SKEW_S) * 1000) throw new BadTokenError('exp is more than 24 hours ahead')
+  if (iat !== undefined && typeof iat !== 'number') throw new BadTokenError('iat is no number')
+  // Revocations are forgotten when no token can be older than they are.
+  if (iat !== undefined && exp - iat > MAX_LIFE_S + 2 * SKEW_S) throw new BadTokenError('it is for more than 24 hours')
   return {
     userId: sub,
     name: name ?? null,
+    tokenId: typeof jti === 'string' ? jti : null,
+    linkId: null,
+    issuedAt: (iat ?? exp - MAX_LIFE_S) * 1000,
     rights: new DocumentRights(claims.docs),
     // From here on no step of the wall clock matters.
     expiresAt: clock.now() + leftMs,
     exp,
-    tokenId: typeof jti === 'string' ? jti : null,
-    issuedAt: typeof iat === 'number' ? iat : null,
   }
 }
 

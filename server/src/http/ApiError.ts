@@ -10,18 +10,25 @@ export const apiErrors = {
   forbidden: { status: 403, meaning: 'the token gives no right to this' },
   'local-only': { status: 403, meaning: 'without keys for tokens, only this machine is answered' },
   'cross-site': { status: 403, meaning: 'a change without a header that a foreign page could not send' },
-  'not-found': { status: 404, meaning: 'nobody ever wrote this document' },
+  'not-found': { status: 404, meaning: 'nobody ever wrote this document, or there is no such thing' },
   'bad-method': { status: 405, meaning: 'no such method here' },
   'not-acceptable': { status: 406, meaning: 'none of the forms that are asked for' },
+  'no-keys': { status: 409, meaning: 'tokens and links need a server that asks for tokens' },
+  'too-many': { status: 409, meaning: 'the server holds as many of these as it may' },
   'not-text': { status: 409, meaning: 'the document holds something that is no text' },
   'unknown-content': { status: 409, meaning: 'the document holds what this version would delete' },
   incomplete: { status: 409, meaning: 'the update names operations that the document lacks: send all' },
   deleted: { status: 410, meaning: 'the document was deleted' },
+  'link-over': { status: 410, meaning: 'the share link has expired, or was used as often as it may be' },
   stale: { status: 412, meaning: 'the version to compare with is held no more: read the document again' },
-  'too-large': { status: 413, meaning: 'the content is over 4 MiB, or the update over 64 MiB' },
-  'bad-type': { status: 415, meaning: 'a content type that is no form of a document' },
+  'too-large': {
+    status: 413,
+    meaning: 'the content is over 4 MiB, the update over 64 MiB, or what is said over 16 KiB',
+  },
+  'bad-type': { status: 415, meaning: 'a content type that is not what is taken here' },
   'bad-content': { status: 422, meaning: 'the content is not what its type says, or no document can hold it' },
   'too-complex': { status: 422, meaning: 'the content takes too long to work through, or too much memory' },
+  'too-fast': { status: 429, meaning: 'too many tries: `Retry-After` says how long' },
   damaged: { status: 500, meaning: 'stored records of the document are damaged' },
   internal: { status: 500, meaning: 'our fault' },
   busy: { status: 503, meaning: 'too much waits: `Retry-After` says how long' },
@@ -34,10 +41,13 @@ export type ApiCode = keyof typeof apiErrors
 export class ApiError extends Error {
   override readonly name = 'ApiError'
   readonly code: ApiCode
+  /** When to come back, in s; null: not said. */
+  readonly retryAfterS: number | null
 
-  constructor(code: ApiCode, message: string) {
+  constructor(code: ApiCode, message: string, retryAfterS: number | null = null) {
     super(message)
     this.code = code
+    this.retryAfterS = retryAfterS
   }
 
   get status(): number {

@@ -3,7 +3,7 @@ import type { DocumentId } from '@weft/protocol'
 import type { Access } from '../access/Access.ts'
 import type { DocumentScope } from '../access/DocumentScope.ts'
 import type { Denial, Grant } from '../access/Grant.ts'
-import { type Role, roles } from '../access/Role.ts'
+import { includesRole, type Role } from '../access/Role.ts'
 import { tokenOfCookie } from '../access/sessionCookie.ts'
 import { tokenOfRequest } from '../access/tokenOfRequest.ts'
 import { isLoopbackHost } from '../socket/address.ts'
@@ -30,19 +30,19 @@ export class ApiGate {
     this.#proxies = proxies
   }
 
-  /** @throws {ApiError} `unauthorized`, `forbidden`, `local-only`, `cross-site` */
-  async admit(request: IncomingMessage, documentId: DocumentId, needed: Role): Promise<void> {
+  /** @returns what the token gives @throws {ApiError} `unauthorized`, `forbidden`, `local-only`, `cross-site` */
+  async admit(request: IncomingMessage, documentId: DocumentId, needed: Role): Promise<Grant> {
     this.#check(request)
-    this.#checkRole(await this.#access.admit(this.tokenOf(request), documentId), needed, '')
+    return this.#checkRole(await this.#access.admit(this.tokenOf(request), documentId), needed, '')
   }
 
   /**
    * For what concerns all documents at once: the role is needed in each of them.
    * @throws {ApiError} as `admit`
    */
-  async admitEverywhere(request: IncomingMessage, needed: Role): Promise<void> {
+  async admitEverywhere(request: IncomingMessage, needed: Role): Promise<Grant> {
     this.#check(request)
-    this.#checkRole(await this.#access.admitEverywhere(this.tokenOf(request)), needed, ' in every document')
+    return this.#checkRole(await this.#access.admitEverywhere(this.tokenOf(request)), needed, ' in every document')
   }
 
   /**
@@ -56,9 +56,22 @@ export class ApiGate {
     return readable
   }
 
-  #checkRole(grant: Grant | Denial, needed: Role, where: string): void {
+  /** For what nobody needs a token for. @throws {ApiError} `local-only`, `cross-site` */
+  admitAnybody(request: IncomingMessage): void {
+    this.#check(request)
+  }
+
+  /** @throws {ApiError} `no-keys`: there is nothing to ask tokens by */
+  needTokens(): void {
+    if (this.#access.isAsking) return
+    throw new ApiError('no-keys', 'nobody is asked for a token here: WEFT_AUTH_SECRET is not set')
+  }
+
+  #checkRole(grant: Grant | Denial, needed: Role, where: string): Grant {
     if ('close' in grant) throw denied(grant)
-    if (!this.#access.isAsking || roles.indexOf(grant.role) >= roles.indexOf(needed)) return
+    // This machine's programs may do all.
+    if (!this.#access.isAsking) return { ...grant, role: 'owner' }
+    if (includesRole(grant.role, needed)) return grant
     throw new ApiError('forbidden', `this needs the role ${needed}${where}, and the token gives ${grant.role}`)
   }
 

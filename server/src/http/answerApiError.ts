@@ -16,16 +16,17 @@ export function answerApiError(logger: Logger): ErrorRequestHandler {
     if (response.headersSent) return next(error)
     // Nobody is there to be told.
     if (response.destroyed) return
-    const { status, code, message } = explain(error)
+    const { status, code, message, retryAfterS } = explain(error)
     if (status === 500) logger.error({ err: error, method: request.method }, 'a request of the API failed')
-    if (status === 503) response.set('Retry-After', String(RETRY_AFTER_S))
+    if (retryAfterS !== null) response.set('Retry-After', String(retryAfterS))
+    else if (status === 503) response.set('Retry-After', String(RETRY_AFTER_S))
     if (status === 401) response.set('WWW-Authenticate', 'Bearer')
     for (const name of ['ETag', 'Weft-Version', 'Weft-Left-Out', 'Content-Type']) response.removeHeader(name)
     response.status(status).json({ error: { code, message } })
   }
 }
 
-function explain(error: unknown): Pick<ApiError, 'status' | 'code' | 'message'> {
+function explain(error: unknown): ApiError {
   if (error instanceof ApiError) return error
   // What it quotes of the content may be as long as that.
   if (error instanceof ContentError) return new ApiError(error.code, error.message.slice(0, MAX_MESSAGE_LENGTH))

@@ -7,6 +7,7 @@ import { COMMON_HEADERS, pagePolicy } from '../securityHeaders.ts'
 import type { HostCheck } from '../socket/HostCheck.ts'
 import { requestFault } from '../socket/requestFault.ts'
 import type { TrustedProxies } from '../socket/TrustedProxies.ts'
+import { nameRequest } from './ApiActor.ts'
 
 export interface AppServices {
   /** The built web app: a folder with `index.html`. */
@@ -22,6 +23,8 @@ export interface AppServices {
   readonly backupApi: Router
   /** What answers under `/api/v1/session`. */
   readonly sessionApi: Router
+  /** What answers everything else under `/api/v1`. */
+  readonly hostApi: Router
 }
 
 /** How long who has its answer may go on sending its request, in ms. */
@@ -31,7 +34,7 @@ const READINESS_MS = 1000
 
 /** The HTTP side: health, documents, and the web app. */
 export function createApp(services: AppServices): Express {
-  const { webFolder, logger, hosts, proxies, isReady, documentsApi, backupApi, sessionApi } = services
+  const { webFolder, logger, hosts, proxies, isReady, documentsApi, backupApi, sessionApi, hostApi } = services
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
@@ -42,7 +45,13 @@ export function createApp(services: AppServices): Express {
     // Before anything can be wrong with it: a refusal has them, too.
     const nonce = randomBytes(16).toString('base64')
     response.locals.nonce = nonce
-    response.set({ 'Content-Security-Policy': pagePolicy(proxies.hostOf(request) ?? '', nonce), ...COMMON_HEADERS })
+    const requestId = randomBytes(9).toString('base64url')
+    nameRequest(request, requestId)
+    response.set({
+      'X-Request-Id': requestId,
+      'Content-Security-Policy': pagePolicy(proxies.hostOf(request) ?? '', nonce),
+      ...COMMON_HEADERS,
+    })
     // For the name without a port only: browsers hold all ports of a name to it, and other services may stand there.
     const { host = '' } = request.headers
     if (request.secure && !/:\d+$/u.test(host)) response.set('Strict-Transport-Security', 'max-age=31536000')
@@ -74,6 +83,7 @@ export function createApp(services: AppServices): Express {
   app.use('/api/v1/documents', documentsApi)
   app.use('/api/v1/backup', backupApi)
   app.use('/api/v1/session', sessionApi)
+  app.use('/api/v1', hostApi)
 
   const page = join(webFolder, 'index.html')
   // Built files carry their hash in their name; the page itself must always be asked for.

@@ -9,7 +9,8 @@ import type { ListedDocument, OpenedDocument, StoredDocument, UpdateLog } from '
 import type { Rendering } from '../worker/contentTasks.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
 import type { Committer } from './Committer.ts'
-import type { Room } from './Room.ts'
+import { committedWithin } from './committedWithin.ts'
+import { PART_SEPARATOR } from './partSeparator.ts'
 import type { Rooms } from './Rooms.ts'
 import { Turnstile } from './Turnstile.ts'
 
@@ -19,8 +20,6 @@ const MAX_WAITING = 64
 /** Documents that are looked up at the same time, and that wait: each is read up to its snapshot. */
 const MAX_LOOKUPS = 8
 const MAX_WAITING_LOOKUPS = 256
-/** Longest wait for the disk, in ms. Longer ones are those of a disk that fails. */
-const COMMIT_LIMIT_MS = 20_000
 
 export interface DocumentsServices {
   readonly log: Pick<UpdateLog, 'read' | 'open' | 'list' | 'delete' | 'revive'>
@@ -100,10 +99,17 @@ export class Documents {
       }
       if (!scope.prefix.startsWith(prefix) && !prefix.startsWith(scope.prefix)) continue
       const both = scope.prefix.length > prefix.length ? scope.prefix : prefix
-      if (after === null) yield* log.list({ prefix: both })
+      if (after === null) yield* this.#named(both, {})
       else if (after.startsWith(both) || compareNames(after, both) < 0) {
-        yield* log.list({ prefix: both, after: after as DocumentId })
+        yield* this.#named(both, { after: after as DocumentId })
       }
+    }
+  }
+
+  /** Without what is kept beside people's documents. */
+  async *#named(prefix: string, options: { after?: DocumentId }): AsyncGenerator<ListedDocument> {
+    for await (const listed of this.#services.log.list({ prefix, ...options })) {
+      if (!listed.documentId.includes(PART_SEPARATOR)) yield listed
     }
   }
 
@@ -142,7 +148,7 @@ export class Documents {
     content: Uint8Array,
     { base, isAnew, signal }: { base: number | null; isAnew: boolean; signal: AbortSignal },
   ): Promise<{ found: Presence; isChanged: boolean }> {
-    const { log, rooms, workshop } = this.#services
+    const { log, rooms, workshop, clock } = this.#services
     return this.#inTurn(documentId, async () => {
       signal.throwIfAborted()
       this.#refuseOverload()
@@ -160,7 +166,7 @@ export class Documents {
       try {
         return await room.hold(async () => {
           // Not in the turn of a worker: a disk that takes nothing must not keep others from reading.
-          await this.#committed(room, room.latestBatch)
+          await committedWithin(room, room.latestBatch, clock)
           const read = () => (base === null ? room.committedLog() : this.#logAt(documentId, base))
           const update = await this.#edit(
             read,
@@ -171,7 +177,7 @@ export class Documents {
           if (update === null) return { found: presence, isChanged: false }
           const contents = await workshop.check(update, room.updateLimits)
           if (room.isFailed) throw await this.#lost(documentId)
-          await this.#committed(room, room.admit(null, update, contents))
+          await committedWithin(room, room.admit(null, update, contents), clock)
           return { found: presence, isChanged: true }
         })
       } catch (error) {
@@ -190,7 +196,7 @@ export class Documents {
     update: Uint8Array,
     signal: AbortSignal,
   ): Promise<{ found: Presence; isChanged: boolean; isMissing: boolean }> {
-    const { log, rooms } = this.#services
+    const { log, rooms, clock } = this.#services
     return this.#inTurn(documentId, async () => {
       signal.throwIfAborted()
       this.#refuseOverload()
@@ -203,7 +209,7 @@ export class Documents {
           if (room.isFailed) throw await this.#lost(documentId)
           if (room.isMissing(checked.contents)) return { found, isChanged: false, isMissing: true }
           const isChanged = room.newsIn(checked.contents) !== 'nothing'
-          await this.#committed(room, room.admit(null, checked.update, checked.contents))
+          await committedWithin(room, room.admit(null, checked.update, checked.contents), clock)
           return { found, isChanged, isMissing: false }
         })
       } catch (error) {
@@ -235,21 +241,6 @@ export class Documents {
       const request = { ...(await read()), form, content, clientID }
       return (await this.#services.contentWorkshop.replace(request)).update
     })
-  }
-
-  /** Resolves when a batch is on disk. @throws {Error} it never will be. {WeftError} `STORAGE_WRITE_FAILED`: it isn't yet */
-  async #committed(room: Room, batch: number): Promise<void> {
-    const { clock } = this.#services
-    let giveUp = () => {}
-    const limit = new Promise<never>((_, reject) => {
-      giveUp = () => reject(new WeftError('STORAGE_WRITE_FAILED', 'the disk has not taken it yet; it may still do'))
-    })
-    const timer = clock.setTimer(() => giveUp(), COMMIT_LIMIT_MS)
-    try {
-      await Promise.race([room.whenCommitted(batch), limit])
-    } finally {
-      clock.clearTimer(timer)
-    }
   }
 
   /** Why a room takes nothing any more. */

@@ -152,6 +152,10 @@ export class Room implements BytesHolder {
     return this.#services.meters
   }
 
+  get sessions(): Iterable<Session> {
+    return this.#sessions
+  }
+
   get sessionCount(): number {
     return this.#sessions.size
   }

@@ -4,6 +4,7 @@ import { Sweep } from '../Sweep.ts'
 import { BytesCache } from './BytesCache.ts'
 import { DELETED } from './Committer.ts'
 import { Room, type RoomServices } from './Room.ts'
+import type { Session } from './Session.ts'
 
 const SWEEP_MS = 5000
 
@@ -38,6 +39,10 @@ export class Rooms {
   /** Stored bytes held in memory for joiners. */
   get heldBytes(): number {
     return this.#sum(room => room.heldBytes)
+  }
+
+  *sessions(): Generator<Session> {
+    for (const room of this.#loaded.keys()) yield* room.sessions
   }
 
   #sum(read: (room: Room) => number): number {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import {
   closeReason,
   decodeMessage,
@@ -121,6 +122,9 @@ export class Session implements Tidier {
   nextQuestion: StateVector | null = null
   #questions: TokenBucket | null = null
   #questionTimer: Timer | null = null
+  #id: string | null = null
+  /** When it was opened, ms since the epoch. */
+  readonly openedAt: number
   #isGreeted = false
   #isEnded = false
   /** A sync step 1 of ours waits for its sync step 2. */
@@ -159,11 +163,23 @@ export class Session implements Tidier {
     this.room = room
     this.outlet = outlet
     this.dialect = dialect
+    this.openedAt = room.clock.wallTime()
     this.#questions = options.questions ?? null
     this.#countsQueued = options.countsQueued ?? false
     this.#grant = options.grant ?? UNASKED
     this.#mayWrite = mayWrite(this.#grant.role)
     this.#watchExpiry()
+  }
+
+  /** What it may do. */
+  get grant(): Grant {
+    return this.#grant
+  }
+
+  /** Names it in the API. Made when it is asked for: of most nobody ever asks. */
+  get id(): string {
+    this.#id ??= randomBytes(12).toString('base64url')
+    return this.#id
   }
 
   /** Whose it is; null where nobody is asked. */

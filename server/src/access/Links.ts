@@ -1,0 +1,172 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { DocumentId } from '@weft/protocol'
+import type { Clock } from '../clock.ts'
+import type { AccessRecords, RecordValue } from './AccessRecords.ts'
+import { isRole, type Role } from './Role.ts'
+
+/** Links that a store holds, in all and of one document: 1 kB each in memory. */
+const MAX_LINKS = 10_000
+const MAX_LINKS_OF_DOCUMENT = 1000
+const KEY = 'link/'
+/** Renewals tell that a link is in use; so often they are written down, in ms. */
+const LAST_USE_INTERVAL_MS = 60 * 60_000
+
+/** A share link: whoever has its secret gets a token for one document. */
+export interface Link {
+  /** Names it, and opens nothing. */
+  readonly id: string
+  readonly document: DocumentId
+  readonly role: Role
+  /** Who made it; null: nobody is asked who they are. */
+  readonly creator: string | null
+  /** These are ms since the epoch. */
+  readonly createdAt: number
+  readonly expiresAt: number
+  /** Null: never used. */
+  readonly lastUsedAt: number | null
+  /** How many people got in by it. */
+  readonly uses: number
+  /** Null: no bound. */
+  readonly maxUses: number | null
+}
+
+/** Why a link opens nothing: `unknown` (or revoked), or over. */
+export type LinkRefusal = 'unknown' | 'expired' | 'used-up'
+
+/** The share links of a store. Of a secret only its SHA-256 is kept: 128 random bits need no slower hash. */
+export class Links {
+  readonly #records: AccessRecords
+  readonly #clock: Clock
+  readonly #links = new Map<string, Link>()
+  readonly #secretHashes = new Map<string, string>()
+  readonly #byHash = new Map<string, string>()
+
+  constructor(records: AccessRecords, clock: Clock) {
+    this.#records = records
+    this.#clock = clock
+    for (const [key, value] of records.entries(KEY)) {
+      const link = decode(key.slice(KEY.length), value)
+      if (link !== null) this.#remember(link, String(value.secretHash))
+    }
+  }
+
+  /** One that still is: neither revoked nor past its end. */
+  get(id: string): Link | undefined {
+    const link = this.#links.get(id)
+    return link !== undefined && link.expiresAt > this.#clock.wallTime() ? link : undefined
+  }
+
+  /** Those of a document, or all, the oldest first; those that are used up or over, too. */
+  list(document: DocumentId | null): readonly Link[] {
+    const links = [...this.#links.values()].filter(link => document === null || link.document === document)
+    return links.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
+  }
+
+  /**
+   * @returns with its secret, which nobody can get any more; null: there are too many
+   * @throws {WeftError} as `AccessRecords.change`
+   */
+  async make(
+    wanted: Pick<Link, 'document' | 'role' | 'creator' | 'expiresAt' | 'maxUses'>,
+  ): Promise<{ link: Link; secret: string } | null> {
+    await this.#forget()
+    if (this.#links.size >= MAX_LINKS || this.list(wanted.document).length >= MAX_LINKS_OF_DOCUMENT) return null
+    const id = randomBytes(12).toString('base64url')
+    const secret = randomBytes(16).toString('base64url')
+    const link: Link = { ...wanted, id, createdAt: this.#clock.wallTime(), lastUsedAt: null, uses: 0 }
+    await this.#put(link, hashOf(secret))
+    return { link, secret }
+  }
+
+  /** Takes a use of a link. @throws {WeftError} as `AccessRecords.change` */
+  async use(secret: string): Promise<Link | LinkRefusal> {
+    const id = this.#byHash.get(hashOf(secret))
+    const link = id === undefined ? undefined : this.#links.get(id)
+    if (link === undefined) return 'unknown'
+    const now = this.#clock.wallTime()
+    if (link.expiresAt <= now) return 'expired'
+    if (link.maxUses !== null && link.uses >= link.maxUses) return 'used-up'
+    const used = { ...link, uses: link.uses + 1, lastUsedAt: now }
+    await this.#put(used)
+    return used
+  }
+
+  /** Somebody who got in by it before goes on: no further use. @throws {WeftError} as `AccessRecords.change` */
+  async useAgain(id: string): Promise<Link | LinkRefusal> {
+    const link = this.#links.get(id)
+    if (link === undefined) return 'unknown'
+    const now = this.#clock.wallTime()
+    if (link.expiresAt <= now) return 'expired'
+    if (now - (link.lastUsedAt ?? 0) < LAST_USE_INTERVAL_MS) return link
+    const used = { ...link, lastUsedAt: now }
+    await this.#put(used)
+    return used
+  }
+
+  /** Gives a link another role: tokens that were made for it give no more than that, from now on. */
+  async changeRole(id: string, role: Role): Promise<Link | null> {
+    const link = this.#links.get(id)
+    if (link === undefined) return null
+    const changed = { ...link, role }
+    await this.#put(changed)
+    return changed
+  }
+
+  /** Tokens that were made for it are none any more. @returns null: there is none */
+  async revoke(id: string): Promise<Link | null> {
+    const link = this.#links.get(id)
+    if (link === undefined) return null
+    this.#drop(id)
+    await this.#records.change(new Map([[KEY + id, null]]))
+    return link
+  }
+
+  async #put(link: Link, secretHash = this.#secretHashes.get(link.id) ?? ''): Promise<void> {
+    this.#remember(link, secretHash)
+    const { id, ...rest } = link
+    await this.#records.change(new Map([[KEY + id, { ...rest, secretHash }]]))
+  }
+
+  /** Links whose end is long past: a day, so that who asks why hears it. */
+  async #forget(): Promise<void> {
+    const limit = this.#clock.wallTime() - 24 * 60 * 60_000
+    const over = [...this.#links.values()].filter(({ expiresAt }) => expiresAt < limit)
+    if (over.length === 0) return
+    for (const { id } of over) this.#drop(id)
+    await this.#records.change(new Map(over.map(({ id }) => [KEY + id, null])))
+  }
+
+  #remember(link: Link, secretHash: string): void {
+    this.#links.set(link.id, link)
+    this.#secretHashes.set(link.id, secretHash)
+    this.#byHash.set(secretHash, link.id)
+  }
+
+  #drop(id: string): void {
+    this.#byHash.delete(this.#secretHashes.get(id) ?? '')
+    this.#secretHashes.delete(id)
+    this.#links.delete(id)
+  }
+}
+
+function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex')
+}
+
+/** @returns null: a newer version's */
+function decode(id: string, value: RecordValue): Link | null {
+  const { document, role, creator, createdAt, expiresAt, lastUsedAt, uses, maxUses } = value
+  if (typeof document !== 'string' || !isRole(role) || typeof createdAt !== 'number') return null
+  if (typeof expiresAt !== 'number' || typeof uses !== 'number') return null
+  return {
+    id,
+    document: document as DocumentId,
+    role,
+    creator: typeof creator === 'string' ? creator : null,
+    createdAt,
+    expiresAt,
+    lastUsedAt: typeof lastUsedAt === 'number' ? lastUsedAt : null,
+    uses,
+    maxUses: typeof maxUses === 'number' ? maxUses : null,
+  }
+}

@@ -1,0 +1,300 @@
+import { randomBytes } from 'node:crypto'
+import type { DocumentId } from '@weft/protocol'
+import type { Request } from 'express'
+import { z } from 'zod'
+import { guestId } from '../access/guests.ts'
+import type { Link, LinkRefusal, Links } from '../access/Links.ts'
+import type { Revocations } from '../access/Revocations.ts'
+import { includesRole } from '../access/Role.ts'
+import type { TokenSigner } from '../access/TokenSigner.ts'
+import type { Audit } from '../audit/AuditEntry.ts'
+import type { Clock } from '../clock.ts'
+import type { TrustedProxies } from '../socket/TrustedProxies.ts'
+import { actorOf } from './ApiActor.ts'
+import { ApiError } from './ApiError.ts'
+import type { ApiGate } from './ApiGate.ts'
+import { type ApiRoute, defineRoute } from './ApiRoute.ts'
+import { documentName, isoTime, orNull, personName, role, time } from './apiSchemas.ts'
+import { TryLimit } from './TryLimit.ts'
+
+const DAY_MS = 24 * 60 * 60_000
+/** A link is for so long unless it says otherwise, and at most, in ms. */
+const DEFAULT_LIFE_MS = 7 * DAY_MS
+const MAX_LIFE_MS = 366 * DAY_MS
+/** A token for a link is for so long at most, in ms. */
+const TOKEN_LIFE_MS = 15 * 60_000
+
+const linkId = z.string().max(64).meta({ description: 'a link’s id' })
+
+export const linkSchema = z
+  .strictObject({
+    id: linkId,
+    document: z.string(),
+    role,
+    creator: orNull(z.string()).meta({ description: 'whose token made it' }),
+    createdAt: time,
+    expiresAt: time,
+    lastUsedAt: orNull(time),
+    uses: z.int().meta({ description: 'how many people got in by it' }),
+    maxUses: orNull(z.int()),
+  })
+  .meta({ id: 'Link' })
+
+const madeLink = linkSchema
+  .extend({
+    secret: z.string().meta({ description: 'told this once' }),
+    url: z.string().meta({ description: 'what to give to people' }),
+  })
+  .meta({ id: 'MadeLink' })
+
+const exchanged = z
+  .strictObject({
+    token: z.string().meta({ description: 'for 15 minutes at most' }),
+    expiresAt: time.meta({ description: 'the token’s end' }),
+    renewal: z.string().meta({ description: 'what to exchange for the next token; costs no use of the link' }),
+    document: z.string(),
+    role,
+    user: z.string().meta({ description: 'the token’s `sub`' }),
+    linkExpiresAt: time.meta({ description: 'after that there is no next token' }),
+  })
+  .meta({ id: 'ExchangedLink' })
+
+export interface LinkServices {
+  readonly links: Links
+  readonly revocations: Revocations
+  readonly signer: TokenSigner
+  readonly gate: ApiGate
+  readonly proxies: TrustedProxies
+  readonly audit: Audit
+  readonly clock: Clock
+  /** Called when tokens give less than before. */
+  readonly recheck: () => void
+  readonly publicUrls: readonly string[]
+}
+
+/** Share links: made by owners, exchanged by whoever has one. */
+export function linkRoutes(services: LinkServices): ApiRoute[] {
+  const { links, revocations, signer, gate, proxies, audit, clock, recheck, publicUrls } = services
+  const tries = new TryLimit()
+
+  /** @throws {ApiError} */
+  async function owned(request: Request, id: string): Promise<{ link: Link; user: string | null }> {
+    gate.needTokens()
+    const link = links.list(null).find(candidate => candidate.id === id)
+    // Whoever may know of no link learns nothing by asking.
+    if (link === undefined) {
+      await gate.readable(request)
+      throw new ApiError('not-found', 'there is no such link')
+    }
+    const { userId } = await gate.admit(request, link.document, 'owner')
+    return { link, user: userId }
+  }
+
+  const make = defineRoute({
+    method: 'post',
+    path: '/links',
+    id: 'makeLink',
+    tag: 'links',
+    summary: 'Make a share link',
+    description:
+      'An owner of the document. Whoever has the link’s URL gets the role until the link ends. Its secret is told once, and kept only as a hash.',
+    body: z.strictObject({
+      document: documentName,
+      role: role.default('viewer').meta({ description: 'what it gives; not more than the own' }),
+      expiresAt: time.optional().meta({ description: 'its end, within 366 days; else in 7 days' }),
+      maxUses: orNull(z.int().min(1).max(1_000_000))
+        .default(null)
+        .meta({ description: 'how many people may get in by it; null: any number' }),
+    }),
+    answers: { 201: { description: 'the link', schema: madeLink } },
+    errors: ['no-keys', 'too-many', 'bad-type', 'too-large'],
+    async handle({ request, body }) {
+      gate.needTokens()
+      const { document, maxUses } = body
+      const grant = await gate.admit(request, document, 'owner')
+      if (!includesRole(grant.role, body.role)) throw new ApiError('forbidden', `the token gives ${grant.role}`)
+      const now = clock.wallTime()
+      const expiresAt = body.expiresAt === undefined ? now + DEFAULT_LIFE_MS : Date.parse(body.expiresAt)
+      if (expiresAt <= now) throw new ApiError('bad-request', 'expiresAt is over')
+      if (expiresAt > now + MAX_LIFE_MS) throw new ApiError('bad-request', 'expiresAt is more than 366 days ahead')
+      const made = await links.make({ document, role: body.role, creator: grant.userId, expiresAt, maxUses })
+      if (made === null) throw new ApiError('too-many', 'there are as many links as a document, or the store, may have')
+      const { link, secret } = made
+      audit.record({ ...actorOf(request, proxies, grant.userId), action: 'link-made', document, subject: link.id })
+      return { status: 201, body: { ...show(link), secret, url: `${baseOf(request)}/s#${secret}` } }
+    },
+  })
+
+  const list = defineRoute({
+    method: 'get',
+    path: '/links',
+    id: 'listLinks',
+    tag: 'links',
+    summary: 'List share links',
+    description: 'Those of a document for its owners; without one, all, for an owner of every document.',
+    query: z.strictObject({ document: documentName.optional() }),
+    answers: {
+      200: { description: 'the links, the oldest first', schema: z.strictObject({ links: z.array(linkSchema) }) },
+    },
+    errors: ['no-keys'],
+    async handle({ request, query: { document } }) {
+      gate.needTokens()
+      if (document === undefined) await gate.admitEverywhere(request, 'owner')
+      else await gate.admit(request, document, 'owner')
+      return { status: 200, body: { links: links.list(document ?? null).map(show) } }
+    },
+  })
+
+  const change = defineRoute({
+    method: 'patch',
+    path: '/links/{link}',
+    id: 'changeLink',
+    tag: 'links',
+    summary: 'Change what a share link gives',
+    description:
+      'An owner of the document. Who came by it has a lesser role at once, and a greater one with the next token.',
+    params: z.strictObject({ link: linkId }),
+    body: z.strictObject({ role }),
+    answers: { 200: { description: 'the link', schema: linkSchema } },
+    errors: ['no-keys', 'not-found', 'bad-type', 'too-large'],
+    async handle({ request, params, body }) {
+      const { link, user } = await owned(request, params.link)
+      const changing = links.changeRole(link.id, body.role)
+      recheck()
+      const changed = await changing
+      if (changed === null) throw new ApiError('not-found', 'there is no such link')
+      const subject = `${link.id} ${body.role}`
+      audit.record({ ...actorOf(request, proxies, user), action: 'link-changed', document: link.document, subject })
+      return { status: 200, body: show(changed) }
+    },
+  })
+
+  const revoke = defineRoute({
+    method: 'delete',
+    path: '/links/{link}',
+    id: 'revokeLink',
+    tag: 'links',
+    summary: 'Revoke a share link',
+    description: 'An owner of the document. The sessions of all who came by it end within a second, with 4401.',
+    params: z.strictObject({ link: linkId }),
+    answers: {
+      200: { description: 'it is gone', schema: z.strictObject({ link: linkId, revoked: z.literal(true) }) },
+    },
+    errors: ['no-keys', 'not-found', 'cross-site'],
+    async handle({ request, params }) {
+      const { link, user } = await owned(request, params.link)
+      const revoking = links.revoke(link.id)
+      recheck()
+      await revoking
+      const { document, id } = link
+      audit.record({ ...actorOf(request, proxies, user), action: 'link-revoked', document, subject: id })
+      return { status: 200, body: { link: id, revoked: true } }
+    },
+  })
+
+  const exchange = defineRoute({
+    method: 'post',
+    path: '/links/exchange',
+    id: 'exchangeLink',
+    tag: 'links',
+    summary: 'Exchange a share link for a token',
+    description:
+      'Anybody who has the secret of one (the part of its URL behind `#`), or a `renewal` of an earlier exchange: the same person goes on, and that costs no use. Ten tries that fail within a minute, and the address waits.',
+    body: z
+      .strictObject({
+        secret: z.string().max(100).optional(),
+        renewal: z.string().max(4096).optional(),
+        name: personName.optional(),
+      })
+      .refine(({ secret, renewal }) => (secret === undefined) !== (renewal === undefined), {
+        error: 'either secret or renewal',
+      }),
+    answers: { 200: { description: 'a token for the document', schema: exchanged } },
+    errors: ['no-keys', 'not-found', 'link-over', 'too-fast', 'cross-site', 'bad-type', 'too-large'],
+    async handle({ request, body }) {
+      gate.needTokens()
+      gate.admitAnybody(request)
+      const address = proxies.addressOf(request)
+      const waitMs = tries.waitMs(address, clock.now())
+      if (waitMs > 0) {
+        const seconds = Math.ceil(waitMs / 1000)
+        throw new ApiError('too-fast', `too many tries from this address: retry after ${seconds} s`, seconds)
+      }
+      const { link, user, name } =
+        body.secret === undefined
+          ? await renew(body.renewal ?? '', body.name ?? null, address)
+          : await enter(body.secret, body.name ?? null, address)
+      const endsAt = Math.min(clock.wallTime() + TOKEN_LIFE_MS, link.expiresAt)
+      const docs = [{ document: link.document, role: link.role }]
+      const { token } = await signer.sign({ userId: user, name, docs, linkId: link.id, endsAt })
+      const renewal = await signer.signRenewal({ userId: user, name, linkId: link.id })
+      if (body.secret !== undefined) {
+        const { document, id } = link
+        audit.record({ ...actorOf(request, proxies, user), action: 'link-used', document, subject: id })
+      }
+      return {
+        status: 200,
+        body: {
+          token,
+          expiresAt: isoTime(Math.floor(endsAt / 1000) * 1000),
+          renewal,
+          document: link.document,
+          role: link.role,
+          user,
+          linkExpiresAt: isoTime(link.expiresAt),
+        },
+      }
+    },
+  })
+
+  async function enter(secret: string, name: string | null, address: string) {
+    const link = taken(await links.use(secret), address)
+    return { link, user: guestId(link.id, randomBytes(9).toString('base64url')), name }
+  }
+
+  async function renew(renewal: string, newName: string | null, address: string) {
+    const known = await signer.verifyRenewal(renewal)
+    if (known === null) throw refused('unknown', address)
+    const { userId, linkId, issuedAt, name } = known
+    const link = taken(await links.useAgain(linkId), address)
+    const identity = { userId, tokenId: userId, linkId, issuedAt }
+    if (revocations.limit(link.role, identity, link.document) === null) throw refused('unknown', address)
+    return { link, user: userId, name: newName ?? name }
+  }
+
+  function taken(found: Link | LinkRefusal, address: string): Link {
+    if (typeof found === 'object') return found
+    throw refused(found, address)
+  }
+
+  function refused(refusal: LinkRefusal, address: string): ApiError {
+    tries.failed(address, clock.now())
+    switch (refusal) {
+      case 'unknown':
+        return new ApiError('not-found', 'there is no such link, or it was revoked')
+      case 'expired':
+        return new ApiError('link-over', 'this link has expired')
+      case 'used-up':
+        return new ApiError('link-over', 'this link was used as often as it may be')
+    }
+  }
+
+  function baseOf(request: Request): string {
+    const [publicUrl] = publicUrls
+    if (publicUrl !== undefined) return publicUrl.replace(/\/+$/u, '')
+    const isEncrypted = request.secure || proxies.protocolOf(request) === 'https'
+    return `http${isEncrypted ? 's' : ''}://${proxies.hostOf(request) ?? 'localhost'}`
+  }
+
+  return [make, list, exchange, change, revoke]
+}
+
+function show({ document, createdAt, expiresAt, lastUsedAt, ...rest }: Link) {
+  return {
+    ...rest,
+    document: document satisfies DocumentId as string,
+    createdAt: isoTime(createdAt),
+    expiresAt: isoTime(expiresAt),
+    lastUsedAt: lastUsedAt === null ? null : isoTime(lastUsedAt),
+  }
+}
