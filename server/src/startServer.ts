@@ -23,6 +23,7 @@ import { createMetricsApp } from './http/metricsApp.ts'
 import { readCertificate } from './http/readCertificate.ts'
 import { sessionApi } from './http/sessionApi.ts'
 import { createTlsServer, reloadCertificate } from './http/tlsServer.ts'
+import { uploadsApi } from './http/uploadsApi.ts'
 import { LevelUpdateLog } from './log/LevelUpdateLog.ts'
 import { noMeters } from './Meters.ts'
 import { rehearse } from './rehearse.ts'
@@ -36,6 +37,7 @@ import { HostCheck } from './socket/HostCheck.ts'
 import { MAX_HEADERS } from './socket/requestFault.ts'
 import { TrustedProxies } from './socket/TrustedProxies.ts'
 import { WebSocketEndpoint } from './socket/WebSocketEndpoint.ts'
+import { UploadStore } from './uploads/UploadStore.ts'
 import { Workshop } from './worker/Workshop.ts'
 
 const { version: VERSION } = createRequire(import.meta.url)('../package.json') as { version: string }
@@ -111,7 +113,18 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     hosts,
     proxies,
   )
-  const documents = new Documents({ log, rooms, committer, workshop, contentWorkshop, clock, settings: config })
+  const uploads = new UploadStore(config.data, config.maxDocumentUploadBytes)
+  await uploads.sweep(log, clock.wallTime())
+  const documents = new Documents({
+    log,
+    uploads,
+    rooms,
+    committer,
+    workshop,
+    contentWorkshop,
+    clock,
+    settings: config,
+  })
   const gate = new ApiGate(access, proxies)
   const routes = linkRoutes({
     ...own,
@@ -128,6 +141,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     hosts,
     proxies,
     documentsApi: documentsApi(documents, gate, logger),
+    uploadsApi: uploadsApi({ uploads, documents, gate, logger, settings: config }),
     sessionApi: sessionApi({ access, gate, proxies, clock, logger }),
     hostApi: hostApi(routes, VERSION, logger),
     backupApi: backupApi({ log, gate, clock, logger, settings: config }),

@@ -37,6 +37,15 @@ export class ApiGate {
   }
 
   /**
+   * For what people do in the editor: answered wherever its socket is, without keys to whoever reaches that.
+   * @throws {ApiError} `unauthorized`, `forbidden`, `cross-site`
+   */
+  async admitPerson(request: IncomingMessage, documentId: DocumentId, needed: Role): Promise<void> {
+    if (!isRead(request)) this.checkDeliberate(request)
+    this.#checkRole(await this.#access.admit(this.tokenOf(request), documentId), needed, '')
+  }
+
+  /**
    * For what concerns all documents at once: the role is needed in each of them.
    * @throws {ApiError} as `admit`
    */

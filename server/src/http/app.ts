@@ -19,6 +19,8 @@ export interface AppServices {
   readonly isReady: () => Promise<boolean>
   /** What answers under `/api/v1/documents`. */
   readonly documentsApi: Router
+  /** What answers there before that: files that were put into documents. */
+  readonly uploadsApi: Router
   /** What answers under `/api/v1/backup`. */
   readonly backupApi: Router
   /** What answers under `/api/v1/session`. */
@@ -34,7 +36,8 @@ const READINESS_MS = 1000
 
 /** The HTTP side: health, documents, and the web app. */
 export function createApp(services: AppServices): Express {
-  const { webFolder, logger, hosts, proxies, isReady, documentsApi, backupApi, sessionApi, hostApi } = services
+  const { webFolder, logger, hosts, proxies, isReady, documentsApi, uploadsApi, backupApi, sessionApi, hostApi } =
+    services
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
@@ -80,6 +83,7 @@ export function createApp(services: AppServices): Express {
       .send(ready ? 'ready\n' : 'edits cannot be stored now\n')
   })
 
+  app.use('/api/v1/documents', uploadsApi)
   app.use('/api/v1/documents', documentsApi)
   app.use('/api/v1/backup', backupApi)
   app.use('/api/v1/session', sessionApi)

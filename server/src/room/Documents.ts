@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts'
 import { DEFAULT_UPDATE_LIMITS } from '../crdt/UpdateLimits.ts'
 import { WeftError } from '../errors.ts'
 import type { ListedDocument, OpenedDocument, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
+import type { UploadStore } from '../uploads/UploadStore.ts'
 import type { Rendering } from '../worker/contentTasks.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
 import type { Committer } from './Committer.ts'
@@ -23,6 +24,8 @@ const MAX_WAITING_LOOKUPS = 256
 
 export interface DocumentsServices {
   readonly log: Pick<UpdateLog, 'read' | 'open' | 'list' | 'delete' | 'revive'>
+  /** Files that were put into documents: they go with theirs. */
+  readonly uploads: Pick<UploadStore, 'delete'>
   readonly rooms: Rooms
   readonly committer: Pick<Committer, 'isFailing' | 'pendingBytes'>
   readonly workshop: Pick<Workshop, 'check'>
@@ -257,12 +260,13 @@ export class Documents {
    * @throws {WeftError} what `UpdateLog.delete` throws
    */
   delete(documentId: DocumentId): Promise<Presence> {
-    const { log, rooms, clock } = this.#services
+    const { log, rooms, uploads, clock } = this.#services
     return this.#inTurn(documentId, async () => {
       const presence = presenceOf(await log.open(documentId))
       if (presence !== 'there') return presence
       await log.delete(documentId, clock.wallTime())
       await rooms.deleted(documentId)
+      await uploads.delete(documentId)
       return presence
     })
   }
