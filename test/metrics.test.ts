@@ -46,7 +46,7 @@ describe('metrics', () => {
     expect(metrics.get('weft_compaction_debt_bytes')).toBeGreaterThan(0)
   })
 
-  it('cannot be flooded with codes of clients', async () => {
+  it('[threat P8] cannot be flooded with codes of clients', async () => {
     const port = await freePort()
     const server = await testServer({ WEFT_METRICS_PORT: `${port}` })
     for (const code of [3001, 3002]) {
@@ -70,7 +70,7 @@ describe('metrics', () => {
     expect([...served].filter(name => name.startsWith('weft_') && !drawn.has(name))).toEqual([])
   })
 
-  it('are for this machine: not for a page that gave it another name', async () => {
+  it('[threat P8] are for this machine: not for a page that gave it another name', async () => {
     const port = await freePort()
     await testServer({ WEFT_METRICS_PORT: `${port}` })
     const status = await new Promise<number | undefined>((resolve, reject) => {

@@ -87,7 +87,7 @@ function expectContained(doc: Y.Doc, updates: readonly Uint8Array[], what: strin
 }
 
 it(
-  `what anybody has heard of is in the log after SIGKILL (${rounds.kills} rounds, seed ${seed})`,
+  `[threat S1] [threat F1] what anybody has heard of is in the log after SIGKILL (${rounds.kills} rounds, seed ${seed})`,
   async () => {
     const random = new Random(seed)
     const folder = await testFolder()

@@ -100,7 +100,7 @@ describe('a folder that is no store', () => {
 })
 
 describe('a full disk', () => {
-  it('withholds acknowledgements, keeps the sessions, and commits everything once there is space', async context => {
+  it('[threat S5] [threat F4] withholds acknowledgements, keeps the sessions, and commits everything once there is space', async context => {
     if (!canMount) return context.skip('only root can mount a small file system')
     const disk = await SmallDisk.mount(24)
     const server = await testServer({}, join(disk.folder, 'data'))
