@@ -7,10 +7,10 @@ import { findMarkers, readThreatTable } from './threatTable.ts'
 const NOT_YET = `
   U6
   D3 D4
-  S1 S3 S5 S6 S8
-  P3 P6 P8
+  S8
+  P3 P6
   E5
-  F1 F2 F3 F4 F5 F6 F8 F9 F10 F11 F12
+  F2 F3 F5 F6 F8 F9 F10 F11 F12
 `
   .trim()
   .split(/\s+/)
