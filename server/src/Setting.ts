@@ -9,7 +9,7 @@ interface SettingBase {
   readonly help: string
 }
 
-interface IntegerSetting extends SettingBase {
+export interface IntegerSetting extends SettingBase {
   readonly type: 'integer'
   readonly unit: string
   readonly default: number
@@ -29,7 +29,7 @@ interface ChoiceSetting extends SettingBase {
   readonly default: string
 }
 
-interface ListSetting extends SettingBase {
+export interface ListSetting extends SettingBase {
   readonly type: 'list'
   readonly default: readonly string[]
   /** What each entry must look like, and how to say so. */

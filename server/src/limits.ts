@@ -1,125 +1,266 @@
-import type { Setting } from './Setting.ts'
+import type { IntegerSetting, ListSetting, Setting } from './Setting.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
+const GiB = 1024 * MiB
+
+function integer(
+  env: `WEFT_${string}`,
+  unit: string,
+  [value, min, max]: readonly [value: number, min: number, max: number],
+  help: string,
+): IntegerSetting {
+  return { type: 'integer', env, unit, default: value, min, max, help }
+}
+
+const anyName: ListSetting = {
+  type: 'list',
+  env: 'WEFT_ROOT_NAMES',
+  default: [],
+  pattern: /^[^\s,]{1,255}$/u,
+  allowed: 'names of root types such as default, separated by commas',
+  help: 'the only names of root types (`doc.getText(name)`) that documents may have; none: any',
+}
 
 /** Every bound that may be set, once: part of `settings`. What they cost at most in memory: `explainLimits`. */
 export const limits = {
-  maxMessageBytes: {
-    type: 'integer',
-    env: 'WEFT_MAX_MESSAGE_BYTES',
-    unit: 'bytes',
-    default: 16 * MiB,
-    min: 64 * KiB,
-    max: 1024 * MiB,
-    help: 'largest message that is accepted; above it: close 1009',
-  },
-  maxUnsentBytes: {
-    type: 'integer',
-    env: 'WEFT_MAX_UNSENT_BYTES',
-    unit: 'bytes',
-    default: MiB,
-    min: 16 * KiB,
-    max: 1024 * MiB,
-    help: 'unsent bytes of a connection above which it is written to no more until it has read them',
-  },
-  slowReaderSeconds: {
-    type: 'integer',
-    env: 'WEFT_SLOW_READER_SECONDS',
-    unit: 's',
-    default: 60,
-    min: 5,
-    max: 3600,
-    help: 'a connection that reads nothing for so long is closed with 1013',
-  },
-  messagesPerSecond: {
-    type: 'integer',
-    env: 'WEFT_MESSAGES_PER_SECOND',
-    unit: 'messages/s',
-    default: 2000,
-    min: 10,
-    max: 10_000_000,
-    help: 'messages per connection; above it the connection is read more slowly, never closed',
-  },
-  messageBurst: {
-    type: 'integer',
-    env: 'WEFT_MESSAGE_BURST',
-    unit: 'messages',
-    default: 20_000,
-    min: 10,
-    max: 100_000_000,
-    help: 'messages that a connection may send at once',
-  },
-  bytesPerSecond: {
-    type: 'integer',
-    env: 'WEFT_BYTES_PER_SECOND',
-    unit: 'bytes/s',
-    default: MiB,
-    min: KiB,
-    max: 1024 * MiB,
-    help: 'bytes per connection; above it the connection is read more slowly, never closed',
-  },
-  byteBurst: {
-    type: 'integer',
-    env: 'WEFT_BYTE_BURST',
-    unit: 'bytes',
-    default: 32 * MiB,
-    min: 64 * KiB,
-    max: 4096 * MiB,
-    help: 'bytes that a connection may send at once; at least the largest message',
-  },
-  maxConnections: {
-    type: 'integer',
-    env: 'WEFT_MAX_CONNECTIONS',
-    unit: 'connections',
-    default: 12_000,
-    min: 1,
-    max: 1_000_000,
-    help: 'connections at the same time; above it: 503',
-  },
-  maxConnectionsPerAddress: {
-    type: 'integer',
-    env: 'WEFT_MAX_CONNECTIONS_PER_ADDRESS',
-    unit: 'connections',
-    default: 1000,
-    min: 1,
-    max: 1_000_000,
-    help: 'connections of one address (this machine is exempt, unless a proxy is between); above it: 429',
-  },
-  maxSessionsPerDocument: {
-    type: 'integer',
-    env: 'WEFT_MAX_SESSIONS_PER_DOCUMENT',
-    unit: 'sessions',
-    default: 2000,
-    min: 1,
-    max: 1_000_000,
-    help: 'sessions of one document; above it: close 1013',
-  },
-  maxPendingBytes: {
-    type: 'integer',
-    env: 'WEFT_MAX_PENDING_BYTES',
-    unit: 'bytes',
-    default: 64 * MiB,
-    min: MiB,
-    max: 16_384 * MiB,
-    help: 'edits that wait for the disk; above it no connection is read until it catches up',
-  },
-  idleDocumentSeconds: {
-    type: 'integer',
-    env: 'WEFT_IDLE_DOCUMENT_SECONDS',
-    unit: 's',
-    default: 30,
-    min: 0,
-    max: 86_400,
-    help: 'a document without sessions leaves memory after so long',
-  },
-  maxAwarenessBytes: {
-    type: 'integer',
-    env: 'WEFT_MAX_AWARENESS_BYTES',
-    unit: 'bytes',
-    default: 4 * KiB,
-    min: 64,
-    max: MiB,
-    help: 'largest presence state of a client (JSON); above it: close 1007',
-  },
+  // ── Requests ──────────────────────────────────────────────────────────────────────────────────────────────────────
+  maxHeaderBytes: integer(
+    'WEFT_MAX_HEADER_BYTES',
+    'bytes',
+    [16 * KiB, 2 * KiB, MiB],
+    'headers of a request; above it: 431',
+  ),
+  maxUrlBytes: integer('WEFT_MAX_URL_BYTES', 'bytes', [4 * KiB, 512, 64 * KiB], 'URL of an upgrade; above it: 414'),
+  headersSeconds: integer('WEFT_HEADERS_SECONDS', 's', [10, 1, 600], 'a request’s headers must be there after so long'),
+  requestSeconds: integer(
+    'WEFT_REQUEST_SECONDS',
+    's',
+    [15, 1, 3600],
+    'who has an answer may go on sending the request for so long',
+  ),
+  uploadSeconds: integer(
+    'WEFT_UPLOAD_SECONDS',
+    's',
+    [300, 1, 86_400],
+    'a request must have come after so long, with all that it uploads',
+  ),
+
+  // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
+  maxConnections: integer(
+    'WEFT_MAX_CONNECTIONS',
+    'connections',
+    [12_000, 1, 1_000_000],
+    'connections at the same time; above it: 503',
+  ),
+  maxConnectionsPerAddress: integer(
+    'WEFT_MAX_CONNECTIONS_PER_ADDRESS',
+    'connections',
+    [1000, 1, 1_000_000],
+    'connections of one address that have shown no valid token (this machine is exempt, unless a proxy is between); above it: 429',
+  ),
+  maxKnownConnectionsPerAddress: integer(
+    'WEFT_MAX_KNOWN_CONNECTIONS_PER_ADDRESS',
+    'connections',
+    [10_000, 1, 1_000_000],
+    'connections of one address, those with a valid token too; above it: 429',
+  ),
+  maxConnectionsPerUser: integer(
+    'WEFT_MAX_CONNECTIONS_PER_USER',
+    'connections',
+    [50, 1, 1_000_000],
+    'connections of one user (a token’s `sub`); above it: 429, or close 1013 where the token came later',
+  ),
+  maxSessionsPerDocument: integer(
+    'WEFT_MAX_SESSIONS_PER_DOCUMENT',
+    'sessions',
+    [2000, 1, 1_000_000],
+    'sessions of one document; above it: close 1013',
+  ),
+  maxDocumentsPerConnection: integer(
+    'WEFT_MAX_DOCUMENTS_PER_CONNECTION',
+    'documents',
+    [100, 1, 10_000],
+    'documents open over one socket; `@weft/client` then takes another socket',
+  ),
+  opensPerSecond: integer(
+    'WEFT_OPENS_PER_SECOND',
+    'documents/s',
+    [10, 1, 10_000],
+    'documents opened over one socket, after 20 times as many at once',
+  ),
+  introductionSeconds: integer(
+    'WEFT_INTRODUCTION_SECONDS',
+    's',
+    [60, 5, 3600],
+    'a first message, and a valid token where one is asked for, must have come after so long; else close 1008',
+  ),
+  maxStrangerBytes: integer(
+    'WEFT_MAX_STRANGER_BYTES',
+    'bytes',
+    [16 * KiB, 10 * KiB, MiB],
+    'largest message before a valid token has come; above it: close 1009',
+  ),
+  pingSeconds: integer(
+    'WEFT_PING_SECONDS',
+    's',
+    [15, 5, 600],
+    'clients are pinged so often; two pings without a sign of life end the connection',
+  ),
+  leastBytes: integer(
+    'WEFT_LEAST_BYTES',
+    'bytes',
+    [16 * KiB, 0, MiB],
+    'what must come of an unfinished message in 10 s; below it: close 1008',
+  ),
+  controlsPerSecond: integer(
+    'WEFT_CONTROLS_PER_SECOND',
+    'frames/s',
+    [10, 1, 10_000],
+    'pings and pongs from a client, for 5 s; above it: close 1008',
+  ),
+  maxFragments: integer(
+    'WEFT_MAX_FRAGMENTS',
+    'frames',
+    [1024, 1, 1_000_000],
+    'frames of one message; above it: close 1008',
+  ),
+  maxBufferedChunks: integer(
+    'WEFT_MAX_BUFFERED_CHUNKS',
+    'reads',
+    [4096, 16, 1_000_000],
+    'reads of the network that one frame may come in; above it: close 1008',
+  ),
+  maxPendingPongs: integer(
+    'WEFT_MAX_PENDING_PONGS',
+    'frames',
+    [16, 1, 10_000],
+    'pongs that wait for a client that pings and does not read; above it none is added',
+  ),
+
+  // ── Messages ──────────────────────────────────────────────────────────────────────────────────────────────────────
+  maxMessageBytes: integer(
+    'WEFT_MAX_MESSAGE_BYTES',
+    'bytes',
+    [16 * MiB, 64 * KiB, GiB],
+    'largest message that is accepted; above it: close 1009',
+  ),
+  messagesPerSecond: integer(
+    'WEFT_MESSAGES_PER_SECOND',
+    'messages/s',
+    [2000, 10, 10_000_000],
+    'messages per connection; above it the connection is read more slowly, never closed',
+  ),
+  messageBurst: integer(
+    'WEFT_MESSAGE_BURST',
+    'messages',
+    [20_000, 10, 100_000_000],
+    'messages that a connection may send at once',
+  ),
+  bytesPerSecond: integer(
+    'WEFT_BYTES_PER_SECOND',
+    'bytes/s',
+    [MiB, KiB, GiB],
+    'bytes per connection; above it the connection is read more slowly, never closed',
+  ),
+  byteBurst: integer(
+    'WEFT_BYTE_BURST',
+    'bytes',
+    [32 * MiB, 64 * KiB, 4 * GiB],
+    'bytes that a connection may send at once; at least the largest message',
+  ),
+  questionsPerSecond: integer(
+    'WEFT_QUESTIONS_PER_SECOND',
+    'questions/s',
+    [2, 1, 10_000],
+    'sync steps 1 and awareness queries of a client; what comes faster waits, and shares an answer',
+  ),
+  questionBurst: integer('WEFT_QUESTION_BURST', 'questions', [10, 1, 10_000], 'the same, at once'),
+  maxUnsentBytes: integer(
+    'WEFT_MAX_UNSENT_BYTES',
+    'bytes',
+    [MiB, 16 * KiB, GiB],
+    'unsent bytes of a connection above which it is written to no more until it has read them',
+  ),
+  slowReaderSeconds: integer(
+    'WEFT_SLOW_READER_SECONDS',
+    's',
+    [60, 5, 3600],
+    'a connection that reads nothing for so long is closed with 1013',
+  ),
+
+  // ── The check of an update ────────────────────────────────────────────────────────────────────────────────────────
+  maxUpdateStructs: integer(
+    'WEFT_MAX_UPDATE_STRUCTS',
+    'structs',
+    [2_000_000, 1000, 100_000_000],
+    'structs of one update (a document of 1,500 blocks and 50 tables has 60,000); above it: close 1007',
+  ),
+  maxUpdateRootNames: integer(
+    'WEFT_MAX_UPDATE_ROOT_NAMES',
+    'names',
+    [16, 1, 100_000],
+    'names of root types in one update; above it: close 1007',
+  ),
+  rootNames: anyName,
+  maxUpdateNesting: integer(
+    'WEFT_MAX_UPDATE_NESTING',
+    'levels',
+    [100, 10, 1000],
+    'types within types in one update; above it: close 1007',
+  ),
+  maxJsonLevels: integer(
+    'WEFT_MAX_JSON_LEVELS',
+    'levels',
+    [32, 4, 200],
+    'objects and arrays within each other in one JSON value; above it: close 1007',
+  ),
+
+  // ── Documents ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  newDocumentsPerMinute: integer(
+    'WEFT_NEW_DOCUMENTS_PER_MINUTE',
+    'documents',
+    [10, 1, 1_000_000],
+    'documents that one user (without users: one address) may begin a minute, as many at once; others wait (this machine is exempt)',
+  ),
+  idleDocumentSeconds: integer(
+    'WEFT_IDLE_DOCUMENT_SECONDS',
+    's',
+    [30, 0, 86_400],
+    'a document without sessions leaves memory after so long',
+  ),
+
+  // ── Awareness ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  maxAwarenessBytes: integer(
+    'WEFT_MAX_AWARENESS_BYTES',
+    'bytes',
+    [4 * KiB, 64, MiB],
+    'largest presence state of a client (JSON); above it: close 1007',
+  ),
+  maxAwarenessLevels: integer(
+    'WEFT_MAX_AWARENESS_LEVELS',
+    'levels',
+    [16, 2, 200],
+    'objects and arrays within each other in such a state; above it: close 1007',
+  ),
+  awarenessPerSecond: integer(
+    'WEFT_AWARENESS_PER_SECOND',
+    'states/s',
+    [20, 1, 10_000],
+    'states of a client that are passed on; of what comes faster the latest is',
+  ),
+  maxAwarenessMessageBytes: integer(
+    'WEFT_MAX_AWARENESS_MESSAGE_BYTES',
+    'bytes',
+    [64 * KiB, KiB, 16 * MiB],
+    'states in one message; more leave in several',
+  ),
+
+  // ── Storage ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  maxPendingBytes: integer(
+    'WEFT_MAX_PENDING_BYTES',
+    'bytes',
+    [64 * MiB, MiB, 16 * GiB],
+    'edits that wait for the disk; above it no connection is read until it catches up',
+  ),
 } as const satisfies Record<string, Setting>

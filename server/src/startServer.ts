@@ -145,13 +145,14 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     sessionApi: sessionApi({ access, gate, proxies, clock, logger }),
     hostApi: hostApi(routes, VERSION, logger),
     backupApi: backupApi({ log, gate, clock, logger, settings: config }),
+    requestSeconds: config.requestSeconds,
     isReady: async () => !committer.isFailing && log.state === 'open' && (await log.isWritable()),
   })
   const options = {
-    maxHeaderSize: 16 * 1024,
-    headersTimeout: 10_000,
+    maxHeaderSize: config.maxHeaderBytes,
+    headersTimeout: config.headersSeconds * 1000,
     // An upload over a bad link; who sends a body where none is wanted is cut off by the app.
-    requestTimeout: 300_000,
+    requestTimeout: Math.max(config.uploadSeconds, config.headersSeconds) * 1000,
     connectionsCheckingInterval: 5000,
     // `HostCheck` does that, with the headers that go with every answer.
     requireHostHeader: false,

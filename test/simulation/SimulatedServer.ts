@@ -1,6 +1,7 @@
 import type { DocumentId } from '@weft/protocol'
 import { pino } from 'pino'
 import { noMeters } from '../../server/src/Meters.ts'
+import { readConfig } from '../../server/src/readConfig.ts'
 import { Committer } from '../../server/src/room/Committer.ts'
 import type { Outlet } from '../../server/src/room/Outlet.ts'
 import { Rooms } from '../../server/src/room/Rooms.ts'
@@ -12,11 +13,11 @@ import type { Life, SimulatedStore } from './SimulatedStore.ts'
 import { SimulatedWorkshop } from './SimulatedWorkshop.ts'
 
 const settings = {
+  ...readConfig({}, []),
   maxUnsentBytes: 2000,
   fanoutPercent: 5,
   maxCommitPauseMs: 50,
   awarenessPauseMs: 30,
-  maxAwarenessBytes: 4096,
   tailBytes: 2048,
   tailEntries: 10,
 }

@@ -26,6 +26,28 @@ export const DEFAULT_UPDATE_LIMITS: UpdateLimits = {
   allowedRootNames: null,
 }
 
+/** The settings of these limits. */
+export interface UpdateLimitSettings {
+  readonly maxUpdateStructs: number
+  readonly maxUpdateRootNames: number
+  /** Empty: any. */
+  readonly rootNames: readonly string[]
+  readonly maxUpdateNesting: number
+  readonly maxJsonLevels: number
+}
+
+/** The limits that the settings say. */
+export function updateLimitsOf(settings: UpdateLimitSettings): UpdateLimits {
+  return {
+    ...DEFAULT_UPDATE_LIMITS,
+    maxStructs: settings.maxUpdateStructs,
+    maxRootNames: settings.maxUpdateRootNames,
+    maxNesting: settings.maxUpdateNesting,
+    maxJsonDepth: settings.maxJsonLevels,
+    allowedRootNames: settings.rootNames.length === 0 ? null : new Set(settings.rootNames),
+  }
+}
+
 /** For what the log holds already: it was checked when it came in, and the sum of it may be larger than one update may. */
 export const NO_LIMITS: UpdateLimits = {
   maxStructs: Number.MAX_SAFE_INTEGER,

@@ -1,4 +1,4 @@
-import { ByteReader } from './ByteReader.ts'
+import { ByteReader, CLOCK_BOUND } from './ByteReader.ts'
 import { checkReferences, IS_KEYED, IS_TYPE, IS_WIDE, type ReferenceRole, References } from './checkReferences.ts'
 import { Inheritance, KEYED, type Placement, UNKEYED } from './Inheritance.ts'
 import { appendRange, type ClockRange, normaliseRanges, type Ranges } from './ranges.ts'
@@ -173,6 +173,7 @@ class UpdateReader {
       references?.endStruct(end, this.#flags)
       if (references === null) this.#inheritance.add(this.#clock, end, this.#source, (this.#flags & IS_WIDE) !== 0)
     }
+    if (clock >= CLOCK_BOUND) throw reader.malformed(`the operations of client ${clientID} end at 2^40 or above`)
     if (references !== null) {
       if (start >= 0) references.endBlock()
       return

@@ -15,6 +15,8 @@ export interface AppServices {
   readonly logger: Logger
   readonly hosts: HostCheck
   readonly proxies: TrustedProxies
+  /** Who has its answer may go on sending its request for so long. */
+  readonly requestSeconds: number
   /** Whether edits can be stored now. */
   readonly isReady: () => Promise<boolean>
   /** What answers under `/api/v1/documents`. */
@@ -29,21 +31,31 @@ export interface AppServices {
   readonly hostApi: Router
 }
 
-/** How long who has its answer may go on sending its request, in ms. */
-const REST_OF_REQUEST_MS = 15_000
 /** How long an answer about readiness holds, in ms. */
 const READINESS_MS = 1000
 
 /** The HTTP side: health, documents, and the web app. */
 export function createApp(services: AppServices): Express {
-  const { webFolder, logger, hosts, proxies, isReady, documentsApi, uploadsApi, backupApi, sessionApi, hostApi } =
-    services
+  const {
+    webFolder,
+    logger,
+    hosts,
+    proxies,
+    isReady,
+    requestSeconds,
+    documentsApi,
+    uploadsApi,
+    backupApi,
+    sessionApi,
+    hostApi,
+  } = services
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.use((request, response, next) => {
     response.once('finish', () => {
-      if (!request.complete) setTimeout(() => request.complete || request.socket.destroy(), REST_OF_REQUEST_MS).unref()
+      const limitMs = requestSeconds * 1000
+      if (!request.complete) setTimeout(() => request.complete || request.socket.destroy(), limitMs).unref()
     })
     // Before anything can be wrong with it: a refusal has them, too.
     const nonce = randomBytes(16).toString('base64')

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock, Timer } from '../clock.ts'
-import { AwarenessTable, BadAwarenessError } from './AwarenessTable.ts'
+import { type AwarenessLimits, AwarenessTable, BadAwarenessError } from './AwarenessTable.ts'
 import type { Session } from './Session.ts'
 
 /** Awareness takes this share of a core per document; more where people would wait longer than that for it … */
@@ -12,9 +12,8 @@ const MAX_PAUSE_MS = 1000
 /** Weight of the newest measurement in the smoothed cost. */
 const SMOOTHING = 0.3
 
-export interface AwarenessSettings {
+export interface AwarenessSettings extends AwarenessLimits {
   readonly awarenessPauseMs: number
-  readonly maxAwarenessBytes: number
   readonly maxUnsentBytes: number
 }
 
@@ -35,7 +34,7 @@ export class AwarenessBroadcast {
 
   /** @param sessions those of the room, as they come and go */
   constructor(sessions: ReadonlySet<Session>, settings: AwarenessSettings, clock: Clock, log: () => Logger) {
-    this.#table = new AwarenessTable(settings.maxAwarenessBytes)
+    this.#table = new AwarenessTable(settings)
     this.#sessions = sessions
     this.#settings = settings
     this.#clock = clock
@@ -116,7 +115,7 @@ export class AwarenessBroadcast {
 
   #broadcast(): void {
     const begin = this.#clock.now()
-    const { frames, own } = this.#table.takeChanges()
+    const { frames, own } = this.#table.takeChanges(begin)
     for (const session of this.#sessions) {
       // To its sender too: a lone stock client leaves when it hears nothing for 30 s.
       if (session.outlet.unsentBytes > this.#settings.maxUnsentBytes) session.isAwarenessBehind = true
@@ -127,6 +126,7 @@ export class AwarenessBroadcast {
     this.#costMs += (cost - this.#costMs) * SMOOTHING
     const pause = Math.max(Math.min(this.#costMs / SHARE, PATIENCE_MS), this.#costMs / MAX_SHARE)
     this.#nextAt = this.#clock.now() + Math.min(pause, MAX_PAUSE_MS)
+    this.#schedule()
   }
 
   stop(): void {

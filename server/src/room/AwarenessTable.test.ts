@@ -3,6 +3,13 @@ import { expect, it } from 'vitest'
 import { AWARENESS_TIMEOUT_MS, AwarenessTable, BadAwarenessError } from './AwarenessTable.ts'
 import type { Session } from './Session.ts'
 
+const LIMITS = {
+  maxAwarenessBytes: 4096,
+  maxAwarenessLevels: 16,
+  awarenessPerSecond: 20,
+  maxAwarenessMessageBytes: 64 * 1024,
+}
+
 // The table reads and writes these three fields only.
 const newSession = (table: AwarenessTable) =>
   ({ clientID: null, hasSentAwareness: false, cameAt: table.nextTick() }) as unknown as Session
@@ -24,10 +31,10 @@ function read(frames: readonly Buffer[] | undefined): [number, number, unknown][
     ])
   })
 }
-const changes = (table: AwarenessTable) => read(table.takeChanges().frames)
+const changes = (table: AwarenessTable) => read(table.takeChanges(0).frames)
 
 it('passes on what a session says of the one client it introduced', () => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   const ann = newSession(table)
   table.receive(ann, say([1, 1, { name: 'Ann' }]), 0)
   expect(changes(table)).toEqual([[1, 1, { name: 'Ann' }]])
@@ -37,11 +44,11 @@ it('passes on what a session says of the one client it introduced', () => {
 })
 
 it('ignores echoes and whoever speaks for another', () => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   const [ann, bo] = [newSession(table), newSession(table)]
   table.receive(ann, say([1, 5, { name: 'Ann' }]), 0)
   table.receive(bo, say([2, 1, {}]), 0)
-  table.takeChanges()
+  table.takeChanges(0)
   table.receive(bo, say([1, 5, { name: 'Ann' }]), 0)
   table.receive(bo, say([1, 6, { name: 'not Ann' }]), 0)
   table.receive(bo, say([1, 6, null]), 0)
@@ -49,7 +56,7 @@ it('ignores echoes and whoever speaks for another', () => {
 })
 
 it('binds nobody by an echo of several states, or by an old one', () => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   const [ann, reader] = [newSession(table), newSession(table)]
   table.receive(ann, say([1, 1, {}]), 0)
   expect(table.receive(reader, say([1, 1, {}], [7, 1, {}]), 0)).toBeNull()
@@ -57,24 +64,24 @@ it('binds nobody by an echo of several states, or by an old one', () => {
 })
 
 it('removes the state of who leaves, with its own clock', () => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   const ann = newSession(table)
   table.receive(ann, say([1, 3, {}]), 0)
-  table.takeChanges()
+  table.takeChanges(0)
   table.leave(ann)
   expect(changes(table)).toEqual([[1, 3, null]])
   expect(table.encodeAll(newSession(table))).toEqual([])
 })
 
 it('makes a client that returns at the same clock heard, and takes the offset away in its own echo', () => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   const before = newSession(table)
   table.receive(before, say([1, 3, {}]), 0)
   table.leave(before)
-  table.takeChanges()
+  table.takeChanges(0)
   const after = newSession(table)
   table.receive(after, say([1, 3, { name: 'Ann' }]), 0)
-  const { frames, own } = table.takeChanges()
+  const { frames, own } = table.takeChanges(0)
   expect(read(frames)).toEqual([[1, 4, { name: 'Ann' }]])
   expect(read(own.get(after))).toEqual([[1, 3, { name: 'Ann' }]])
   table.receive(after, say([1, 4, { name: 'Anne' }]), 0)
@@ -83,18 +90,18 @@ it('makes a client that returns at the same clock heard, and takes the offset aw
 })
 
 it('does not take the echo of somebody who just left for his return', () => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   const [ann, reader] = [newSession(table), newSession(table)]
   table.receive(ann, say([1, 3, {}]), 0)
   table.leave(ann)
-  table.takeChanges()
+  table.takeChanges(0)
   table.receive(reader, say([1, 3, {}]), 0)
   expect(reader.clientID).toBeNull()
   expect(table.hasChanges).toBe(false)
 })
 
 it('names the holder where a second session introduces a client that is here', () => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   const [before, after] = [newSession(table), newSession(table)]
   table.receive(before, say([1, 3, {}]), 0)
   const contest = table.receive(after, say([1, 3, { name: 'Ann' }]), 0)
@@ -106,7 +113,7 @@ it('names the holder where a second session introduces a client that is here', (
 })
 
 it('lets a client withdraw its own state and come back', () => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   const ann = newSession(table)
   table.receive(ann, say([1, 1, {}]), 0)
   table.receive(ann, say([1, 1, null]), 0)
@@ -116,10 +123,10 @@ it('lets a client withdraw its own state and come back', () => {
 })
 
 it('removes what is not renewed for 45 s', () => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   const ann = newSession(table)
   table.receive(ann, say([1, 1, {}]), 0)
-  table.takeChanges()
+  table.takeChanges(0)
   table.expire(AWARENESS_TIMEOUT_MS)
   expect(table.hasChanges).toBe(false)
   table.expire(AWARENESS_TIMEOUT_MS + 1)
@@ -133,21 +140,47 @@ it.each([
   ['not UTF-8', Uint8Array.of(0x22, 0xff, 0x22)],
   ['no object', json('Ann')],
 ])('refuses a state that is %s', (_what, state) => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   const payload = encodeAwarenessEntries([{ clientID: 1, clock: 1, json: state }])
   expect(() => table.receive(newSession(table), payload, 0)).toThrow(BadAwarenessError)
   expect(table.hasChanges).toBe(false)
 })
 
 it('counts no brackets inside of strings', () => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   table.receive(newSession(table), say([1, 1, { name: `${'['.repeat(40)}\\"{` }]), 0)
   expect(table.hasChanges).toBe(true)
 })
 
 it('lets nobody hold a null state as its first', () => {
-  const table = new AwarenessTable(4096)
+  const table = new AwarenessTable(LIMITS)
   const ann = newSession(table)
   table.receive(ann, encodeAwarenessEntries([{ clientID: 1, clock: 0, json: NULL_STATE }]), 0)
   expect(table.encodeAll(ann)).toEqual([])
+})
+
+it('passes on twenty states of a client in a second, and then the latest', () => {
+  const table = new AwarenessTable(LIMITS)
+  const [ann, bo] = [newSession(table), newSession(table)]
+  table.receive(bo, say([2, 1, { n: 0 }]), 0)
+  const heard: number[] = []
+  for (let clock = 1; clock <= 100; clock++) {
+    table.receive(ann, say([1, clock, { n: clock }]), clock)
+    for (const [clientID, , state] of read(table.takeChanges(clock).frames)) {
+      if (clientID === 1) heard.push((state as { n: number }).n)
+    }
+  }
+  // Twenty at once, and one more each 50 ms.
+  expect(heard).toEqual([...Array.from({ length: 20 }, (_, i) => i + 1), 52])
+  expect(table.hasChanges).toBe(true)
+  // Nobody else waits for that, and who leaves is gone at once.
+  table.receive(bo, say([2, 2, { n: 1 }]), 110)
+  expect(read(table.takeChanges(110).frames)).toEqual([
+    [1, 100, { n: 100 }],
+    [2, 2, { n: 1 }],
+  ])
+  table.receive(ann, say([1, 101, { n: 101 }]), 110)
+  expect(read(table.takeChanges(110).frames)).toEqual([])
+  table.leave(ann)
+  expect(read(table.takeChanges(110).frames)).toEqual([[1, 101, null]])
 })

@@ -10,18 +10,26 @@ import {
 import { ByteReader } from '../crdt/ByteReader.ts'
 import { MalformedUpdate } from '../crdt/MalformedUpdate.ts'
 import { skipJson } from '../crdt/skipJson.ts'
+import { TokenBucket } from '../TokenBucket.ts'
 import { encodeFrame } from './encodeFrame.ts'
 import type { Session } from './Session.ts'
 
-/** Levels of objects and arrays in a state. */
-const MAX_DEPTH = 16
 const OPEN_BRACE = 0x7b
-/** States in one message, in bytes; a larger table leaves as several. */
-const MAX_MESSAGE_BYTES = 64 * 1024
 /** Clocks of clients that left are remembered, so that one who returns is heard; the oldest are forgotten beyond this. */
 const MAX_REMEMBERED = 10_000
 /** A state that was not renewed for so long is gone: y-protocols renews every 15 to 18 s. */
 export const AWARENESS_TIMEOUT_MS = 45_000
+
+export interface AwarenessLimits {
+  /** Of a state. */
+  readonly maxAwarenessBytes: number
+  /** Levels of objects and arrays in a state. */
+  readonly maxAwarenessLevels: number
+  /** Of one client, that are passed on. */
+  readonly awarenessPerSecond: number
+  /** Of states in one message; a larger table leaves as several. */
+  readonly maxAwarenessMessageBytes: number
+}
 
 /** A state that breaks a rule; the message says which. */
 export class BadAwarenessError extends Error {
@@ -49,6 +57,8 @@ interface Entry {
   goneAt: number
   /** When it was last renewed, monotonic ms. */
   heardAt: number
+  /** What passing it on is taken from; null: it has not changed yet. */
+  rate: TokenBucket | null
 }
 
 /**
@@ -58,7 +68,7 @@ interface Entry {
  * echoes are told by client id and clock, and dropped without a look at their JSON.
  */
 export class AwarenessTable {
-  readonly #maxStateBytes: number
+  readonly #limits: AwarenessLimits
   readonly #entries = new Map<number, Entry>()
   readonly #dirty = new Set<number>()
   /** Everybody's state as frames, until something changes: a thousand who join together share it. */
@@ -66,8 +76,8 @@ export class AwarenessTable {
   /** Counts sessions that come and clients that leave: tells who can have heard of whom. */
   #tick = 0
 
-  constructor(maxStateBytes: number) {
-    this.#maxStateBytes = maxStateBytes
+  constructor(limits: AwarenessLimits) {
+    this.#limits = limits
   }
 
   get hasChanges(): boolean {
@@ -129,6 +139,7 @@ export class AwarenessTable {
       offset,
       goneAt: 0,
       heardAt: now,
+      rate: null,
     })
     this.#changed(entry.clientID)
     this.#forgetOldest()
@@ -170,10 +181,15 @@ export class AwarenessTable {
     this.#changed(clientID)
   }
 
-  /** What changed since the last call, as frames: for everybody, and for the sessions whose own echo differs. */
-  takeChanges(): { frames: Buffer[]; own: Map<Session, Buffer[]> } {
-    const messages = this.#split([...this.#dirty])
-    this.#dirty.clear()
+  /**
+   * What changed since the last call, as frames: for everybody, and for the sessions whose own echo differs. A client that changes
+   * its state faster than it may keeps the rest for a later call, which finds the latest.
+   * @param now monotonic ms
+   */
+  takeChanges(now: number): { frames: Buffer[]; own: Map<Session, Buffer[]> } {
+    const changed = [...this.#dirty].filter(clientID => this.#mayPass(clientID, now))
+    const messages = this.#split(changed)
+    for (const clientID of changed) this.#dirty.delete(clientID)
     const frames = messages.map(message => this.#encode(message, null))
     const own = new Map<Session, Buffer[]>()
     for (const [index, message] of messages.entries()) {
@@ -185,6 +201,14 @@ export class AwarenessTable {
       }
     }
     return { frames, own }
+  }
+
+  #mayPass(clientID: number, now: number): boolean {
+    const entry = this.#entries.get(clientID)
+    if (entry === undefined || isNullState(entry.json)) return true
+    const { awarenessPerSecond } = this.#limits
+    entry.rate ??= new TokenBucket(awarenessPerSecond, awarenessPerSecond, now)
+    return entry.rate.tryTake(1, now)
   }
 
   /** Everybody who is here, as frames for one session. */
@@ -206,11 +230,12 @@ export class AwarenessTable {
   /** Client ids by message: each holds at most so many bytes of states. */
   #split(clientIDs: readonly number[]): number[][] {
     const messages: number[][] = []
-    let bytes = MAX_MESSAGE_BYTES
+    const { maxAwarenessMessageBytes } = this.#limits
+    let bytes = maxAwarenessMessageBytes
     for (const clientID of clientIDs) {
       const length = this.#entries.get(clientID)?.json.length
       if (length === undefined) continue
-      if (bytes + length > MAX_MESSAGE_BYTES) {
+      if (bytes + length > maxAwarenessMessageBytes) {
         messages.push([])
         bytes = 0
       }
@@ -234,14 +259,15 @@ export class AwarenessTable {
   // A state that doesn't parse would throw inside of every client that hears it.
   #check({ json }: AwarenessEntry): void {
     if (isNullState(json)) return
-    if (json.length > this.#maxStateBytes) {
-      throw new BadAwarenessError(`an awareness state of ${json.length} bytes is over ${this.#maxStateBytes}`)
+    const { maxAwarenessBytes, maxAwarenessLevels } = this.#limits
+    if (json.length > maxAwarenessBytes) {
+      throw new BadAwarenessError(`an awareness state of ${json.length} bytes is over ${maxAwarenessBytes}`)
     }
     if (!isUtf8(json)) throw new BadAwarenessError('an awareness state is not UTF-8')
     if (json[0] !== OPEN_BRACE) throw new BadAwarenessError('an awareness state is not a JSON object')
     try {
       // Half of what `JSON.parse` costs, and no deeper than allowed.
-      skipJson(new ByteReader(json), json.length, MAX_DEPTH)
+      skipJson(new ByteReader(json), json.length, maxAwarenessLevels)
     } catch (error) {
       if (!(error instanceof MalformedUpdate)) throw error
       throw new BadAwarenessError(`an awareness state does not parse: ${error.reason}`)

@@ -3,7 +3,6 @@ import type { DocumentId } from '@weft/protocol'
 import { compareNames, type DocumentScope } from '../access/DocumentScope.ts'
 import type { ContentForm } from '../ContentError.ts'
 import type { Clock } from '../clock.ts'
-import { DEFAULT_UPDATE_LIMITS } from '../crdt/UpdateLimits.ts'
 import { WeftError } from '../errors.ts'
 import type { ListedDocument, OpenedDocument, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
 import type { UploadStore } from '../uploads/UploadStore.ts'
@@ -161,7 +160,7 @@ export class Documents {
         if (base !== null) throw new WeftError('HEAD_MOVED', 'the document was deleted since', { documentId })
         // Before the tombstone goes: what can't be taken in must not bring anything back.
         const trial = await this.#edit(async () => EMPTY_LOG, form, content, this.#clientID)
-        if (trial !== null) await workshop.check(trial, DEFAULT_UPDATE_LIMITS)
+        if (trial !== null) await workshop.check(trial, rooms.updateLimits)
         this.#clientIDsAnew.set(documentId, newClientID())
         await log.revive(documentId)
       }

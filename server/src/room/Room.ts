@@ -8,11 +8,11 @@ import { Knowledge } from '../crdt/Knowledge.ts'
 import { notCovered, type Ranges } from '../crdt/ranges.ts'
 import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { covers, encodeStateVector, type StateVector, stateVectorKey } from '../crdt/stateVector.ts'
-import { DEFAULT_UPDATE_LIMITS, NO_LIMITS, type UpdateLimits } from '../crdt/UpdateLimits.ts'
+import { NO_LIMITS, type UpdateLimitSettings, type UpdateLimits } from '../crdt/UpdateLimits.ts'
 import type { Append, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
 import type { Meters } from '../Meters.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
-import { AwarenessBroadcast } from './AwarenessBroadcast.ts'
+import { AwarenessBroadcast, type AwarenessSettings } from './AwarenessBroadcast.ts'
 import type { BytesCache, BytesHolder } from './BytesCache.ts'
 import type { Committer } from './Committer.ts'
 import { encodeFrame, encodeUpdateFrame } from './encodeFrame.ts'
@@ -33,14 +33,14 @@ export interface RoomServices {
   readonly meters: Meters
   readonly logger: Logger
   readonly settings: RoomSettings
+  readonly updateLimits: UpdateLimits
 }
 
-export interface RoomSettings {
-  readonly maxUnsentBytes: number
+export interface RoomSettings extends AwarenessSettings, UpdateLimitSettings {
+  readonly questionsPerSecond: number
+  readonly questionBurst: number
   readonly fanoutPercent: number
   readonly maxCommitPauseMs: number
-  readonly awarenessPauseMs: number
-  readonly maxAwarenessBytes: number
   readonly tailBytes: number
   readonly tailEntries: number
 }
@@ -73,7 +73,7 @@ interface InFlight {
  */
 export class Room implements BytesHolder {
   readonly documentId: DocumentId
-  readonly updateLimits: UpdateLimits = DEFAULT_UPDATE_LIMITS
+  readonly updateLimits: UpdateLimits
   readonly awareness: AwarenessBroadcast
   readonly messages: MessageRelay
   readonly tidying: TidyingCheck
@@ -115,6 +115,7 @@ export class Room implements BytesHolder {
   constructor(documentId: DocumentId, stored: StoredDocument, services: RoomServices) {
     this.documentId = documentId
     this.#services = services
+    this.updateLimits = services.updateLimits
     const now = services.clock.now()
     this.#emptySince = now
     this.#lastCommitAt = now
@@ -158,6 +159,10 @@ export class Room implements BytesHolder {
 
   get sessionCount(): number {
     return this.#sessions.size
+  }
+
+  get settings(): RoomSettings {
+    return this.#services.settings
   }
 
   /** Unsent bytes above which a session is written to no more until it has read them. */

@@ -1,4 +1,5 @@
 import type { DocumentId } from '@weft/protocol'
+import { type UpdateLimits, updateLimitsOf } from '../crdt/UpdateLimits.ts'
 import { WeftError } from '../errors.ts'
 import { Sweep } from '../Sweep.ts'
 import { BytesCache } from './BytesCache.ts'
@@ -17,10 +18,19 @@ export class Rooms {
   readonly #loaded = new Map<Room, Promise<Room>>()
   readonly #sweep: Sweep
 
-  constructor(services: Omit<RoomServices, 'bytesCache'>, idleMs: number) {
-    this.#services = { ...services, bytesCache: new BytesCache(services.clock) }
+  constructor(services: Omit<RoomServices, 'bytesCache' | 'updateLimits'>, idleMs: number) {
+    this.#services = {
+      ...services,
+      bytesCache: new BytesCache(services.clock),
+      updateLimits: updateLimitsOf(services.settings),
+    }
     this.#idleMs = idleMs
     this.#sweep = new Sweep(services.clock, SWEEP_MS, () => this.#sweepAll())
+  }
+
+  /** What an update may contain. */
+  get updateLimits(): UpdateLimits {
+    return this.#services.updateLimits
   }
 
   get count(): number {

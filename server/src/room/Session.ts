@@ -31,9 +31,6 @@ import type { Deletes, Tidier } from './TidyingCheck.ts'
 const MAX_INLINE_UPDATE_BYTES = 64 * 1024
 /** An acknowledgement's payload is a number; a few bytes more do no harm. */
 const MAX_ACK_BYTES = 256
-/** Sync steps 1 and awareness queries: so many at once, so many more each second. What comes faster waits, and shares an answer. */
-const QUESTION_BURST = 10
-const QUESTIONS_PER_SECOND = 2
 /** Acknowledgements that one session can be owed. */
 const MAX_OWED_ACKS = 10_000
 
@@ -312,7 +309,8 @@ export class Session implements Tidier {
   /** @param stateVector of a sync step 1; null: it asks for awareness */
   #ask(stateVector: StateVector | null): void {
     const { clock } = this.room
-    this.#questions ??= new TokenBucket(QUESTIONS_PER_SECOND, QUESTION_BURST, clock.now())
+    const { questionsPerSecond, questionBurst } = this.room.settings
+    this.#questions ??= new TokenBucket(questionsPerSecond, questionBurst, clock.now())
     if (this.#questionTimer === null) {
       const waitMs = this.#questions.take(1, clock.now())
       if (waitMs === 0) {

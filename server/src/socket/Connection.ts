@@ -19,6 +19,7 @@ import type { Meters } from '../Meters.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
 import { TokenBucket } from '../TokenBucket.ts'
+import type { ConnectionPlace } from './ConnectionCount.ts'
 import type { FrameCompressor } from './FrameCompressor.ts'
 import { Heartbeat } from './Heartbeat.ts'
 import { HocuspocusPeer } from './HocuspocusPeer.ts'
@@ -30,9 +31,8 @@ import { type ReaderSettings, SocketReader } from './SocketReader.ts'
 import { SocketWriter } from './SocketWriter.ts'
 import { YWebsocketPeer } from './YWebsocketPeer.ts'
 
-/** Pings and pongs that a client may send: so many at once, so many more each second. Providers send none, browsers answer ours. */
-const CONTROLS_PER_SECOND = 10
-const CONTROL_BURST = 50
+/** Pings and pongs of a client are taken for a flood after so long, in s. Providers send none, browsers answer ours. */
+const CONTROL_BURST_S = 5
 /** What the upgrade request says of a connection. */
 export interface Upgrade {
   readonly address: string
@@ -42,11 +42,26 @@ export interface Upgrade {
   readonly token: string | null
   /** What `Access.verify` said of it. */
   readonly verified: VerifiedToken | Denial | null
+  /** Whether it comes from this machine, and not through a proxy. */
+  readonly isLocal: boolean
+  /** Its place among those that are counted. */
+  readonly place: ConnectionPlace
 }
 
 export interface ConnectionSettings extends ReaderSettings {
   readonly slowReaderSeconds: number
+  readonly controlsPerSecond: number
+  readonly pingSeconds: number
+  readonly leastBytes: number
+  /** A first message must have come after so long, and a token where one is asked for. */
+  readonly introductionSeconds: number
+  /** What an incomplete message may hold in memory before a token is taken. */
+  readonly maxStrangerBytes: number
   readonly maxSessionsPerDocument: number
+  readonly maxDocumentsPerConnection: number
+  readonly opensPerSecond: number
+  readonly questionsPerSecond: number
+  readonly questionBurst: number
 }
 
 export interface ConnectionServices {
@@ -64,14 +79,14 @@ export interface ConnectionServices {
 
 /** Sweeps (one each 5 s) without a written frame before a keep-alive. */
 const QUIET_SWEEPS = 3
-/** Sweeps within which a first message must have come, and a token where one is asked for: 60 s. */
-const INTRODUCTION_SWEEPS = 12
-/** What an incomplete message may hold in memory before a token is taken: one is 8 KiB at most. */
-const STRANGERS_BYTES = 16 << 10
+/** How often `sweep` is called. */
+export const SWEEP_MS = 5000
 
 /** One WebSocket: bytes in, bytes out, back pressure. Its peer, which carries the sessions, is chosen by the first frame. */
 export class Connection implements Outlet {
   readonly address: string
+  readonly isLocal: boolean
+  readonly #place: ConnectionPlace
   readonly #socket: Duplex
   readonly #webSocket: WebSocket
   readonly #path: string
@@ -108,7 +123,7 @@ export class Connection implements Outlet {
   constructor(
     webSocket: WebSocket,
     socket: Duplex,
-    { address, path, token, verified }: Upgrade,
+    { address, path, token, verified, isLocal, place }: Upgrade,
     services: ConnectionServices,
     onEnd: () => void,
   ) {
@@ -116,6 +131,8 @@ export class Connection implements Outlet {
     this.#webSocket = webSocket
     this.#socket = socket
     this.address = address
+    this.isLocal = isLocal
+    this.#place = place
     this.#path = path
     this.#token = token
     this.#verified = verified
@@ -129,8 +146,8 @@ export class Connection implements Outlet {
       isOpen: () => this.isOpen,
       onDrain: () => this.#peer?.drained(),
     })
-    this.#heartbeat = new Heartbeat(webSocket, socket, clock, () => this.#reader.isPaused)
-    this.#incomplete = new IncompleteMessage(socket)
+    this.#heartbeat = new Heartbeat(webSocket, socket, clock, settings.pingSeconds * 1000, () => this.#reader.isPaused)
+    this.#incomplete = new IncompleteMessage(socket, settings.leastBytes)
     webSocket.binaryType = 'nodebuffer'
     webSocket.on('error', error => this.#log.debug({ err: error, address }, 'a connection broke'))
     webSocket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
@@ -151,6 +168,11 @@ export class Connection implements Outlet {
   /** Whether we ended it for what the peer did. */
   get isRefused(): boolean {
     return this.#isRefused
+  }
+
+  /** Whom offences are counted for: its user; without users its address. */
+  get offender(): string {
+    return this.#place.userId ?? this.address
   }
 
   get isOpen(): boolean {
@@ -176,7 +198,7 @@ export class Connection implements Outlet {
     if (this.#isDeaf) return
     this.#isDeaf = true
     let closeName = name
-    if (name === 'malformed' && this.#services.offences.record(this.address, this.#path, this.#services.clock.now())) {
+    if (name === 'malformed' && this.#services.offences.record(this.offender, this.#path, this.#services.clock.now())) {
       closeName = 'repeatedlyMalformed'
     }
     const { code } = closeCode[closeName]
@@ -210,8 +232,9 @@ export class Connection implements Outlet {
   #countControl(payload: Buffer): void {
     this.#incomplete.passed(payload.length)
     const now = this.#services.clock.now()
-    this.#controls ??= new TokenBucket(CONTROLS_PER_SECOND, CONTROL_BURST, now)
-    if (this.#controls.take(1, now) > 0) this.close('policy', `over ${CONTROLS_PER_SECOND} pings and pongs a second`)
+    const { controlsPerSecond } = this.#services.settings
+    this.#controls ??= new TokenBucket(controlsPerSecond, CONTROL_BURST_S * controlsPerSecond, now)
+    if (this.#controls.take(1, now) > 0) this.close('policy', `over ${controlsPerSecond} pings and pongs a second`)
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
@@ -297,32 +320,44 @@ export class Connection implements Outlet {
     }
     if (this.#isUnknown()) return
     if (this.#incomplete.isTrickling(wasPaused)) {
-      this.#cutOff('policy', 'a message comes more slowly than 16 KiB in 10 s')
+      const { leastBytes } = this.#services.settings
+      this.#cutOff('policy', `a message comes more slowly than ${leastBytes / 1024} KiB in 10 s`)
       return
     }
-    if (this.#heartbeat.sweep()) this.#webSocket.terminate()
+    if (this.#heartbeat.sweep(now)) this.#webSocket.terminate()
   }
 
   /** Ends whoever has not said in time what it is here for. Stock providers without a document leave after 30 s by themselves. */
   #isUnknown(): boolean {
     // A known client's first message may be long: what a provider has typed offline.
     if (!this.#isStranger && (this.#peer !== null || this.#incomplete.byteLength > 0)) return false
-    if (this.#reader.isPaused || ++this.#introductionSweeps <= INTRODUCTION_SWEEPS) return false
-    this.close('policy', this.#peer === null ? 'no message came within 60 s' : 'no token was taken within 60 s')
+    const { introductionSeconds: limitS } = this.#services.settings
+    if (this.#reader.isPaused || ++this.#introductionSweeps <= (limitS * 1000) / SWEEP_MS) return false
+    this.close(
+      'policy',
+      this.#peer === null ? `no message came within ${limitS} s` : `no token was taken within ${limitS} s`,
+    )
     return true
   }
 
   // `ws` has one limit for a connection's whole life, which is that of messages from people who are known.
   readonly #watchStranger = (): void => {
-    if (this.#incomplete.byteLength <= STRANGERS_BYTES) return
-    this.#cutOff('tooBig', `without a token, a message is at most ${STRANGERS_BYTES} bytes`)
+    const { maxStrangerBytes } = this.#services.settings
+    if (this.#incomplete.byteLength <= maxStrangerBytes) return
+    this.#cutOff('tooBig', `without a token, a message is at most ${maxStrangerBytes} bytes`)
   }
 
-  /** Its client has shown a token that is taken. */
-  becomeKnown(): void {
-    if (!this.#isStranger) return
-    this.#isStranger = false
-    this.#socket.off('data', this.#watchStranger)
+  /**
+   * Its client has shown a token that is taken.
+   * @param userId null: nobody is asked
+   * @returns null; or why it can't be let in: that user has too many connections
+   */
+  becomeKnown(userId: string | null): string | null {
+    if (this.#isStranger) {
+      this.#isStranger = false
+      this.#socket.off('data', this.#watchStranger)
+    }
+    return userId === null ? null : this.#place.nameUser(userId)
   }
 
   /** Ends it within a message. What still comes of that is thrown away, as `ws` does where a message is over its limit. */

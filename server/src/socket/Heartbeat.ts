@@ -4,8 +4,6 @@ import type { Clock } from '../clock.ts'
 import { bytesRead } from './socketCounts.ts'
 
 const ALIVE_TIMEOUT_MS = 2000
-/** Sweeps (one each 5 s) between two pings. */
-const PING_SWEEPS = 3
 const MAX_UNANSWERED_PINGS = 2
 
 /** Whether anybody is at the other end: pings, and takes every byte for an answer. */
@@ -13,17 +11,20 @@ export class Heartbeat {
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
   readonly #clock: Clock
+  readonly #pingMs: number
   readonly #isPaused: () => boolean
-  #pingSweeps = 0
+  #pingedAt: number
   #unansweredPings = 0
   #bytesRead = 0
   #aliveWaiters: ((isAlive: boolean) => void)[] = []
 
-  /** @param isPaused whether the socket isn't read: what it answers meanwhile, we don't hear */
-  constructor(webSocket: WebSocket, socket: Duplex, clock: Clock, isPaused: () => boolean) {
+  /** @param pingMs time between two pings, rounded up to whole sweeps @param isPaused whether the socket isn't read: what it answers meanwhile, we don't hear */
+  constructor(webSocket: WebSocket, socket: Duplex, clock: Clock, pingMs: number, isPaused: () => boolean) {
     this.#webSocket = webSocket
     this.#socket = socket
     this.#clock = clock
+    this.#pingMs = pingMs
+    this.#pingedAt = clock.now()
     this.#isPaused = isPaused
   }
 
@@ -61,10 +62,10 @@ export class Heartbeat {
     })
   }
 
-  /** Called at each sweep: pings, where it is time. @returns whether nobody is there any more */
-  sweep(): boolean {
-    if (++this.#pingSweeps < PING_SWEEPS) return false
-    this.#pingSweeps = 0
+  /** Called at each sweep: pings, where it is time. @param now monotonic ms @returns whether nobody is there any more */
+  sweep(now: number): boolean {
+    if (now - this.#pingedAt < this.#pingMs) return false
+    this.#pingedAt = now
     if (this.#isPaused()) return false
     // A pong comes after the large message that is on its way: bytes of it are a sign of life, however slow the link.
     const read = bytesRead(this.#socket)

@@ -14,7 +14,7 @@ import type { Denial } from '../access/Grant.ts'
 import type { Timer } from '../clock.ts'
 import { MalformedUpdate, readUpdate } from '../crdt/readUpdate.ts'
 import { readStateVector } from '../crdt/stateVector.ts'
-import { DEFAULT_UPDATE_LIMITS } from '../crdt/UpdateLimits.ts'
+import type { UpdateLimits } from '../crdt/UpdateLimits.ts'
 import { BegunSync } from '../room/BegunSync.ts'
 import { addressFrames, encodeFrame } from '../room/encodeFrame.ts'
 import { type MissedChanges, NONE_MISSED } from '../room/Session.ts'
@@ -22,7 +22,7 @@ import type { Connection } from './Connection.ts'
 import type { SessionServices } from './openSession.ts'
 import { KEEP_ALIVE, type Peer } from './Peer.ts'
 import type { Seat } from './Seat.ts'
-import { OPENS_PER_SECOND, type SeatHost, Seats } from './Seats.ts'
+import { type SeatHost, Seats } from './Seats.ts'
 
 /** Addresses whose refusal is remembered, and clients in the state vectors of all of them: about 1 MB. */
 const MAX_DENIED = 1000
@@ -108,7 +108,7 @@ export class HocuspocusPeer implements Peer, SeatHost {
     if (message.type === 'syncStep1') {
       // It forgets what it counted, and counts 1.
       this.#denied.set(address, { count: 1, begunSync: this.#readBegunSync(address, message.stateVector) })
-    } else if (message.type === 'update' && isCounted(missed, message.update)) {
+    } else if (message.type === 'update' && isCounted(missed, message.update, this.#services.rooms.updateLimits)) {
       this.#denied.set(address, { ...missed, count: missed.count + 1 })
     }
   }
@@ -163,7 +163,8 @@ export class HocuspocusPeer implements Peer, SeatHost {
 
   #mayAsk(): boolean {
     if (this.#seats.opens.take(1, this.#services.clock.now()) === 0) return true
-    this.#connection.close('policy', `over ${OPENS_PER_SECOND} documents a second are opened on this connection`)
+    const { opensPerSecond } = this.#services.settings
+    this.#connection.close('policy', `over ${opensPerSecond} documents a second are opened on this connection`)
     return false
   }
 
@@ -225,11 +226,11 @@ export class HocuspocusPeer implements Peer, SeatHost {
 }
 
 /** Whether a provider that is denied counts an update. */
-function isCounted({ begunSync }: MissedChanges, update: Uint8Array): boolean {
+function isCounted({ begunSync }: MissedChanges, update: Uint8Array, limits: UpdateLimits): boolean {
   if (begunSync === null) return true
   if (update.length > MAX_DENIED_UPDATE_BYTES) return false
   try {
-    return begunSync.counts(readUpdate(update, DEFAULT_UPDATE_LIMITS))
+    return begunSync.counts(readUpdate(update, limits))
   } catch (error) {
     if (!(error instanceof MalformedUpdate)) throw error
     return false

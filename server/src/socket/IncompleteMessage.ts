@@ -3,13 +3,8 @@ import { bytesRead } from './socketCounts.ts'
 
 /** Bytes of a control frame from a client beside its payload: two, and the mask (RFC 6455, section 5.2). */
 const CONTROL_HEAD_BYTES = 6
-/**
- * What must come of an incomplete message between two sweeps: 16 KiB in 10 s. Who brings more has it to his credit, and may be
- * in a tunnel for as long as a minute.
- */
-const LEAST_SWEEP_BYTES = 8 << 10
-const FIRST_CREDIT_BYTES = 16 << 10
-const MAX_CREDIT_BYTES = 96 << 10
+/** Who brings more of a message than must come in 10 s has it to his credit, and may be in a tunnel for as long as a minute. */
+const MAX_CREDIT_SPANS = 6
 
 /** How much has come of a message that isn't complete, and how fast: `ws` holds it in memory, and waits for ever. */
 export class IncompleteMessage {
@@ -21,10 +16,14 @@ export class IncompleteMessage {
   /** As it was at the last sweep: what had been read, and where the last message had ended. */
   #sweptBytes: number
   #sweptEnd: number
-  #creditBytes = FIRST_CREDIT_BYTES
+  readonly #leastBytes: number
+  #creditBytes: number
 
-  constructor(socket: Duplex) {
+  /** @param leastBytes what must come of it in 10 s, two sweeps */
+  constructor(socket: Duplex, leastBytes: number) {
     this.#socket = socket
+    this.#leastBytes = leastBytes
+    this.#creditBytes = leastBytes
     this.#messageEnd = bytesRead(socket)
     this.#sweptBytes = this.#messageEnd
     this.#sweptEnd = this.#messageEnd
@@ -60,11 +59,12 @@ export class IncompleteMessage {
     this.#sweptBytes = read
     if (this.#sweptEnd !== this.#messageEnd || read <= this.#messageEnd) {
       this.#sweptEnd = this.#messageEnd
-      this.#creditBytes = FIRST_CREDIT_BYTES
+      this.#creditBytes = this.#leastBytes
       return false
     }
     if (wasPaused) return false
-    this.#creditBytes = Math.min(MAX_CREDIT_BYTES, this.#creditBytes + came) - LEAST_SWEEP_BYTES
+    const mostBytes = MAX_CREDIT_SPANS * this.#leastBytes
+    this.#creditBytes = Math.min(mostBytes, this.#creditBytes + came) - this.#leastBytes / 2
     return this.#creditBytes < 0
   }
 }

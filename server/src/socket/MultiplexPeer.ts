@@ -103,7 +103,7 @@ export class MultiplexPeer implements Peer, SeatHost {
   #isRepeated({ session }: Seat): boolean {
     const { clock, offences } = this.#services
     const path = `/${session?.room.documentId}`
-    return offences.record(this.#connection.address, path, clock.now())
+    return offences.record(this.#connection.offender, path, clock.now())
   }
 
   drained(): void {

@@ -6,11 +6,8 @@ import type { Connection } from './Connection.ts'
 import { openSession, type SessionServices } from './openSession.ts'
 import { Seat } from './Seat.ts'
 
-/** Documents on one socket; Hocuspocus' server allows as many. */
-const MAX_SESSIONS = 100
-/** Sessions opened and questions asked over one socket: so many at once, so many more each second. */
-const OPEN_BURST = 200
-export const OPENS_PER_SECOND = 10
+/** Sessions are opened over one socket, and questions asked, as many at once as otherwise in so long, in s. */
+const OPEN_BURST_S = 20
 
 /** What a peer does in its own way for the sessions that its connection carries. */
 export interface SeatHost {
@@ -37,8 +34,9 @@ export class Seats {
     this.#dialect = dialect
     this.#host = host
     const now = services.clock.now()
-    this.opens = new TokenBucket(OPENS_PER_SECOND, OPEN_BURST, now)
-    this.#questions = new TokenBucket(OPENS_PER_SECOND, OPEN_BURST, now)
+    const { opensPerSecond } = services.settings
+    this.opens = new TokenBucket(opensPerSecond, OPEN_BURST_S * opensPerSecond, now)
+    this.#questions = new TokenBucket(opensPerSecond, OPEN_BURST_S * opensPerSecond, now)
   }
 
   get(address: string): Seat | undefined {
@@ -59,8 +57,9 @@ export class Seats {
    */
   async open(address: string, token: string | null, countsQueued = false): Promise<Seat | null> {
     const seat = new Seat(this.#connection, address, this.#host, () => this.#leave(seat))
-    if (this.#seats.size >= MAX_SESSIONS) {
-      this.#host.closeSeat(seat, 'forbidden', `${MAX_SESSIONS} documents are open on this connection`)
+    const { maxDocumentsPerConnection } = this.#services.settings
+    if (this.#seats.size >= maxDocumentsPerConnection) {
+      this.#host.closeSeat(seat, 'forbidden', `${maxDocumentsPerConnection} documents are open on this connection`)
       return null
     }
     const documentId = this.#readName(seat)
@@ -72,7 +71,11 @@ export class Seats {
       this.#host.deny(seat, grant)
       return null
     }
-    this.#connection.becomeKnown()
+    const refusal = this.#connection.becomeKnown(grant.userId)
+    if (refusal !== null) {
+      this.#host.closeSeat(seat, 'overload', refusal)
+      return null
+    }
     const options = { questions: this.#questions, countsQueued, grant }
     const opened = await openSession(documentId, seat, this.#dialect, this.#services, isWanted, options)
     if (opened === null) return null

@@ -5,7 +5,8 @@ import { tokenOfCookie } from '../access/sessionCookie.ts'
 import { chooseSubprotocol, tokenOfRequest } from '../access/tokenOfRequest.ts'
 import { Sweep } from '../Sweep.ts'
 import { COMMON_HEADER_LINES } from '../securityHeaders.ts'
-import { Connection, type ConnectionServices, type Upgrade } from './Connection.ts'
+import { Connection, type ConnectionServices, SWEEP_MS, type Upgrade } from './Connection.ts'
+import { ConnectionCount, type CountSettings } from './ConnectionCount.ts'
 import { acceptableOffer } from './deflateOffer.ts'
 import { FrameCompressor } from './FrameCompressor.ts'
 import type { HostCheck } from './HostCheck.ts'
@@ -15,21 +16,17 @@ import type { TrustedProxies } from './TrustedProxies.ts'
 
 /** Inflations at the same time, over all connections: each may grow to the largest message. */
 const MAX_INFLATIONS = 4
-const SWEEP_MS = 5000
-/**
- * Options of `ws` 8.23 that its types don't know yet: pongs that a flood of pings can make us queue, and how long an unanswered
- * closing handshake lasts, whoever began it.
- */
-const NEW_OPTIONS = { maxPendingAutoPongs: 16, closeTimeout: 5000 }
-/** Longest request target of an upgrade. */
-const MAX_URL_BYTES = 4096
+/** How long an unanswered closing handshake lasts, whoever began it. */
+const CLOSE_TIMEOUT_MS = 5000
 
-type Refusal = [status: number, text: string, retryAfterS?: number]
+type Refusal = readonly [status: number, text: string, retryAfterS?: number]
 
-export interface EndpointSettings {
+export interface EndpointSettings extends CountSettings {
   readonly maxMessageBytes: number
-  readonly maxConnections: number
-  readonly maxConnectionsPerAddress: number
+  readonly maxUrlBytes: number
+  readonly maxFragments: number
+  readonly maxBufferedChunks: number
+  readonly maxPendingPongs: number
   /** `on`: `permessage-deflate` is agreed to where a client offers it. */
   readonly compression: string
 }
@@ -45,7 +42,7 @@ export class WebSocketEndpoint {
   readonly #hosts: HostCheck
   readonly #proxies: TrustedProxies
   readonly #connections = new Set<Connection>()
-  readonly #perAddress = new Map<string, number>()
+  readonly #count: ConnectionCount
   readonly #sweep: Sweep
   #isStopping = false
 
@@ -58,6 +55,7 @@ export class WebSocketEndpoint {
     this.#services = { ...services, offences: new Offences(), compressor: new FrameCompressor() }
     this.#settings = settings
     this.#sweep = new Sweep(services.clock, SWEEP_MS, () => this.#sweepAll())
+    this.#count = new ConnectionCount(settings)
     this.#hosts = hosts
     this.#proxies = proxies
     this.#server = new WebSocketServer({
@@ -70,10 +68,11 @@ export class WebSocketEndpoint {
         concurrencyLimit: MAX_INFLATIONS,
       },
       maxPayload: settings.maxMessageBytes,
-      maxFragments: 1024,
-      maxBufferedChunks: 4096,
+      maxFragments: settings.maxFragments,
+      maxBufferedChunks: settings.maxBufferedChunks,
       handleProtocols: chooseSubprotocol,
-      ...NEW_OPTIONS,
+      // Options of `ws` 8.23 that its types don't know yet.
+      ...{ maxPendingAutoPongs: settings.maxPendingPongs, closeTimeout: CLOSE_TIMEOUT_MS },
     })
   }
 
@@ -97,7 +96,8 @@ export class WebSocketEndpoint {
     // Before anything else: a socket that breaks now must not end the process.
     this.#survive(socket)
     const address = this.#proxies.addressOf(request)
-    const refusal = this.#fault(request) ?? this.#overload(request, address)
+    const isLocal = this.#proxies.isFromHere(request)
+    const refusal = this.#fault(request) ?? this.#stop()
     if (refusal !== null) {
       this.#refuse(socket, refusal)
       return
@@ -105,7 +105,7 @@ export class WebSocketEndpoint {
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
     const token = tokenOfRequest(request) ?? this.#tokenOfPage(request)
     this.#services.access.verify(token).then(
-      verified => this.#shakeHands(request, socket, head, { address, path, token, verified }),
+      verified => this.#shakeHands(request, socket, head, { address, path, token, verified, isLocal }),
       error => {
         this.#services.logger.error({ err: error }, 'a token could not be verified')
         this.#refuse(socket, [500, 'the token could not be verified'])
@@ -119,11 +119,19 @@ export class WebSocketEndpoint {
     return tokenOfCookie(request, this.#proxies.isSecure(request))
   }
 
-  #shakeHands(request: IncomingMessage, socket: Duplex, head: Buffer, upgrade: Upgrade): void {
-    // Others may have come meanwhile, or the stop.
-    const refusal = this.#overload(request, upgrade.address) ?? this.#chooseExtensions(request, upgrade)
-    if (refusal !== null) this.#refuse(socket, refusal)
-    else this.#server.handleUpgrade(request, socket, head, webSocket => this.#accept(webSocket, socket, upgrade))
+  #shakeHands(request: IncomingMessage, socket: Duplex, head: Buffer, upgrade: Omit<Upgrade, 'place'>): void {
+    const { address, isLocal, verified } = upgrade
+    const counted = isLocal ? null : address
+    const userId = verified !== null && 'userId' in verified ? verified.userId : null
+    const refusal =
+      this.#stop() ?? this.#count.refusal(counted, userId) ?? this.#chooseExtensions(request, upgrade.verified)
+    if (refusal !== null) {
+      this.#refuse(socket, refusal)
+      return
+    }
+    this.#server.handleUpgrade(request, socket, head, webSocket =>
+      this.#accept(webSocket, socket, { ...upgrade, place: this.#count.enter(counted, userId) }),
+    )
   }
 
   #refuse(socket: Duplex, refusal: Refusal): void {
@@ -142,21 +150,17 @@ export class WebSocketEndpoint {
     if (request.httpVersion !== '1.1') return [400, 'a WebSocket needs HTTP/1.1']
     if (request.headers['sec-websocket-version'] !== '13') return [426, 'the WebSocket version must be 13']
     if (!url.startsWith('/')) return [400, 'the request target must be a path']
-    if (url.length > MAX_URL_BYTES) return [414, `the request target is over ${MAX_URL_BYTES} bytes`]
+    if (url.length > this.#settings.maxUrlBytes) {
+      return [414, `the request target is over ${this.#settings.maxUrlBytes} bytes`]
+    }
     return requestFault(request) ?? this.#hosts.refusal(request)
   }
 
-  #overload(request: IncomingMessage, address: string): Refusal | null {
-    if (this.#isStopping) return [503, 'the server stops', 5]
-    if (this.#connections.size >= this.#settings.maxConnections) return [503, 'too many connections', 30]
-    const ofAddress = this.#perAddress.get(address) ?? 0
-    if (!this.#proxies.isFromHere(request) && ofAddress >= this.#settings.maxConnectionsPerAddress) {
-      return [429, 'too many connections from this address', 30]
-    }
-    return null
+  #stop(): Refusal | null {
+    return this.#isStopping ? [503, 'the server stops', 5] : null
   }
 
-  #chooseExtensions({ headers }: IncomingMessage, { verified }: Upgrade): Refusal | null {
+  #chooseExtensions({ headers }: IncomingMessage, verified: Upgrade['verified']): Refusal | null {
     const offered = headers['sec-websocket-extensions']
     if (offered === undefined || this.#settings.compression !== 'on') return null
     try {
@@ -173,21 +177,13 @@ export class WebSocketEndpoint {
   }
 
   #accept(webSocket: WebSocket, socket: Duplex, upgrade: Upgrade): void {
-    const { address } = upgrade
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
     // It counts as long as its last messages are checked: they hold memory.
     const connection = new Connection(webSocket, socket, upgrade, this.#services, () => {
       this.#connections.delete(connection)
-      this.#uncount(address)
+      upgrade.place.leave()
     })
     this.#connections.add(connection)
     this.#sweep.start()
-  }
-
-  #uncount(address: string): void {
-    const left = (this.#perAddress.get(address) ?? 1) - 1
-    if (left > 0) this.#perAddress.set(address, left)
-    else this.#perAddress.delete(address)
   }
 
   /** @returns whether there is anybody left to look at */

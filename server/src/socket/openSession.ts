@@ -12,7 +12,11 @@ export interface SessionServices {
   readonly rooms: Rooms
   readonly clock: Clock
   readonly logger: Logger
-  readonly settings: { readonly maxSessionsPerDocument: number }
+  readonly settings: {
+    readonly maxSessionsPerDocument: number
+    readonly maxDocumentsPerConnection: number
+    readonly opensPerSecond: number
+  }
 }
 
 /** Why there is no session: what a connection is closed with. */
