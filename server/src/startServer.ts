@@ -25,6 +25,7 @@ import { sessionApi } from './http/sessionApi.ts'
 import { createTlsServer, reloadCertificate } from './http/tlsServer.ts'
 import { uploadsApi } from './http/uploadsApi.ts'
 import { LevelUpdateLog } from './log/LevelUpdateLog.ts'
+import { measureDisk } from './log/storeFolder.ts'
 import { noMeters } from './Meters.ts'
 import { rehearse } from './rehearse.ts'
 import { MAX_HELD_BYTES } from './room/BytesCache.ts'
@@ -32,6 +33,8 @@ import { Committer } from './room/Committer.ts'
 import { Documents, MAX_CONTENT_TASKS } from './room/Documents.ts'
 import { RecordDocument } from './room/RecordDocument.ts'
 import { Rooms } from './room/Rooms.ts'
+import { Saving } from './room/Saving.ts'
+import { SpaceWatch } from './room/SpaceWatch.ts'
 import { COMMON_HEADER_LINES } from './securityHeaders.ts'
 import { HostCheck } from './socket/HostCheck.ts'
 import { MAX_HEADERS } from './socket/requestFault.ts'
@@ -83,11 +86,15 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const meters = metrics ?? noMeters
   const workshop = new Workshop({ threads: config.workers })
   const contentWorkshop = new Workshop({ threads: MAX_CONTENT_TASKS })
-  const committer = new Committer(log, clock, logger, meters)
+  const saving = new Saving()
+  const committer = new Committer(log, clock, logger, meters, saving)
   const rooms = new Rooms(
-    { log, committer, workshop, clock, meters, logger, settings: config },
+    { log, committer, workshop, clock, meters, logger, settings: config, saving },
     config.idleDocumentSeconds * 1000,
   )
+  saving.onChange(() => rooms.savingChanged())
+  const spaceWatch = new SpaceWatch(() => measureDisk(config.data), saving, clock, logger, config)
+  await spaceWatch.start()
   const proxies = new TrustedProxies(config.trustedProxies, logger)
   const publicOrigins = config.publicUrls.map(url => new URL(url).origin)
   const hosts = new HostCheck([...config.origins, ...publicOrigins], config.host, logger, proxies)
@@ -124,6 +131,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     contentWorkshop,
     clock,
     settings: config,
+    saving,
   })
   const gate = new ApiGate(access, proxies)
   const routes = linkRoutes({
@@ -146,7 +154,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     hostApi: hostApi(routes, VERSION, logger),
     backupApi: backupApi({ log, gate, clock, logger, settings: config }),
     requestSeconds: config.requestSeconds,
-    isReady: async () => !committer.isFailing && log.state === 'open' && (await log.isWritable()),
+    isReady: async () => saving.state === 'saving' && log.state === 'open' && (await log.isWritable()),
   })
   const options = {
     maxHeaderSize: config.maxHeaderBytes,
@@ -168,6 +176,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   } catch (error) {
     await workshop.stop()
     await contentWorkshop.stop()
+    spaceWatch.stop()
     await log.close()
     throw error
   }
@@ -182,6 +191,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     workerTasks: () => workshop.taskCount + contentWorkshop.taskCount,
     tailBytes: () => rooms.tailBytes,
     store: () => log.stats(),
+    saving: () => saving.state,
     limits: {
       connections: config.maxConnections,
       unsentBytes: config.maxUnsentBytes,
@@ -208,6 +218,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const pause = (ms: number) => new Promise<void>(resolve => clock.setTimer(resolve, ms))
   const stop = async () => {
     clock.clearTimer(reclaimTimer)
+    spaceWatch.stop()
     keys.stop()
     endpoint.refuseNew()
     server.close()

@@ -144,6 +144,9 @@ export class ServerProcess {
         WEFT_DATA: this.folder,
         WEFT_METRICS_PORT: '0',
         WEFT_LOG_LEVEL: 'warn',
+        // Tests are not about how much space their machine has left.
+        WEFT_MIN_FREE_BYTES: '0',
+        WEFT_MIN_FREE_PERCENT: '0',
         ...this.#env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { open, rm } from 'node:fs/promises'
+import { open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { testFolder } from './testServer.ts'
@@ -25,10 +25,15 @@ export class SmallDisk {
     return new SmallDisk(folder)
   }
 
-  /** Takes all space that is left. */
-  async fill(): Promise<void> {
+  /** Takes all space that is left. @param leaveBytes but for so much */
+  async fill(leaveBytes = 0): Promise<void> {
     const file = await open(this.#filler, 'a')
     try {
+      if (leaveBytes > 0) {
+        const { bavail, bsize } = await statfs(this.folder)
+        await file.write(Buffer.alloc(Math.max(0, bavail * bsize - leaveBytes)))
+        return
+      }
       for (let size = 1 << 20; size > 0; size >>= 1) {
         const block = Buffer.alloc(size)
         while (await file.write(block).then(({ bytesWritten }) => bytesWritten === size, isFull)) {}

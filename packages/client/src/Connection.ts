@@ -246,6 +246,7 @@ export class Connection implements WebSocketLike {
         this.#acknowledged(message.payload)
         break
       case 'access':
+      case 'saving':
       case 'permissionDenied':
       case 'ephemeral':
       case 'receipt':

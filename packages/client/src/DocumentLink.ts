@@ -5,6 +5,7 @@ import {
   isFinalClose,
   type Message,
   type ReceiptOutcome,
+  type SavingName,
 } from '@weft/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import { WebsocketProvider } from 'y-websocket'
@@ -51,6 +52,7 @@ export interface LinkHost extends Pick<ConnectionHost, 'version' | 'unsavedCount
   disconnected(info: CloseInfo & { retryInMs: number | null }): void
   refused(error: RefusedError): void
   accessChanged(access: AccessName): void
+  savingChanged(saving: SavingName): void
   /** The server let an edit pass by. */
   denied(reason: string): void
   message(message: DocumentMessage): void
@@ -76,6 +78,7 @@ export class DocumentLink {
   #retry: ReturnType<typeof setTimeout> | undefined
   #refusal: RefusedError | undefined
   #access: AccessName = 'read-write'
+  #saving: SavingName = 'saving'
   #isDenied = false
   #wasConnected = false
   /** This connection's token was taken. */
@@ -140,6 +143,10 @@ export class DocumentLink {
 
   get access(): AccessName {
     return this.#access
+  }
+
+  get saving(): SavingName {
+    return this.#saving
   }
 
   /** The server let an edit pass by over this connection: it acknowledges none any more. */
@@ -221,11 +228,19 @@ export class DocumentLink {
   #opened(connection: Connection): void {
     this.#connection = connection
     this.#isDenied = false
+    // Where it isn't so, the server says it after the announcement.
+    this.#setSaving('saving')
     this.#host.connectionChanged(connection)
     this.#renewal?.opened(connection.token)
     if (this.#wasConnected) this.#renewAwareness()
     this.#wasConnected = true
     this.#take('opened')
+  }
+
+  #setSaving(saving: SavingName): void {
+    if (this.#saving === saving) return
+    this.#saving = saving
+    this.#host.savingChanged(saving)
   }
 
   // Whoever lost the connection at the same time (the server restarted) has dropped this client's state, and would not take it
@@ -239,6 +254,8 @@ export class DocumentLink {
     if (message.type === 'receipt') this.#host.receipt(message.outcome)
     else if (message.type === 'ephemeral') {
       this.#host.message({ from: message.clientIDs[0] ?? null, payload: message.payload })
+    } else if (message.type === 'saving') {
+      this.#setSaving(message.saving)
     } else if (message.type === 'access') {
       if (message.access === this.#access) return
       this.#access = message.access

@@ -1,4 +1,4 @@
-import { type AccessName, encodeSyncStep1, encodeUpdate, ephemeralLimit } from '@weft/protocol'
+import { type AccessName, encodeSyncStep1, encodeUpdate, ephemeralLimit, type SavingName } from '@weft/protocol'
 import { ObservableV2 } from 'lib0/observable'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
@@ -23,6 +23,8 @@ export interface DocumentEvents {
   refused: (error: RefusedError) => void
   /** The server takes edits of this client from now on, or doesn't any more. */
   access: (access: AccessName) => void
+  /** How it stands at the server with storing edits. */
+  saving: (saving: SavingName) => void
   /** The server let an edit of this client pass by (y-protocols' "permission denied"). */
   denied: (reason: string) => void
   /** `isIncomplete` has changed. */
@@ -137,6 +139,15 @@ export class WeftDocument {
   /** Whether the server takes edits of this client, as far as it has said so. Edits that it doesn't take stay in this replica. */
   get access(): AccessName {
     return this.#link.access
+  }
+
+  /**
+   * How it stands at the server with storing edits, as its present connection was told: `saving`: all is well; `saving-failing`:
+   * its writes fail, and are tried again; `disk-full`: no edits are taken, for too little space is left; `damaged`: none are
+   * taken of this document. Edits that aren't saved stay in this replica, and go to the server when it takes them.
+   */
+  get saving(): SavingName {
+    return this.#link.saving
   }
 
   /** Local edits that are not known to be committed on the server. */
@@ -497,6 +508,9 @@ export class WeftDocument {
       },
       accessChanged(access) {
         document.#tell('access', access)
+      },
+      savingChanged(saving) {
+        document.#tell('saving', saving)
       },
       denied(reason) {
         if (document.#link.isDenied) document.#tracker.fail(document.#deniedError())

@@ -12,6 +12,7 @@ import {
   messageType,
   type ReceiptOutcome,
   receiptOutcome,
+  savingNames,
   syncStep,
 } from './message.ts'
 
@@ -125,6 +126,8 @@ function readBody(decoder: decoding.Decoder, type: number): Message {
       return readAccess(decoder)
     case messageType.token:
       return { type: 'token', token: decoding.readVarString(decoder) }
+    case messageType.saving:
+      return readSaving(decoder)
     case messageType.closed:
       if (!decoding.hasContent(decoder)) return { type: 'leave' }
       return { type: 'closed', code: decoding.readVarUint(decoder), reason: decoding.readVarString(decoder) }
@@ -138,6 +141,12 @@ function readAccess(decoder: decoding.Decoder): Message {
   const access = accessNames.find(name => name === text)
   // What a later version may say beside these two.
   return access === undefined ? { type: 'unknown', messageType: messageType.access } : { type: 'access', access }
+}
+
+function readSaving(decoder: decoding.Decoder): Message {
+  const text = decoding.readVarString(decoder)
+  const saving = savingNames.find(name => name === text)
+  return saving === undefined ? { type: 'unknown', messageType: messageType.saving } : { type: 'saving', saving }
 }
 
 function readHocuspocusBody(decoder: decoding.Decoder, type: number): HocuspocusMessage {

@@ -6,6 +6,7 @@ import {
   messageType,
   type ReceiptOutcome,
   receiptOutcome,
+  type SavingName,
   syncStep,
 } from './message.ts'
 
@@ -79,6 +80,11 @@ export function encodeReceipt(outcome: ReceiptOutcome): Uint8Array {
 /** Tells a client that announced itself whether its edits are taken. */
 export function encodeAccess(access: AccessName): Uint8Array {
   return encodeText([messageType.access], access)
+}
+
+/** Tells a client that announced itself how it stands with storing edits. */
+export function encodeSaving(saving: SavingName): Uint8Array {
+  return encodeText([messageType.saving], saving)
 }
 
 /** A newer token of the same user. */

@@ -34,6 +34,7 @@ export {
   encodePing,
   encodeQueryAwareness,
   encodeReceipt,
+  encodeSaving,
   encodeSessionClosed,
   encodeStateless,
   encodeSyncStatus,
@@ -50,6 +51,15 @@ export type {
   HocuspocusMessage,
   Message,
   ReceiptOutcome,
+  SavingName,
 } from './message.ts'
-export { accessNames, ephemeralLimit, hocuspocusType, messageType, receiptOutcome, syncStep } from './message.ts'
+export {
+  accessNames,
+  ephemeralLimit,
+  hocuspocusType,
+  messageType,
+  receiptOutcome,
+  savingNames,
+  syncStep,
+} from './message.ts'
 export { isToken, MULTIPLEX_SUBPROTOCOL, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from './subprotocol.ts'

@@ -15,6 +15,7 @@ import {
   encodePing,
   encodeQueryAwareness,
   encodeReceipt,
+  encodeSaving,
   encodeSyncStep1,
   encodeSyncStep2,
   encodeToken,
@@ -62,6 +63,7 @@ it('reads what it writes', () => {
   expect(decodeMessage(bytes('6f 01 09'))).toEqual({ type: 'receipt', outcome: null })
   expect(decodeMessage(encodeQueryAwareness())).toEqual({ type: 'queryAwareness' })
   expect(decodeMessage(encodeAccess('read-write'))).toEqual({ type: 'access', access: 'read-write' })
+  expect(decodeMessage(encodeSaving('disk-full'))).toEqual({ type: 'saving', saving: 'disk-full' })
   expect(decodeMessage(encodeToken('a.b'))).toEqual({ type: 'token', token: 'a.b' })
   expect(decodeMessage(encodeLeave())).toEqual({ type: 'leave' })
   expect(decodeMessage(encodeClosed(1012, 'ü'))).toEqual({ type: 'closed', code: 1012, reason: 'ü' })
@@ -83,6 +85,7 @@ it('reads a frame with an address', () => {
 it('knows that it does not know a type', () => {
   expect(decodeMessage(bytes('2a 01 02 03'))).toEqual({ type: 'unknown', messageType: 42 })
   expect(decodeMessage(bytes('70 01 78'))).toEqual({ type: 'unknown', messageType: 112 })
+  expect(decodeMessage(bytes('73 01 78'))).toEqual({ type: 'unknown', messageType: 115 })
 })
 
 it.each([

@@ -22,6 +22,8 @@ export const messageType = {
    * ended. From a client, without a body: it leaves.
    */
   closed: 114,
+  /** From the server, to those who announced themselves: varString, one of `savingNames`; whenever it changes, and at first unless all is well. */
+  saving: 115,
 } as const
 
 /**
@@ -84,6 +86,17 @@ export const accessNames = ['read-write', 'read-only'] as const
 
 export type AccessName = (typeof accessNames)[number]
 
+/**
+ * How it stands with storing what people write, as message 115 says it.
+ * - `saving`: all is well;
+ * - `saving-failing`: writes fail, and are tried again: edits are not saved until they are acknowledged, as ever;
+ * - `disk-full`: too little space is left: for now nobody's edits are taken;
+ * - `damaged`: stored records of this document are damaged: what comes before them can be read, and no edits are taken.
+ */
+export const savingNames = ['saving', 'saving-failing', 'disk-full', 'damaged'] as const
+
+export type SavingName = (typeof savingNames)[number]
+
 /** A message as it came in, its type and shape known, its bytes not yet looked into. */
 export type Message =
   | { readonly type: 'syncStep1'; readonly stateVector: Uint8Array }
@@ -100,6 +113,7 @@ export type Message =
   | { readonly type: 'receipt'; readonly outcome: ReceiptOutcome | null }
   | { readonly type: 'access'; readonly access: AccessName }
   | { readonly type: 'token'; readonly token: string }
+  | { readonly type: 'saving'; readonly saving: SavingName }
   | { readonly type: 'leave' }
   | { readonly type: 'closed'; readonly code: number; readonly reason: string }
   /** A type that this version doesn't know; whoever reads it may ignore it. */

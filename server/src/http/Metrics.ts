@@ -15,6 +15,8 @@ export interface MetricsSources {
   /** Bytes of log entries that no snapshot holds yet, in open documents. */
   readonly tailBytes: () => number
   readonly store: () => Promise<{ bytes: number; freeBytes: number }>
+  /** How it stands with storing edits. */
+  readonly saving: () => 'saving' | 'saving-failing' | 'disk-full'
   /** The bounds of some of these. */
   readonly limits: {
     readonly connections: number
@@ -98,6 +100,12 @@ export class Metrics implements Meters {
     this.#gauge('weft_worker_tasks', 'tasks that wait for a worker, or run', sources.workerTasks)
     this.#gauge('weft_worker_tasks_limit', 'above it tasks are refused', () => limits.workerTasks)
     this.#gauge('weft_compaction_debt_bytes', 'log entries that no snapshot holds yet', sources.tailBytes)
+    this.#gauge('weft_saving_failing', '1 while writes fail, and are tried again', () =>
+      sources.saving() === 'saving-failing' ? 1 : 0,
+    )
+    this.#gauge('weft_disk_full', '1 while too little space is left, and documents can only be read', () =>
+      sources.saving() === 'disk-full' ? 1 : 0,
+    )
     this.#gauge('weft_store_bytes', 'size of the store', async () => (await sources.store()).bytes)
     this.#gauge('weft_store_free_bytes', 'space left for it', async () => (await sources.store()).freeBytes)
   }

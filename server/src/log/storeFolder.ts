@@ -105,6 +105,12 @@ export async function measureFolder(folder: string): Promise<{ bytes: number; lo
   return { bytes, logBytes, freeBytes: fs.bavail * fs.bsize }
 }
 
+/** Bytes that are left for us on the folder's file system, and bytes that it has in all. */
+export async function measureDisk(folder: string): Promise<{ freeBytes: number; totalBytes: number }> {
+  const { bavail, blocks, bsize } = await statfs(folder)
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+}
+
 async function readNames(folder: string): Promise<string[] | null> {
   try {
     return (await readdir(folder)).filter(name => !ignoredNames.has(name))

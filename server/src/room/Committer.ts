@@ -5,6 +5,7 @@ import type { Append, UpdateLog } from '../log/UpdateLog.ts'
 import { type MeteredCommit, type Meters, noMeters } from '../Meters.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import type { Room } from './Room.ts'
+import type { Saving } from './Saving.ts'
 
 /** What everybody in a deleted document is told. */
 export const DELETED = 'the document was deleted'
@@ -34,6 +35,7 @@ export class Committer {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #meters: Meters
+  readonly #saving: Saving | null
   readonly #pace: TokenBucket
   readonly #due = new Set<Room>()
   readonly #timers = new Map<Room, Timer>()
@@ -46,7 +48,9 @@ export class Committer {
   #idleWaiters: (() => void)[] = []
   #retryTimer: { timer: Timer; wake: () => void } | null = null
 
-  constructor(log: CommitLog, clock: Clock, logger: Logger, meters: Meters = noMeters) {
+  /** @param saving told when writes begin to fail, and when they work again */
+  constructor(log: CommitLog, clock: Clock, logger: Logger, meters: Meters = noMeters, saving: Saving | null = null) {
+    this.#saving = saving
     this.#meters = meters
     this.#log = log
     this.#clock = clock
@@ -174,6 +178,7 @@ export class Committer {
           continue
         }
         this.#isFailing = true
+        this.#saving?.setFailing(true)
         this.#meters.commitFailed()
         this.#logger.error({ err: error, retryInMs: pauseMs }, 'a commit failed and will be tried again')
         for (const room of new Set([...rooms, ...this.#due, ...this.#timers.keys()])) room.stalled()
@@ -183,6 +188,7 @@ export class Committer {
       }
       if (this.#isFailing) this.#logger.info('writing works again; everything that was pending is committed')
       this.#isFailing = false
+      this.#saving?.setFailing(false)
       this.#lastWriteAt = this.#clock.now()
       for (const room of rooms) this.#guard(room, () => room.committed())
       return

@@ -12,6 +12,7 @@ import type { Committer } from './Committer.ts'
 import { committedWithin } from './committedWithin.ts'
 import { PART_SEPARATOR } from './partSeparator.ts'
 import type { Rooms } from './Rooms.ts'
+import type { Saving } from './Saving.ts'
 import { Turnstile } from './Turnstile.ts'
 
 /** Tasks on contents at the same time, and that wait. */
@@ -32,6 +33,7 @@ export interface DocumentsServices {
   readonly contentWorkshop: Pick<Workshop, 'render' | 'replace'>
   readonly clock: Clock
   readonly settings: { readonly maxPendingBytes: number }
+  readonly saving: Pick<Saving, 'isFull'>
 }
 
 /** Whether a document is there: `missing`, nobody ever wrote it; `deleted`, it has a tombstone. */
@@ -271,8 +273,8 @@ export class Documents {
   }
 
   #refuseOverload(): void {
-    const { committer, settings } = this.#services
-    if (committer.isFailing) throw new WeftError('STORAGE_WRITE_FAILED', 'edits cannot be stored now')
+    const { committer, settings, saving } = this.#services
+    if (committer.isFailing || saving.isFull) throw new WeftError('STORAGE_WRITE_FAILED', 'edits cannot be stored now')
     if (committer.pendingBytes > settings.maxPendingBytes) {
       throw new WeftError('WORKER_BUSY', `${committer.pendingBytes} bytes of edits wait for the disk`)
     }

@@ -1,4 +1,4 @@
-import { type CloseName, type DocumentId, encodeSyncStep2 } from '@weft/protocol'
+import { type CloseName, type DocumentId, encodeSyncStep2, type SavingName } from '@weft/protocol'
 import type { Logger } from 'pino'
 import * as Y from 'yjs'
 import type { Clock } from '../clock.ts'
@@ -18,6 +18,7 @@ import type { Committer } from './Committer.ts'
 import { encodeFrame, encodeUpdateFrame } from './encodeFrame.ts'
 import { MessageRelay } from './MessageRelay.ts'
 import { PendingBatch } from './PendingBatch.ts'
+import type { Saving } from './Saving.ts'
 import type { Session } from './Session.ts'
 import { StoredBytes } from './StoredBytes.ts'
 import { Tail } from './Tail.ts'
@@ -34,6 +35,8 @@ export interface RoomServices {
   readonly logger: Logger
   readonly settings: RoomSettings
   readonly updateLimits: UpdateLimits
+  /** Left out: all is well, always. */
+  readonly saving?: Saving
 }
 
 export interface RoomSettings extends AwarenessSettings, UpdateLimitSettings {
@@ -197,6 +200,21 @@ export class Room implements BytesHolder {
     this.tidying.leave(session)
     this.awareness.leave(session)
     if (this.#sessions.size === 0) this.#emptySince = this.#services.clock.now()
+  }
+
+  /** How it stands with storing edits of this document. */
+  get saving(): SavingName {
+    return this.#services.saving?.state ?? 'saving'
+  }
+
+  /** Nobody's edits are taken, whatever right they have. */
+  get isReadOnly(): boolean {
+    return this.#services.saving?.isFull ?? false
+  }
+
+  /** Each session is told how it stands with storing edits. */
+  savingChanged(): void {
+    for (const session of [...this.#sessions]) session.savingChanged()
   }
 
   /** Each session looks at its right anew. */

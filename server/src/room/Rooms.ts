@@ -80,6 +80,11 @@ export class Rooms {
     return loading
   }
 
+  /** Each session of each document is told how it stands with storing edits. */
+  savingChanged(): void {
+    for (const room of this.#loaded.keys()) room.savingChanged()
+  }
+
   /** Each session of each document looks at its right anew. */
   review(): void {
     for (const room of this.#loaded.keys()) room.review()

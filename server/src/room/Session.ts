@@ -7,12 +7,14 @@ import {
   encodeAuthenticated,
   encodePermissionDenied,
   encodeReceipt,
+  encodeSaving,
   encodeSyncStatus,
   encodeSyncStep1,
   ephemeralLimit,
   MalformedMessageError,
   type Message,
   type ReceiptOutcome,
+  type SavingName,
 } from '@weft/protocol'
 import { type Grant, UNASKED } from '../access/Grant.ts'
 import { mayWrite } from '../access/Role.ts'
@@ -65,6 +67,13 @@ const REFUSED_STATUS = encodeFrame(encodeSyncStatus(false))
 const READ_ONLY = encodeFrame(
   encodePermissionDenied(closeReason('forbidden', 'you may read this document, and not write in it')),
 )
+/** Why nobody's edits are taken. */
+const READ_ONLY_REASONS: Readonly<Record<SavingName, string>> = {
+  saving: 'this document can only be read now',
+  'saving-failing': 'this document can only be read now',
+  'disk-full': 'the server has too little space left: documents can only be read',
+  damaged: 'this document is damaged on the server, and can only be read',
+}
 /** A reader whose edits are refused is told so at once, and once more after so long: stock clients log each time. */
 const DENIAL_INTERVAL_MS = 10_000
 const NO_DELETES: Deletes = new Map()
@@ -164,7 +173,7 @@ export class Session implements Tidier {
     this.#questions = options.questions ?? null
     this.#countsQueued = options.countsQueued ?? false
     this.#grant = options.grant ?? UNASKED
-    this.#mayWrite = mayWrite(this.#grant.role)
+    this.#mayWrite = this.#isWriter(this.#grant)
     this.#watchExpiry()
   }
 
@@ -189,7 +198,7 @@ export class Session implements Tidier {
     if (this.#isEnded) return
     const couldWrite = this.#mayWrite
     this.#grant = grant
-    this.#mayWrite = mayWrite(grant.role)
+    this.#mayWrite = this.#isWriter(grant)
     this.#watchExpiry()
     if (this.hasAnnounced) this.#tellAccess()
     if (!couldWrite && this.#mayWrite) this.#takeRefused()
@@ -204,11 +213,32 @@ export class Session implements Tidier {
       return
     }
     const couldWrite = this.#mayWrite
-    if (grant.role === this.#grant.role) this.#grant = grant
+    if (grant.role === this.#grant.role && this.#isWriter(grant) === couldWrite) this.#grant = grant
     else this.renew(grant)
     if (couldWrite === this.#mayWrite || this.outlet.unsentBytes > this.room.maxUnsentBytes) return
     if (this.dialect === 'hocuspocus') this.welcome()
-    else if (!this.hasAnnounced && !this.#mayWrite) this.outlet.write(READ_ONLY)
+    else if (!this.hasAnnounced && !this.#mayWrite) this.outlet.write(this.#denial())
+  }
+
+  #isWriter(grant: Grant): boolean {
+    return mayWrite(grant.role) && !this.room.isReadOnly
+  }
+
+  /** How it stands with storing edits has changed: it is told, and so is what follows for its right. */
+  savingChanged(): void {
+    if (this.#isEnded) return
+    if (this.hasAnnounced) this.#tellSaving()
+    this.review()
+  }
+
+  #tellSaving(): void {
+    this.outlet.write(encodeFrame(encodeSaving(this.room.saving)))
+  }
+
+  /** Why its edits aren't taken, as stock clients log it. */
+  #denial(): Buffer {
+    if (!mayWrite(this.#grant.role)) return READ_ONLY
+    return encodeFrame(encodePermissionDenied(closeReason('forbidden', READ_ONLY_REASONS[this.room.saving])))
   }
 
   /** Tells a Hocuspocus provider that its token is taken, and what for. */
@@ -231,7 +261,9 @@ export class Session implements Tidier {
   #announced(): void {
     const isAsked = this.hasAnnounced
     this.hasAnnounced = true
-    if (!isAsked || this.outlet.unsentBytes === 0) this.#tellAccess()
+    if (isAsked && this.outlet.unsentBytes > 0) return
+    if (!isAsked && this.room.saving !== 'saving') this.#tellSaving()
+    this.#tellAccess()
   }
 
   #tellAccess(): void {
@@ -298,6 +330,7 @@ export class Session implements Tidier {
       case 'receipt':
       case 'permissionDenied':
       case 'token':
+      case 'saving':
       case 'leave':
       case 'closed':
       case 'unknown':
@@ -464,7 +497,7 @@ export class Session implements Tidier {
     const now = this.room.clock.now()
     if (now - this.#deniedAt < DENIAL_INTERVAL_MS) return
     this.#deniedAt = now
-    this.outlet.write(READ_ONLY)
+    this.outlet.write(this.#denial())
   }
 
   /** Whether a provider counts this update. */

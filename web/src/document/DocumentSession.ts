@@ -74,6 +74,7 @@ export class DocumentSession {
     keptSince: 0,
     isOnlyShown: false,
     refusal: null,
+    saving: 'saving',
   }
   #document: WeftDocument | undefined
   /** Unsaved edits that nobody made in this page: the copy on this device, until the server has acknowledged it. */
@@ -200,6 +201,7 @@ export class DocumentSession {
       if (this.#refusal.value === null) this.#change({ refusal: null })
       this.#read(document)
     })
+    document.on('saving', () => this.#read(document))
     document.on('denied', reason => this.#denied(document, parseCloseReason(reason).text))
     this.#read(document)
     if (document.refusal !== undefined) this.#refused(document.refusal)
@@ -245,6 +247,7 @@ export class DocumentSession {
       waitingSince: nextWaitingSince(before.unsavedCount, unsavedCount, before.waitingSince, now),
       isKept: document.storeError === undefined,
       isReadOnly: document.access === 'read-only',
+      saving: document.saving,
       unkeptCount,
       keptSince: nextKeptSince(before.unkeptCount, unkeptCount, before.keptSince, now),
     })

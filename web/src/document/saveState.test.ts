@@ -20,6 +20,7 @@ const synced: SaveFacts = {
   keptSince: 0,
   isOnlyShown: false,
   refusal: null,
+  saving: 'saving',
 }
 
 describe('the state line', () => {
@@ -51,6 +52,25 @@ describe('the state line', () => {
     expect(saveState({ ...reader, unsavedCount: 1, waitingSince: 0 }, 60_000).state).toBe('reading')
     expect(saveState({ ...reader, refusal: 'you may only read this document' }, 0).state).toBe('failed')
     expect(saveState({ ...reader, status: 'offline' }, 0).state).toBe('offline')
+  })
+
+  it('says why the server stores nothing: at once where it takes no edits, with its age where it tries again', () => {
+    const waiting = { ...synced, unsavedCount: 2, waitingSince: 0 }
+    expect(saveState({ ...waiting, saving: 'saving-failing' }, 2_000)).toMatchObject({
+      state: 'late',
+      text: 'Not saved for 2 s: the server can’t store edits now',
+    })
+    expect(saveState({ ...synced, saving: 'saving-failing' }, 2_000).state).toBe('saved')
+    const full = { ...synced, isReadOnly: true, saving: 'disk-full' } as const
+    expect(saveState(full, 0)).toMatchObject({
+      state: 'reading',
+      text: 'Read only: the server has too little space left',
+    })
+    expect(saveState({ ...full, unsavedCount: 1, waitingSince: 0 }, 0)).toMatchObject({
+      state: 'failed',
+      text: 'Can’t save: the server has too little space left',
+    })
+    expect(saveState({ ...full, saving: 'damaged' }, 0).text).toBe('Read only: this document is damaged on the server')
   })
 
   it('says of a document that is only shown that it is read, once the edits from before are saved', () => {

@@ -1,3 +1,5 @@
+import type { SavingName } from '@weft/protocol'
+
 /** What is known of a document's way to the server. */
 export interface SaveFacts {
   status: 'opening' | 'connecting' | 'synced' | 'offline' | 'refused'
@@ -19,6 +21,8 @@ export interface SaveFacts {
   isOnlyShown: boolean
   /** Why the server refuses the document, or lets edits pass by; in words. */
   refusal: string | null
+  /** How it stands at the server with storing edits, as it was told. */
+  saving: SavingName
 }
 
 /**
@@ -64,10 +68,23 @@ export interface ShownSaveState {
   changesAt: number | null
 }
 
+/** Why the server takes nobody's edits. */
+const troubleTexts = {
+  'disk-full': 'the server has too little space left',
+  damaged: 'this document is damaged on the server',
+} as const
+
 /** The state line at the time `now` (ms). Says "Saved" only where the server has said so for every edit. */
 export function saveState(facts: SaveFacts, now: number): ShownSaveState {
   const { status, unsavedCount, isOnlyCopy, waitingSince, isKept, keptSince, isReadOnly, isOnlyShown, refusal } = facts
+  const { saving } = facts
   const still = (state: SaveState, text: string): ShownSaveState => ({ state, text, changesAt: null })
+  const trouble = saving === 'disk-full' || saving === 'damaged' ? troubleTexts[saving] : null
+  if (status === 'synced' && trouble !== null) {
+    return unsavedCount === 0 || isOnlyCopy
+      ? still('reading', `Read only: ${trouble}`)
+      : still('failed', `Can’t save: ${trouble}`)
+  }
   if (refusal !== null || status === 'refused') {
     const why = refusal ?? 'the server refuses this document'
     if (status === 'refused' && (unsavedCount === 0 || isOnlyCopy)) return still('refused', `Not connected: ${why}`)
@@ -88,11 +105,18 @@ export function saveState(facts: SaveFacts, now: number): ShownSaveState {
   const waited = now - (waitingSince ?? now)
   const begun = now - waited
   if (waited < savingAfterMs) return { state: 'pending', text: 'Saving…', changesAt: begun + savingAfterMs }
-  if (waited < lateAfterMs) return { state: 'saving', text: 'Saving…', changesAt: begun + lateAfterMs }
+  if (saving === 'saving' && waited < lateAfterMs) {
+    return { state: 'saving', text: 'Saving…', changesAt: begun + lateAfterMs }
+  }
   const seconds = Math.floor(waited / 1_000)
   const age = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`
   const step = seconds < 60 ? 1_000 : 60_000
-  return { state: 'late', text: `Not saved for ${age}`, changesAt: begun + (Math.floor(waited / step) + 1) * step }
+  const why = saving === 'saving-failing' ? ': the server can’t store edits now' : ''
+  return {
+    state: 'late',
+    text: `Not saved for ${age}${why}`,
+    changesAt: begun + (Math.floor(waited / step) + 1) * step,
+  }
 }
 
 /** `waitingSince` after the number of unsaved edits went from `before` to `after`. */
