@@ -41,8 +41,10 @@ async function main(): Promise<void> {
     return
   }
   const chosen = chooseByName(scenarios, options.scenarios)
-  const kinds = chooseByName(serverKinds, options.servers)
-  installPeers()
+  const kinds = chooseByName(serverKinds, options.servers).filter(kind =>
+    chosen.some(({ servers }) => servers?.(kind) ?? true),
+  )
+  if (kinds.some(({ isWeft, isRelay }) => !isWeft && !isRelay)) installPeers()
 
   const startedAt = new Date()
   console.log(

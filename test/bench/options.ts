@@ -13,6 +13,9 @@ export interface Options {
   readonly jsonFile: string | null
   /** A real trace for `coldload`; null: a generated one of the same size. */
   readonly traceFile: string | null
+  /** Of `hostile`. */
+  readonly connections: number | undefined
+  readonly seconds: number | undefined
 }
 
 export const usage = `npm run bench -- [options]
@@ -21,6 +24,8 @@ export const usage = `npm run bench -- [options]
   --runs N                runs of each server, interleaved; medians are shown [3]
   --quick                 shorter and smaller, one run: to see that it works
   --trace FILE            keystrokes for coldload (josephg/editing-traces, may be gzipped)
+  --connections N         connections of hostile, a tenth of them hostile [5000]
+  --seconds N             how long hostile measures, without them and with them [180]
   --json FILE             all figures of all runs
   --list                  the names of scenarios and servers
 `
@@ -35,12 +40,19 @@ export function parseOptions(args: readonly string[]): Options & { readonly isLi
       runs: { type: 'string' },
       quick: { type: 'boolean', default: false },
       trace: { type: 'string' },
+      connections: { type: 'string' },
+      seconds: { type: 'string' },
       json: { type: 'string' },
       list: { type: 'boolean', default: false },
     },
   })
-  const runs = Number(values.runs ?? (values.quick ? 1 : 3))
-  if (!Number.isInteger(runs) || runs < 1) throw new TypeError(`--runs is '${values.runs}': a whole number from 1`)
+  const whole = (name: 'runs' | 'connections' | 'seconds', least: number): number | undefined => {
+    const text = values[name]
+    if (text === undefined || (Number.isInteger(Number(text)) && Number(text) >= least))
+      return text === undefined ? undefined : Number(text)
+    throw new TypeError(`--${name} is '${text}': a whole number from ${least}`)
+  }
+  const runs = whole('runs', 1) ?? (values.quick ? 1 : 3)
   if (values.trace !== undefined && !existsSync(values.trace)) throw new TypeError(`${values.trace} does not exist`)
   return {
     scenarios: values.scenario.flatMap(names => names.split(',')),
@@ -49,6 +61,8 @@ export function parseOptions(args: readonly string[]): Options & { readonly isLi
     isQuick: values.quick,
     jsonFile: values.json ?? null,
     traceFile: values.trace ?? null,
+    connections: whole('connections', 100),
+    seconds: whole('seconds', 1),
     isList: values.list,
   }
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LoadProcess } from './load/LoadProcess.ts'
-import type { Outcome, Scenario } from './scenarios/Scenario.ts'
+import type { Bench, Outcome, Scenario } from './scenarios/Scenario.ts'
 import type { ServerKind } from './servers/ServerKind.ts'
 import { ServerProcess } from './servers/ServerProcess.ts'
 
@@ -10,7 +10,7 @@ import { ServerProcess } from './servers/ServerProcess.ts'
 export async function runScenario(
   scenario: Scenario,
   kind: ServerKind,
-  options: { readonly isQuick: boolean; readonly traceFile: string | null },
+  options: Pick<Bench, 'isQuick' | 'traceFile' | 'connections' | 'seconds'>,
 ): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), `weft-bench-${kind.name}-`))
   const servers: ServerProcess[] = []

@@ -24,6 +24,7 @@ export class RawSocket {
   framesOut = 0
   readonly #socket: Socket
   readonly #events: SocketEvents
+  readonly #isMute: boolean
   readonly #key = randomBytes(16).toString('base64')
   #mask = randomBytes(4).readUInt32LE()
   /** Resolves when the server has accepted the upgrade. */
@@ -37,8 +38,10 @@ export class RawSocket {
   #payloadLength = 0
   #opcode = 0
 
-  constructor(port: number, path: string, events: SocketEvents) {
+  /** @param options.isMute answers no ping */
+  constructor(port: number, path: string, events: SocketEvents, options: { readonly isMute?: boolean } = {}) {
     this.#events = events
+    this.#isMute = options.isMute === true
     this.opened = new Promise((resolve, reject) => {
       this.#upgrade = { resolve, reject }
     })
@@ -70,6 +73,16 @@ export class RawSocket {
   /** Sends one binary message. */
   send(message: Uint8Array): void {
     this.#sendFrame(2, message)
+  }
+
+  /** Sends bytes that need be no frame. */
+  sendRaw(bytes: Uint8Array): void {
+    this.#write(Buffer.from(bytes))
+  }
+
+  /** Bytes that the operating system has not taken yet. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength
   }
 
   /** Stops reading: what the server sends piles up on its side. */
@@ -216,7 +229,7 @@ export class RawSocket {
   #frame(payload: Buffer): void {
     this.framesIn++
     if (this.#opcode === 2) this.#events.message(payload)
-    else if (this.#opcode === 9) this.#sendFrame(10, payload)
+    else if (this.#opcode === 9) this.#isMute || this.#sendFrame(10, payload)
     else if (this.#opcode === 8) {
       const code = payload.length >= 2 ? payload.readUInt16BE() : 1005
       this.#end(`closed with ${code} ${payload.subarray(2).toString()}`)

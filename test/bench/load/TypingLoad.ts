@@ -35,8 +35,9 @@ export interface TypingResult {
   /** How late the load itself was, against its own plan. */
   readonly lateness: HistogramData
   readonly traffic: Traffic
-  /** Clients that a server sent away. */
+  /** Clients that a server sent away: some of them, and how many they are. */
   readonly ended: readonly string[]
+  readonly endedCount: number
 }
 
 const PATIENCE_MS = 30_000
@@ -303,6 +304,7 @@ export class TypingLoad {
         before,
       ),
       ended: this.#ended.slice(0, 5),
+      endedCount: this.#ended.length,
     }
   }
 

@@ -1,9 +1,10 @@
 // Runs in a process of its own, made by LoadProcess: does what the runner asks for, and answers.
 import { CaretLoad } from './CaretLoad.ts'
+import { HostileLoad } from './HostileLoad.ts'
 import { JoinLoad } from './JoinLoad.ts'
 import { TypingLoad } from './TypingLoad.ts'
 
-const loads = { typing: new TypingLoad(), carets: new CaretLoad(), joins: new JoinLoad() }
+const loads = { typing: new TypingLoad(), carets: new CaretLoad(), joins: new JoinLoad(), hostile: new HostileLoad() }
 export type Loads = typeof loads
 
 export interface Call {

@@ -27,6 +27,9 @@ export interface Bench {
   /** Shorter and smaller, to see that it works. */
   readonly isQuick: boolean
   readonly traceFile: string | null
+  /** Where a scenario asks for them: instead of its own number of connections, and its own time. */
+  readonly connections?: number | undefined
+  readonly seconds?: number | undefined
   /** @param weftSettings only where a scenario can't be had with the defaults; others have no such limits */
   startServer(weftSettings?: Readonly<Record<string, string>>): Promise<ServerProcess>
   startLoad(): Promise<LoadProcess>

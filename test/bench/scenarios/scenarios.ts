@@ -3,6 +3,7 @@ import { blocked } from './blocked.ts'
 import { carets } from './carets.ts'
 import { coldload } from './coldload.ts'
 import { connections } from './connections.ts'
+import { hostile } from './hostile.ts'
 import { idle } from './idle.ts'
 import { longlog } from './longlog.ts'
 import { manystored } from './manystored.ts'
@@ -97,4 +98,5 @@ export const scenarios: readonly Scenario[] = [
   manystored,
   slowreader,
   blocked,
+  hostile,
 ]
