@@ -415,7 +415,10 @@ let a = 1
       await window.keyboard.press('Enter')
       await window.page.getByRole('alert').filter({ hasText: 'https://' }).waitFor()
       // An image of this server, so that no test asks another host.
-      const src = `${server.url}/healthz`
+      const headers = { 'Content-Type': 'image/gif' }
+      const body = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
+      const uploaded = await fetch(`${server.url}/api/v1/documents/${name}/uploads`, { method: 'POST', headers, body })
+      const { path: src } = (await uploaded.json()) as { path: string }
       await image.fill(src)
       await window.keyboard.press('Enter')
       await window.keyboard.type('Read this')

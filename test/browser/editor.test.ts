@@ -1,5 +1,5 @@
 import { connect } from '@weft/client'
-import { append, fragmentOf, textOf } from '@weft/client/text'
+import { append, fragmentOf, textOf, toMarkdown } from '@weft/client/text'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import * as Y from 'yjs'
 import { browserWindows } from '../support/browserWindows.ts'
@@ -356,7 +356,7 @@ describe('a document whose text stands where this page doesn’t look', () => {
 })
 
 describe('hostile content', () => {
-  it('does not make links or images that run scripts', async () => {
+  it('[threat E1] does not make links or images that run scripts, or ask what they may not', async () => {
     const server = await testServer()
     const plain = await plainClient(server)
     const hrefs = [
@@ -372,16 +372,31 @@ describe('hostile content', () => {
         paragraph.insert(0, [text])
         plain.fragment.push([paragraph])
       }
-      const image = new Y.XmlElement('image')
-      image.setAttribute('src', 'javascript:globalThis.hit=1')
-      plain.fragment.push([image])
+      for (const src of [
+        'javascript:globalThis.hit=1',
+        'data:image/svg+xml,<svg onload="globalThis.hit=1">',
+        'http://elsewhere.example/a.png',
+        '//elsewhere.example/a.png',
+        '/api/v1/documents/a/uploads/../../../../healthz',
+        '/healthz',
+      ]) {
+        const image = new Y.XmlElement('image')
+        image.setAttribute('src', src)
+        plain.fragment.push([image])
+      }
       const markup = new Y.XmlElement('paragraph')
       markup.insert(0, [new Y.XmlText('<img src=x onerror="globalThis.hit=1"><script>globalThis.hit=1</script>')])
       plain.fragment.push([markup])
     })
     const window = await windows.open(server.url)
+    const asked: string[] = []
+    window.page.on('request', request => asked.push(request.url()))
     await window.goTo('a')
     await window.text.getByText('<script>').waitFor()
+    expect(await window.text.locator('img:not(.ProseMirror-separator)').count()).toBe(6)
+    expect(await window.text.locator('img[src]').count()).toBe(0)
+    expect(await window.text.getByAltText('(not shown: its address is not encrypted, http://)').count()).toBe(1)
+    expect(asked.filter(url => /elsewhere|healthz/.test(url))).toEqual([])
     const addresses = await window.text.evaluate(text =>
       [...text.querySelectorAll('a, img, iframe, script')].map(element => [
         element.tagName,
@@ -576,5 +591,94 @@ describe('carets of others', () => {
     await window.keyboard.type(' and three')
     await shows(window, ['one', 'two and three'])
     await has(bot, 'one\ntwo and three')
+  })
+})
+
+describe('an image', () => {
+  // One pixel.
+  const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+
+  /** What a browser does with a file that is pasted or dropped. */
+  const give = (window: EditorWindow, how: 'paste' | 'drop', name: string, type: string, content = PNG) =>
+    window.text.evaluate(
+      (text, [how, name, type, content]) => {
+        const data = new DataTransfer()
+        const bytes = Uint8Array.from(atob(content), character => character.charCodeAt(0))
+        data.items.add(new File([bytes], name, { type }))
+        const { right, bottom } = (text.lastElementChild ?? text).getBoundingClientRect()
+        const event =
+          how === 'paste'
+            ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })
+            : new DragEvent('drop', {
+                dataTransfer: data,
+                clientX: right - 2,
+                clientY: bottom - 10,
+                bubbles: true,
+                cancelable: true,
+              })
+        text.dispatchEvent(event)
+      },
+      [how, name, type, content] as const,
+    )
+
+  it('is pasted, dropped or chosen, uploaded, and seen by others', async () => {
+    const server = await testServer({ WEFT_MAX_UPLOAD_BYTES: '1000' })
+    const bot = await program(server, 'a', 'one\n\ntwo')
+    const ann = await windows.open(server.url, { expectsNetworkFailures: true })
+    await ann.goTo('a')
+    await ann.text.getByText('one').click()
+    await ann.keyboard.press('End')
+    await give(ann, 'paste', 'A cat.png', 'image/png')
+    const images = ann.text.locator('img[src*="/uploads/"]')
+    await images.first().waitFor()
+    // The caret is where it was.
+    await ann.keyboard.type('!')
+    await give(ann, 'drop', 'image.png', 'image/png', `${PNG.slice(0, -8)}AAAA`)
+    await eventually('two images', async () => (await images.count()) === 2)
+    await ann.text.getByText('two').click()
+    await ann.keyboard.press('End')
+    await ann.keyboard.press('Enter')
+    await ann.keyboard.type('/image')
+    await ann.keyboard.press('Enter')
+    await ann.page.getByTestId('image-files').setInputFiles({
+      name: 'dog.png',
+      mimeType: 'image/png',
+      buffer: Buffer.from(PNG, 'base64'),
+    })
+    await eventually('three images', async () => (await images.count()) === 3)
+    await ann.shows('saved')
+    const address = /!\[[^\]]*\]\(\/api\/v1\/documents\/a\/uploads\/[0-9a-f]{64}\.png\)/g
+    await eventually('all at the bot', () => toMarkdown(bot).match(address)?.length === 3)
+    expect(toMarkdown(bot).replace(address, image => image.replace(/\(.*\)/, ''))).toBe(
+      'one!\n\n![A cat]\n\ntwo\n\n![dog]\n\n<!-- -->\n\n![]\n',
+    )
+    const bo = await windows.open(server.url, { expectsNetworkFailures: true })
+    await bo.goTo('a')
+    await eventually('Bo to see it', () =>
+      bo.text.getByAltText('A cat').evaluate(image => (image as HTMLImageElement).naturalWidth === 1),
+    )
+    expect(await ann.page.getByTestId('uploads').locator('.upload').count()).toBe(0)
+
+    const says = (text: string) => ann.page.getByTestId('uploads').getByText(text).waitFor()
+    const dismiss = () => ann.page.getByRole('button', { name: 'Dismiss' }).click()
+    await give(ann, 'paste', 'drawing.svg', 'image/svg+xml')
+    await says('SVG drawings can’t be put into the text, for they may hold programs.')
+    await dismiss()
+    await give(ann, 'paste', 'lie.png', 'image/png', btoa('<svg>'))
+    await says('This is not an image that can be shown')
+    await dismiss()
+    await give(ann, 'paste', 'large.png', 'image/png', btoa('x'.repeat(1001)))
+    await says('It is too large: at most 1,000 bytes.')
+    await dismiss()
+    // What it says when there is no server, and how it goes on.
+    await server.kill()
+    await ann.shows('offline')
+    await give(ann, 'paste', 'later.png', 'image/png')
+    await says('You are offline. An image can be put in when you are online again.')
+    await server.start()
+    await ann.shows('saved')
+    await ann.page.getByRole('button', { name: 'Try again' }).click()
+    await eventually('four images', async () => (await images.count()) === 4)
+    await ann.shows('saved')
   })
 })

@@ -41,6 +41,7 @@ const networkFailures = [
   // Chromium
   /^WebSocket connection to .* failed/,
   /^Failed to load resource: net::ERR_/,
+  /^Failed to load resource: the server responded with a status of 4\d\d /,
   // Firefox
   /^Firefox can’t establish a connection to the server at ws/,
   /^downloadable font: download failed/,

@@ -8,6 +8,7 @@ import { base } from '../base.ts'
 import { currentToken, currentUser } from '../device/token.ts'
 import { type UnsavedMark, unsavedMark } from '../device/unsavedMark.ts'
 import { serverUrl } from '../route.ts'
+import { Uploads } from '../uploads/Uploads.ts'
 import { type RefusalText, refusalText } from './refusalText.ts'
 import {
   isAllKept,
@@ -58,6 +59,8 @@ export class DocumentSession {
   readonly documentId: string
   /** The replica; empty until `phase` is `open`. */
   readonly ydoc = new Y.Doc()
+  /** Images that this person puts into it. */
+  readonly uploads: Uploads
   readonly #phase = signal<Phase>({ phase: 'opening', isSlow: false })
   readonly #save = signal<ShownSaveState>({ state: 'opening', text: 'Opening…', changesAt: null })
   readonly #refusal = signal<RefusalText | null>(null)
@@ -88,6 +91,7 @@ export class DocumentSession {
 
   constructor(documentId: string, user: AwarenessUser) {
     this.documentId = documentId
+    this.uploads = new Uploads(documentId, () => this.#facts.status !== 'offline')
     this.#user = user
     this.#storeName = storeName(documentId, currentUser())
     this.#mark = unsavedMark(this.#storeName)
@@ -145,6 +149,7 @@ export class DocumentSession {
     clearTimeout(this.#slow)
     clearTimeout(this.#tick)
     this.#abort.abort()
+    this.uploads.stop()
     const document = this.#document
     this.#document = undefined
     if (document !== undefined) {

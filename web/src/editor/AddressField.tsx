@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { IconButton } from '../ui/IconButton.tsx'
+import { imageTypes } from '../uploads/uploadFile.ts'
 
 interface Props {
   label: string
@@ -9,11 +10,14 @@ interface Props {
   problem(address: string): string | null
   onSubmit(address: string): void
   onCancel(): void
+  /** For what may be a file, too. */
+  onFiles?(files: Iterable<File>): void
 }
 
 /** One line for an address. Enter takes it, Escape leaves it. */
-export function AddressField({ label, placeholder, initial, problem, onSubmit, onCancel }: Props) {
+export function AddressField({ label, placeholder, initial, problem, onSubmit, onCancel, onFiles }: Props) {
   const input = useRef<HTMLInputElement>(null)
+  const chooser = useRef<HTMLInputElement>(null)
   const [address, setAddress] = useState(initial)
   const [complaint, setComplaint] = useState<string | null>(null)
 
@@ -25,7 +29,7 @@ export function AddressField({ label, placeholder, initial, problem, onSubmit, o
 
   return (
     <form
-      class="address-field"
+      class={`address-field ${onFiles === undefined ? '' : 'has-files'}`}
       onSubmit={event => {
         event.preventDefault()
         const found = address.trim() === '' ? null : problem(address)
@@ -54,6 +58,22 @@ export function AddressField({ label, placeholder, initial, problem, onSubmit, o
           setComplaint(null)
         }}
       />
+      {onFiles !== undefined && (
+        <>
+          <input
+            ref={chooser}
+            class="hidden"
+            type="file"
+            accept={imageTypes.join()}
+            multiple
+            tabIndex={-1}
+            aria-hidden="true"
+            data-testid="image-files"
+            onChange={event => onFiles([...(event.currentTarget.files ?? [])])}
+          />
+          <IconButton icon="upload" label="Choose a file" onClick={() => chooser.current?.click()} />
+        </>
+      )}
       <IconButton
         icon="check"
         label="Apply"

@@ -8,6 +8,9 @@ import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import { guardPaste } from '../paste/guardPaste.ts'
 import { toast } from '../ui/toast.tsx'
+import { imagePlace } from '../uploads/imagePlace.ts'
+import { takeImages } from '../uploads/takeImages.ts'
+import type { Uploads } from '../uploads/Uploads.ts'
 import { carets } from './carets.ts'
 import { contentExtensions } from './contentExtensions.ts'
 import { imageField, linkField } from './fields.ts'
@@ -59,6 +62,7 @@ export class DocumentEditor {
   readonly #ydoc: Y.Doc
   readonly #awareness: Awareness
   readonly #host: HTMLElement
+  readonly #uploads: Uploads
   readonly #mode = signal<EditorMode | null>(null)
   readonly #tick = signal(0)
   #stopWatching: () => void = () => {}
@@ -68,9 +72,10 @@ export class DocumentEditor {
   #readAgain: ReturnType<typeof setTimeout> | undefined
 
   /** @param host the element that the text is put into; `ydoc` holds the document's first content already. */
-  constructor(ydoc: Y.Doc, awareness: Awareness, host: HTMLElement) {
+  constructor(ydoc: Y.Doc, awareness: Awareness, uploads: Uploads, host: HTMLElement) {
     this.#ydoc = ydoc
     this.#awareness = awareness
+    this.#uploads = uploads
     this.#host = host
     this.#fragment = ydoc.getXmlFragment(FRAGMENT_NAME)
     ydoc.on('afterAllTransactions', this.#afterChange)
@@ -93,6 +98,12 @@ export class DocumentEditor {
     current.editor.setEditable(isEditable)
     // The menus follow.
     this.#changed()
+  }
+
+  /** Uploads images, and puts them at a place in the text. */
+  putImages(files: Iterable<File>, editor: Editor, at: number): void {
+    const current = () => (this.#mode.value?.mode === 'editing' ? this.#mode.value.editor : null)
+    this.#uploads.add(files, imagePlace(editor, at, current))
   }
 
   destroy(): void {
@@ -135,6 +146,7 @@ export class DocumentEditor {
         ...contentExtensions,
         immediateFocus,
         steadyMarks,
+        takeImages((files, at, editor) => this.putImages(files, editor, at)),
         guardPaste(why =>
           toast(`Nothing was pasted: ${why}. It is still in your clipboard; paste it in smaller parts.`),
         ),

@@ -2,7 +2,7 @@ import type { ReadonlySignal } from '@preact/signals'
 import { type Editor, getMarkRange, posToDOMRect } from '@tiptap/core'
 import { TextSelection } from '@tiptap/pm/state'
 import { CellSelection } from '@tiptap/pm/tables'
-import { isSafeImage, isSafeLink } from '@weft/schema'
+import { isSafeLink, isShownImage } from '@weft/schema'
 import { useEffect, useState } from 'preact/hooks'
 import { Floating } from '../ui/Floating.tsx'
 import type { IconName } from '../ui/Icon.tsx'
@@ -15,10 +15,12 @@ interface Props {
   editor: Editor
   /** Changes with the editor's state. */
   tick: ReadonlySignal<number>
+  /** Puts images at the selection. */
+  onImages(files: Iterable<File>): void
 }
 
 /** What floats at the selection: formatting, a link's field and card, an image's field, a table's tools. At most one. */
-export function TextMenus({ editor, tick }: Props) {
+export function TextMenus({ editor, tick, onImages }: Props) {
   const version = tick.value
   const isPointerDown = usePointerDown(editor)
   const [dismissed, setDismissed] = useState('')
@@ -62,9 +64,14 @@ export function TextMenus({ editor, tick }: Props) {
       >
         <AddressField
           label="Address of the image"
-          placeholder="https://…  address of an image"
+          placeholder="https://…  or choose a file"
+          onFiles={files => {
+            imageField.value = false
+            onImages(files)
+            focusText()
+          }}
           initial=""
-          problem={text => (isSafeImage(typedAddress(text)) ? null : 'An image’s address begins with https://')}
+          problem={text => (isShownImage(typedAddress(text)) ? null : 'An image’s address begins with https://')}
           onSubmit={text => {
             imageField.value = false
             const src = typedAddress(text)

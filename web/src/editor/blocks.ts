@@ -74,7 +74,7 @@ export const blocks: readonly BlockKind[] = [
     name: 'Image',
     shortcut: '',
     icon: 'image',
-    words: 'picture photo url',
+    words: 'picture photo upload file url',
     run: () => {
       imageField.value = true
     },

@@ -1,5 +1,6 @@
 import { type AnyExtension, InputRule, type Mark, type Node } from '@tiptap/core'
 import { extensions, isSafeLink } from '@weft/schema'
+import { shownImages } from './shownImages.ts'
 
 // A web address that was just typed, and the blank after it.
 const typedUrl = /(?:^|[\s(])((?:https?:\/\/|www\.)[^\s<>"]{2,}[^\s<>"'.,;:!?)\]])\s$/
@@ -41,5 +42,6 @@ const plainTable = (table: Node): Node => table.extend({ addNodeView: () => null
 export const contentExtensions: AnyExtension[] = extensions.map(extension => {
   if (extension.name === 'link') return typedLinks(extension as Mark) as AnyExtension
   if (extension.name === 'table') return plainTable(extension as Node) as AnyExtension
+  if (extension.name === 'image') return shownImages(extension as Node) as AnyExtension
   return extension
 })

@@ -28,6 +28,7 @@ import { isFirstPage } from '../route.ts'
 import { copyText } from '../ui/copyText.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { toast } from '../ui/toast.tsx'
+import { UploadList } from '../uploads/UploadList.tsx'
 import '../styles/editor.css'
 import '../styles/menus.css'
 import '../styles/panels.css'
@@ -72,7 +73,7 @@ function OpenDocument({ session }: { session: DocumentSession }) {
 
   useEffect(() => {
     if (phase.phase !== 'open' || host.current === null) return
-    const created = new DocumentEditor(phase.ydoc, phase.awareness, host.current)
+    const created = new DocumentEditor(phase.ydoc, phase.awareness, session.uploads, host.current)
     setDocumentEditor(created)
     return () => {
       setDocumentEditor(null)
@@ -208,11 +209,16 @@ function OpenDocument({ session }: { session: DocumentSession }) {
       </main>
       {mode?.mode === 'editing' && editor !== null && documentEditor !== null && (
         <>
-          <TextMenus editor={editor} tick={documentEditor.tick} />
+          <TextMenus
+            editor={editor}
+            tick={documentEditor.tick}
+            onImages={files => documentEditor.putImages(files, editor, editor.state.selection.to)}
+          />
           <SlashMenu editor={editor} />
         </>
       )}
       {panel === 'outline' && editor !== null && <OutlinePanel editor={editor} onClose={() => setPanel(null)} />}
+      <UploadList uploads={session.uploads} />
       {isHelpOpen && <ShortcutsDialog onClose={() => setHelpOpen(false)} />}
     </div>
   )

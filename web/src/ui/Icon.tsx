@@ -41,6 +41,7 @@ import triangleAlert from 'lucide-static/icons/triangle-alert.svg?nodes'
 import type from 'lucide-static/icons/type.svg?nodes'
 import undo2 from 'lucide-static/icons/undo-2.svg?nodes'
 import unlink from 'lucide-static/icons/unlink.svg?nodes'
+import upload from 'lucide-static/icons/upload.svg?nodes'
 import x from 'lucide-static/icons/x.svg?nodes'
 import { createElement } from 'preact'
 
@@ -88,6 +89,7 @@ const icons = {
   type,
   'undo-2': undo2,
   unlink,
+  upload,
   x,
 }
 

@@ -1,0 +1,33 @@
+import type { Node } from '@tiptap/core'
+import { isShownImage, isUpload } from '@weft/schema'
+import { base } from '../base.ts'
+
+/**
+ * Images as a page shows them: encrypted ones and those of this server, wherever a proxy puts that (`isShownImage`). Of others, and
+ * of those that can't be had, it says what they are. The document keeps every address as it is.
+ */
+export const shownImages = (image: Node): Node =>
+  image.extend({
+    addNodeView:
+      () =>
+      ({ node }) => {
+        const { src, alt, title } = node.attrs as { src: unknown; alt: string | null; title: string | null }
+        const dom = document.createElement('img')
+        const name = alt === null || alt === '' ? 'Image' : alt
+        if (title !== null) dom.title = title
+        if (isShownImage(src)) {
+          dom.alt = alt ?? ''
+          dom.decoding = 'async'
+          dom.onerror = () => {
+            dom.alt = `${name} (can’t be loaded)`
+            // Once: when there is a network again, or the right to it.
+            window.addEventListener('online', () => dom.isConnected && dom.setAttribute('src', dom.src), { once: true })
+          }
+          dom.src = isUpload(src) ? `${base}${src.slice(1)}` : src
+        } else {
+          const isPlain = typeof src === 'string' && /^\s*http:/iu.test(src)
+          dom.alt = `${name} (not shown: ${isPlain ? 'its address is not encrypted, http://' : 'its address is not one of https://'})`
+        }
+        return { dom }
+      },
+  })
