@@ -217,6 +217,24 @@ export const limits = {
   ),
 
   // ── Documents ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  warnDocumentBytes: integer(
+    'WEFT_WARN_DOCUMENT_BYTES',
+    'bytes',
+    [16 * MiB, KiB, 16 * GiB],
+    'a stored document of this size is warned of: in the log, in the metrics, to those who write it',
+  ),
+  maxDocumentBytes: integer(
+    'WEFT_MAX_DOCUMENT_BYTES',
+    'bytes',
+    [64 * MiB, KiB, 16 * GiB],
+    'a stored document of this size can only be read, and shortened; who goes on writing: close 4413',
+  ),
+  maxDocumentClients: integer(
+    'WEFT_MAX_DOCUMENT_CLIENTS',
+    'client ids',
+    [100_000, 10, 10_000_000],
+    'Yjs client ids that may have written in one document, or stand in one message',
+  ),
   newDocumentsPerMinute: integer(
     'WEFT_NEW_DOCUMENTS_PER_MINUTE',
     'documents',

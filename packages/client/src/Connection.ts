@@ -247,6 +247,7 @@ export class Connection implements WebSocketLike {
         break
       case 'access':
       case 'saving':
+      case 'size':
       case 'permissionDenied':
       case 'ephemeral':
       case 'receipt':

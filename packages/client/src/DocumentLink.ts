@@ -6,6 +6,7 @@ import {
   type Message,
   type ReceiptOutcome,
   type SavingName,
+  type SizeName,
 } from '@weft/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import { WebsocketProvider } from 'y-websocket'
@@ -35,6 +36,14 @@ export interface LinkSettings {
   random: () => number
 }
 
+/** How large a document is on its server. */
+export interface DocumentSize {
+  /** `large`: near its limit; `full`: nothing more is taken but what only deletes, until it is smaller. */
+  readonly state: SizeName
+  readonly bytes: number
+  readonly limitBytes: number
+}
+
 export interface DocumentMessage {
   /** The sender's client id, as in `awareness`: the server sets it. `null`: a client that is not in awareness. */
   readonly from: number | null
@@ -53,6 +62,7 @@ export interface LinkHost extends Pick<ConnectionHost, 'version' | 'unsavedCount
   refused(error: RefusedError): void
   accessChanged(access: AccessName): void
   savingChanged(saving: SavingName): void
+  sizeChanged(size: DocumentSize): void
   /** The server let an edit pass by. */
   denied(reason: string): void
   message(message: DocumentMessage): void
@@ -79,6 +89,7 @@ export class DocumentLink {
   #refusal: RefusedError | undefined
   #access: AccessName = 'read-write'
   #saving: SavingName = 'saving'
+  #size: DocumentSize | null = null
   #isDenied = false
   #wasConnected = false
   /** This connection's token was taken. */
@@ -147,6 +158,11 @@ export class DocumentLink {
 
   get saving(): SavingName {
     return this.#saving
+  }
+
+  /** `null`: the server has said nothing of it, so it is fine. */
+  get size(): DocumentSize | null {
+    return this.#size
   }
 
   /** The server let an edit pass by over this connection: it acknowledges none any more. */
@@ -266,6 +282,10 @@ export class DocumentLink {
         this.#connection?.askAgain()
       }
       this.#host.accessChanged(message.access)
+    } else if (message.type === 'size') {
+      const { state, bytes, limitBytes } = message
+      this.#size = { state, bytes, limitBytes }
+      this.#host.sizeChanged(this.#size)
     } else if (message.type === 'permissionDenied') {
       if (this.#access === 'read-only') this.#isDenied = true
       this.#host.denied(message.reason)

@@ -2,7 +2,13 @@ import { type AccessName, encodeSyncStep1, encodeUpdate, ephemeralLimit, type Sa
 import { ObservableV2 } from 'lib0/observable'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import { DocumentLink, type DocumentMessage, type LinkHost, type LinkSettings } from './DocumentLink.ts'
+import {
+  DocumentLink,
+  type DocumentMessage,
+  type DocumentSize,
+  type LinkHost,
+  type LinkSettings,
+} from './DocumentLink.ts'
 import type { DocumentStatus } from './documentStatus.ts'
 import { type RefusedError, UnsavedError } from './errors.ts'
 import { LocalCopy, type LocalCopyHost } from './LocalCopy.ts'
@@ -25,6 +31,8 @@ export interface DocumentEvents {
   access: (access: AccessName) => void
   /** How it stands at the server with storing edits. */
   saving: (saving: SavingName) => void
+  /** The document has come near its size limit on the server, has reached it, or is below it again. */
+  size: (size: DocumentSize) => void
   /** The server let an edit of this client pass by (y-protocols' "permission denied"). */
   denied: (reason: string) => void
   /** `isIncomplete` has changed. */
@@ -148,6 +156,11 @@ export class WeftDocument {
    */
   get saving(): SavingName {
     return this.#link.saving
+  }
+
+  /** How large it is on its server, once that has had reason to say so; `null`: fine. */
+  get size(): DocumentSize | null {
+    return this.#link.size
   }
 
   /** Local edits that are not known to be committed on the server. */
@@ -505,6 +518,9 @@ export class WeftDocument {
         document.#tracker.fail(error)
         document.#failReady(error)
         document.#tell('refused', error)
+      },
+      sizeChanged(size) {
+        document.#tell('size', size)
       },
       accessChanged(access) {
         document.#tell('access', access)

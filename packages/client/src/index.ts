@@ -1,6 +1,6 @@
 export { type ConnectOptions, connect, type DocumentOptions, type LinkOptions } from './connect.ts'
 export { type ClientOptions, createClient, type OpenOptions, type WeftClient } from './createClient.ts'
-export type { DocumentMessage } from './DocumentLink.ts'
+export type { DocumentMessage, DocumentSize } from './DocumentLink.ts'
 export type { DocumentStatus } from './documentStatus.ts'
 export { MessageError, RefusedError, StoreError, type StoreErrorCode, UnsavedError } from './errors.ts'
 export type { LocalStore, StoredUpdates } from './LocalStore.ts'

@@ -13,6 +13,7 @@ import {
   type ReceiptOutcome,
   receiptOutcome,
   savingNames,
+  sizeStates,
   syncStep,
 } from './message.ts'
 
@@ -124,6 +125,8 @@ function readBody(decoder: decoding.Decoder, type: number): Message {
       }
     case messageType.access:
       return readAccess(decoder)
+    case messageType.size:
+      return readSize(decoder)
     case messageType.token:
       return { type: 'token', token: decoding.readVarString(decoder) }
     case messageType.saving:
@@ -147,6 +150,15 @@ function readSaving(decoder: decoding.Decoder): Message {
   const text = decoding.readVarString(decoder)
   const saving = savingNames.find(name => name === text)
   return saving === undefined ? { type: 'unknown', messageType: messageType.saving } : { type: 'saving', saving }
+}
+
+function readSize(decoder: decoding.Decoder): Message {
+  const state = sizeStates[decoding.readVarUint(decoder)]
+  const bytes = decoding.readVarUint(decoder)
+  const limitBytes = decoding.readVarUint(decoder)
+  return state === undefined
+    ? { type: 'unknown', messageType: messageType.size }
+    : { type: 'size', state, bytes, limitBytes }
 }
 
 function readHocuspocusBody(decoder: decoding.Decoder, type: number): HocuspocusMessage {

@@ -7,6 +7,8 @@ import {
   type ReceiptOutcome,
   receiptOutcome,
   type SavingName,
+  type SizeName,
+  sizeStates,
   syncStep,
 } from './message.ts'
 
@@ -85,6 +87,15 @@ export function encodeAccess(access: AccessName): Uint8Array {
 /** Tells a client that announced itself how it stands with storing edits. */
 export function encodeSaving(saving: SavingName): Uint8Array {
   return encodeText([messageType.saving], saving)
+}
+
+/** Tells a client that announced itself how large its document is. */
+export function encodeSize(state: SizeName, bytes: number, limitBytes: number): Uint8Array {
+  return encoding.encode(encoder => {
+    for (const number of [messageType.size, sizeStates.indexOf(state), bytes, limitBytes]) {
+      encoding.writeVarUint(encoder, number)
+    }
+  })
 }
 
 /** A newer token of the same user. */

@@ -36,6 +36,7 @@ export {
   encodeReceipt,
   encodeSaving,
   encodeSessionClosed,
+  encodeSize,
   encodeStateless,
   encodeSyncStatus,
   encodeSyncStep1,
@@ -52,6 +53,7 @@ export type {
   Message,
   ReceiptOutcome,
   SavingName,
+  SizeName,
 } from './message.ts'
 export {
   accessNames,
@@ -60,6 +62,7 @@ export {
   messageType,
   receiptOutcome,
   savingNames,
+  sizeStates,
   syncStep,
 } from './message.ts'
 export { isToken, MULTIPLEX_SUBPROTOCOL, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from './subprotocol.ts'

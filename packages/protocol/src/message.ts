@@ -24,6 +24,8 @@ export const messageType = {
   closed: 114,
   /** From the server, to those who announced themselves: varString, one of `savingNames`; whenever it changes, and at first unless all is well. */
   saving: 115,
+  /** From the server, to those who announced themselves: varUint(one of `sizeStates`) • varUint(bytes) • varUint(limit); when it changes. */
+  size: 116,
 } as const
 
 /**
@@ -81,6 +83,11 @@ export const hocuspocusAuth = {
 /** `body of sync = varUint(step) • varByteArray` */
 export const syncStep = { step1: 0, step2: 1, update: 2 } as const
 
+/** How large a document is, by its place here: `large` is warned of, `full` takes nothing more but what only deletes. */
+export const sizeStates = ['fine', 'large', 'full'] as const
+
+export type SizeName = (typeof sizeStates)[number]
+
 /** Whether edits are taken from a client, as message 112 says it. */
 export const accessNames = ['read-write', 'read-only'] as const
 
@@ -112,6 +119,7 @@ export type Message =
   /** `outcome` is null for one that this version doesn't know. */
   | { readonly type: 'receipt'; readonly outcome: ReceiptOutcome | null }
   | { readonly type: 'access'; readonly access: AccessName }
+  | { readonly type: 'size'; readonly state: SizeName; readonly bytes: number; readonly limitBytes: number }
   | { readonly type: 'token'; readonly token: string }
   | { readonly type: 'saving'; readonly saving: SavingName }
   | { readonly type: 'leave' }

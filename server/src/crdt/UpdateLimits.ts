@@ -34,12 +34,14 @@ export interface UpdateLimitSettings {
   readonly rootNames: readonly string[]
   readonly maxUpdateNesting: number
   readonly maxJsonLevels: number
+  readonly maxDocumentClients: number
 }
 
 /** The limits that the settings say. */
 export function updateLimitsOf(settings: UpdateLimitSettings): UpdateLimits {
   return {
     ...DEFAULT_UPDATE_LIMITS,
+    maxClients: settings.maxDocumentClients,
     maxStructs: settings.maxUpdateStructs,
     maxRootNames: settings.maxUpdateRootNames,
     maxNesting: settings.maxUpdateNesting,

@@ -16,6 +16,7 @@ import { AwarenessBroadcast, type AwarenessSettings } from './AwarenessBroadcast
 import type { BytesCache, BytesHolder } from './BytesCache.ts'
 import type { Committer } from './Committer.ts'
 import { encodeFrame, encodeUpdateFrame } from './encodeFrame.ts'
+import { Growth, type GrowthLimits, type SizeState } from './Growth.ts'
 import { MessageRelay } from './MessageRelay.ts'
 import { PendingBatch } from './PendingBatch.ts'
 import type { Saving } from './Saving.ts'
@@ -39,7 +40,7 @@ export interface RoomServices {
   readonly saving?: Saving
 }
 
-export interface RoomSettings extends AwarenessSettings, UpdateLimitSettings {
+export interface RoomSettings extends AwarenessSettings, GrowthLimits, UpdateLimitSettings {
   readonly questionsPerSecond: number
   readonly questionBurst: number
   readonly fanoutPercent: number
@@ -80,6 +81,7 @@ export class Room implements BytesHolder {
   readonly awareness: AwarenessBroadcast
   readonly messages: MessageRelay
   readonly tidying: TidyingCheck
+  readonly #growth: Growth
   readonly #services: RoomServices
   readonly #sessions = new Set<Session>()
   readonly #knowledge: Knowledge
@@ -138,6 +140,8 @@ export class Room implements BytesHolder {
     }
     this.#tail = new Tail(stored, services.settings, now)
     this.#tail.checkpoint(new Map(this.#knowledge.stateVector), now)
+    this.#growth = new Growth(services.settings, state => this.#sizeChanged(state))
+    this.#growth.measure(this.#tail.documentBytes, false)
     this.#bytes = new StoredBytes(stored)
     services.bytesCache.used(this)
   }
@@ -285,6 +289,36 @@ export class Room implements BytesHolder {
     return this.#inFlight?.batch.number ?? this.#committedBatch
   }
 
+  /** Bytes of the document: of its log, and of what waits for the disk. */
+  get documentBytes(): number {
+    return this.#tail.documentBytes + this.#gathering.byteLength + (this.#inFlight?.batch.byteLength ?? 0)
+  }
+
+  get sizeState(): SizeState {
+    return this.#growth.state
+  }
+
+  /** What an update has to do with the bounds of the document: whether it would grow it beyond them. What only deletes never does. */
+  refusesGrowth(updateBytes: number, contents: UpdateContents): boolean {
+    const knowledge = this.#knowledge
+    const bytes = this.documentBytes
+    const isNearClients = this.#growth.refusesClients(knowledge.clientCount + contents.structs.size)
+    if (!isNearClients && !this.#growth.mayRefuse(bytes, updateBytes)) return false
+    if (this.newsIn(contents) !== 'operations') return false
+    if (this.#growth.refuses(bytes, updateBytes)) return true
+    let clientCount = knowledge.clientCount
+    for (const clientID of contents.structs.keys()) if (!knowledge.stateVector.has(clientID)) clientCount++
+    return this.#growth.refusesClients(clientCount)
+  }
+
+  #sizeChanged(state: SizeState): void {
+    const bytes = this.documentBytes
+    if (state !== 'fine') this.log.warn({ bytes, state }, 'the document is near its size limit, or at it')
+    for (const session of [...this.#sessions]) session.sizeChanged()
+    // What can be spared may be enough.
+    if (state === 'full') this.#compact()
+  }
+
   /**
    * Takes in a closed update. What brings nothing new is not stored.
    * @param author null: no session's, so that all of them get it
@@ -351,6 +385,7 @@ export class Room implements BytesHolder {
     if (this.#bytesLoading !== null) this.#bytesMissed.push(...updates)
     if (checkpoint !== null) this.#tail.checkpoint(checkpoint, this.#lastCommitAt)
 
+    this.#growth.measure(this.documentBytes, false)
     this.#broadcast(updates, batch.onlyAuthor)
 
     const answers = this.#answers
@@ -624,6 +659,7 @@ export class Room implements BytesHolder {
     const entries = bytes.updatesAfter(kept.seq)
     const tailBytes = entries.slice(snapshotSeq - kept.seq).reduce((sum, update) => sum + update.length, 0)
     this.#tail.compacted(snapshotSeq, compacted.update.length, kept, tailBytes)
+    this.#growth.measure(this.documentBytes, true)
     if (this.#bytes !== null) {
       this.#bytes = new StoredBytes({
         keptAfter: kept.seq,
@@ -645,6 +681,8 @@ export class Room implements BytesHolder {
     this.awareness.expire(now)
     const isQuiet = now - this.#lastCommitAt >= QUIET_MS && !this.hasPending
     if (isQuiet && this.#tail.isTidyingDue && !this.#isAnybodyBehind) this.#compact()
+    // What was deleted since may be enough to write again.
+    if (this.#growth.state === 'full' && this.#tail.bytes > 0) this.#compact()
     const isEmpty = this.#sessions.size === 0 && now - this.#emptySince >= idleMs
     const isBusy = this.#holds > 0 || this.#isCompacting || this.tidying.isBusy || this.#bytesLoading !== null
     return isEmpty && !this.hasPending && !isBusy

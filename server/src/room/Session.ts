@@ -8,6 +8,7 @@ import {
   encodePermissionDenied,
   encodeReceipt,
   encodeSaving,
+  encodeSize,
   encodeSyncStatus,
   encodeSyncStep1,
   ephemeralLimit,
@@ -74,6 +75,8 @@ const READ_ONLY_REASONS: Readonly<Record<SavingName, string>> = {
   'disk-full': 'the server has too little space left: documents can only be read',
   damaged: 'this document is damaged on the server, and can only be read',
 }
+/** Edits that are passed by after a writer was told that the document is full: who goes on then is sent away. */
+const MAX_EDITS_OVER_SIZE = 100
 /** A reader whose edits are refused is told so at once, and once more after so long: stock clients log each time. */
 const DENIAL_INTERVAL_MS = 10_000
 const NO_DELETES: Deletes = new Map()
@@ -164,6 +167,8 @@ export class Session implements Tidier {
   tidied: Deletes = NO_DELETES
   /** A worker looks at deletions of this reader: until it has, nothing is acknowledged. [S2] */
   #isJudged = false
+  /** Edits that a full document did not take. */
+  #editsOverSize = 0
 
   constructor(room: Room, outlet: Outlet, dialect: Dialect = 'y-websocket', options: SessionOptions = {}) {
     this.room = room
@@ -238,12 +243,37 @@ export class Session implements Tidier {
   /** Why its edits aren't taken, as stock clients log it. */
   #denial(): Buffer {
     if (!mayWrite(this.#grant.role)) return READ_ONLY
+    if (this.#mayWrite) return encodeFrame(encodePermissionDenied(closeReason('tooLarge', this.#fullText())))
     return encodeFrame(encodePermissionDenied(closeReason('forbidden', READ_ONLY_REASONS[this.room.saving])))
+  }
+
+  /** Whether edits are taken that make the document grow. */
+  get #isTaken(): boolean {
+    return this.#mayWrite && this.room.sizeState !== 'full'
+  }
+
+  /** The document is warned of, has become full, or has room again. */
+  sizeChanged(): void {
+    if (this.#isEnded) return
+    if (this.hasAnnounced) {
+      this.#tellSize()
+      this.#tellAccess()
+    } else if (this.#mayWrite && this.dialect === 'hocuspocus' && this.cursor.state !== 'unasked') this.welcome()
+    else if (this.#mayWrite && !this.#isTaken) this.#tellRefused()
+    if (!this.#isTaken) return
+    this.#editsOverSize = 0
+    this.#takeRefused()
+  }
+
+  #tellSize(): void {
+    const { room } = this
+    const { maxDocumentBytes } = room.settings
+    this.outlet.write(encodeFrame(encodeSize(room.sizeState, room.documentBytes, maxDocumentBytes)))
   }
 
   /** Tells a Hocuspocus provider that its token is taken, and what for. */
   welcome(): void {
-    this.outlet.write(encodeFrame(encodeAuthenticated(!this.#mayWrite)))
+    this.outlet.write(encodeFrame(encodeAuthenticated(!this.#isTaken)))
   }
 
   #watchExpiry(): void {
@@ -263,11 +293,12 @@ export class Session implements Tidier {
     this.hasAnnounced = true
     if (isAsked && this.outlet.unsentBytes > 0) return
     if (!isAsked && this.room.saving !== 'saving') this.#tellSaving()
+    if (this.room.sizeState !== 'fine') this.#tellSize()
     this.#tellAccess()
   }
 
   #tellAccess(): void {
-    this.outlet.write(encodeFrame(encodeAccess(this.#mayWrite ? 'read-write' : 'read-only')))
+    this.outlet.write(encodeFrame(encodeAccess(this.#isTaken ? 'read-write' : 'read-only')))
   }
 
   /** Whether it can be written to. What it sent counts until it ends, which may be later. */
@@ -333,6 +364,7 @@ export class Session implements Tidier {
       case 'saving':
       case 'leave':
       case 'closed':
+      case 'size':
       case 'unknown':
         // Like the reference server: a newer client may know more than we do.
         return
@@ -415,6 +447,7 @@ export class Session implements Tidier {
   #admit(update: Uint8Array, contents: UpdateContents, isStep2: boolean): void | Promise<void> {
     if (this.#isEnded) return
     if (!this.#mayWrite) return this.#passOver(contents, isStep2)
+    if (this.room.refusesGrowth(update.length, contents)) return this.#refuseGrowth(contents, isStep2)
     if (this.room.isMissing(contents)) {
       if (isStep2) return this.#admitClosedPart(update)
       // Without blame: a person types while the connection is being made after offline work. Messages keep their order,
@@ -455,6 +488,17 @@ export class Session implements Tidier {
       this.#tellRefused()
     } else this.tidied = tidied
     this.payAcks()
+  }
+
+  /** The document has no room for it: told as to a reader, and the session stays, unless it goes on and on. */
+  #refuseGrowth(contents: UpdateContents, isStep2: boolean): void {
+    if (++this.#editsOverSize <= MAX_EDITS_OVER_SIZE) this.#refuseEdit(contents, isStep2)
+    else this.outlet.close('tooLarge', this.#fullText())
+  }
+
+  #fullText(): string {
+    const { maxDocumentBytes } = this.room.settings
+    return `the document is at its size limit, ${maxDocumentBytes} bytes`
   }
 
   #refuseEdit(contents: UpdateContents, isStep2: boolean): void {
@@ -516,6 +560,8 @@ export class Session implements Tidier {
       return
     }
     if (!this.#mayWrite) return this.#passOver(checked.contents, true)
+    if (this.room.refusesGrowth(checked.update.length, checked.contents))
+      return this.#refuseGrowth(checked.contents, true)
     this.#lastBatch = this.room.admit(this, checked.update, checked.contents)
     this.room.log.warn(
       { missing: describeMissing(missing) },

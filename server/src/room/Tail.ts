@@ -69,6 +69,11 @@ export class Tail {
     return this.#bytes
   }
 
+  /** Bytes of the document as it is stored, but for what is kept beside its snapshot. */
+  get documentBytes(): number {
+    return this.#snapshotBytes + this.#bytes
+  }
+
   /** Whether the state vector is worth remembering when so many more entries are committed. */
   wantsCheckpoint(entryCount: number): boolean {
     return this.#head + entryCount - (this.#checkpoints.at(-1)?.seq ?? 0) >= CHECKPOINT_ENTRIES

@@ -233,7 +233,8 @@ export class DocumentSession {
   }
 
   #denied(document: WeftDocument, reason: string): void {
-    if (document.access === 'read-only') this.#change({ refusal: 'you may only read this document' })
+    if (document.size?.state === 'full') this.#change({ refusal: fullText(document.size.limitBytes) })
+    else if (document.access === 'read-only') this.#change({ refusal: 'you may only read this document' })
     else this.#change({ refusal: reason === '' ? 'the server refuses edits' : reason })
   }
 
@@ -281,4 +282,9 @@ export class DocumentSession {
     // One more millisecond: timers may fire a little early.
     if (shown.changesAt !== null) this.#tick = setTimeout(() => this.#show(), shown.changesAt - now + 1)
   }
+}
+
+/** Goes on after "Can’t save: ". */
+function fullText(limitBytes: number): string {
+  return `the document is at its size limit (${Math.round(limitBytes / 2 ** 20)} MB); deleting makes room`
 }
