@@ -445,7 +445,7 @@ describe.each(['viewer', 'commenter'])('a %s', role => {
     const writer = await joinWith(server, 'a', await tokenFor('editor', { sub: 'bo' }))
     const bo = typist(2)
     await writer.commit(bo.type('hello'))
-    const reader = await joinWith(server, 'a', await tokenFor(role))
+    const reader = await joinWith(server, 'a', await tokenFor(role, { name: 'Vi' }))
     reader.send(encodeAnnounce())
     expect((await reader.next('access')).access).toBe('read-only')
     reader.askAck(1)

@@ -177,7 +177,13 @@ it('a document of which one entry names more roots than one update may is opened
   expect(roots.share.size).toBe(40)
 })
 
-const viewer: Grant = { userId: 'vi', userName: null, role: 'viewer', expiresAt: Number.POSITIVE_INFINITY }
+const viewer: Grant = {
+  userId: 'vi',
+  userName: null,
+  role: 'viewer',
+  mayCreate: false,
+  expiresAt: Number.POSITIVE_INFINITY,
+}
 
 it('a reader who goes on typing is told so once, and again each 10 s; nothing of it is stored or acknowledged', async () => {
   const { clock, store, join } = await newServer()
@@ -216,7 +222,7 @@ it('a renewed token counts in place: its role, and its end', async () => {
   say(encodeAnnounce())
   const vi = typist(101)
   say(encodeUpdate(vi.type('before ')))
-  session.renew({ ...viewer, role: 'editor', expiresAt: clock.now() + 120_000 })
+  session.renew({ ...viewer, role: 'editor', mayCreate: true, expiresAt: clock.now() + 120_000 })
   expect(listener.received.filter(message => message.type === 'access').map(({ access }) => access)).toEqual([
     'read-only',
     'read-write',
@@ -249,19 +255,19 @@ it('a renewed token counts in place: its role, and its end', async () => {
 it('[threat P2] a right that is taken back counts at once: less of it is told in place, none ends the session', async () => {
   const { clock, server, join } = await newServer()
   let now: Grant | { close: 'unauthorized'; text: string }
-  const grant: Grant = { ...viewer, userId: 'ann', role: 'editor', review: () => now }
+  const grant: Grant = { ...viewer, userId: 'ann', role: 'editor', mayCreate: true, review: () => now }
   now = grant
   const plain = await join('a', new Listener(), grant)
   const ours = await join('a', new Listener(), grant)
   ours.say(encodeAnnounce())
-  const other = await join('a', new Listener(), { ...viewer, role: 'editor' })
+  const other = await join('a', new Listener(), { ...viewer, role: 'editor', mayCreate: true })
   const ann = typist(101)
   server.rooms.review()
   plain.say(encodeUpdate(ann.type('x')))
   await clock.runUntil(clock.now() + 1000)
   expect([other.listener.count('update'), plain.listener.count('permissionDenied')]).toEqual([1, 0])
 
-  now = { ...grant, role: 'viewer' }
+  now = { ...grant, role: 'viewer', mayCreate: false }
   server.rooms.review()
   plain.say(encodeUpdate(ann.type('y')))
   await clock.runUntil(clock.now() + 1000)
@@ -283,6 +289,7 @@ it('one user with thirty tabs sends all that a document passes on, and silences 
     userId,
     userName: null,
     role: 'editor',
+    mayCreate: true,
     expiresAt: Number.POSITIVE_INFINITY,
   })
   for (let i = 0; i < 70; i++) await join('a', new Listener(), viewer)
@@ -370,7 +377,7 @@ it.each([
     say(encodeAck(Uint8Array.of(1)))
     const acks = listener.count('ack')
     const questions = listener.count('syncStep1')
-    session.renew({ ...viewer, role: 'editor' })
+    session.renew({ ...viewer, role: 'editor', mayCreate: true })
     expect(listener.count('syncStep1')).toBe(questions + 1)
     say(encodeAck(Uint8Array.of(2)))
     await clock.runUntil(clock.now() + 10_000)

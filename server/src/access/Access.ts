@@ -85,7 +85,7 @@ export class Access {
     const { userId, name: userName, rights, expiresAt } = verified
     const role = rights.roleEverywhere
     if (role === null) return { close: 'forbidden', text: 'the token gives no right to all documents' }
-    const grant: Grant = { userId, userName, role, expiresAt }
+    const grant: Grant = { userId, userName, role, mayCreate: false, expiresAt }
     return this.#revocations?.review(grant, verified, null) ?? grant
   }
 
@@ -117,10 +117,10 @@ export class Access {
     if (expiresAt <= this.#clock.now()) return { close: 'unauthorized', text: 'the token has expired' }
     const refusal = this.#revocations?.refusal(verified) ?? null
     if (refusal !== null) return { close: 'unauthorized', text: refusal }
-    const role = rights.roleIn(documentId)
-    if (role === null) return { close: 'forbidden', text: 'the token gives no right to this document' }
+    const right = rights.in(documentId)
+    if (right === null) return { close: 'forbidden', text: 'the token gives no right to this document' }
     const review = () => this.grant(verified, documentId)
-    const grant: Grant = { userId, userName, role, expiresAt, review }
+    const grant: Grant = { userId, userName, ...right, expiresAt, review }
     return this.#revocations?.review(grant, verified, documentId) ?? grant
   }
 }

@@ -1,7 +1,14 @@
 import { BadDocumentIdError, type DocumentId, parseDocumentId } from '@weft/protocol'
 import { BadTokenError } from './BadTokenError.ts'
 import { compareNames, type DocumentScope } from './DocumentScope.ts'
-import { isRole, type Role, roles } from './Role.ts'
+import { isRole, mayWrite, type Role, roles } from './Role.ts'
+
+/** What one entry gives. */
+export interface DocumentRight {
+  readonly role: Role
+  /** Whether documents that aren't there may be created: only who may write may do that. */
+  readonly mayCreate: boolean
+}
 
 /**
  * The claim `docs` of a token: which role in which documents.
@@ -12,11 +19,11 @@ import { isRole, type Role, roles } from './Role.ts'
  * ```
  * A prefix is of whole segments, so it ends with a slash: `team/` is all below `team/`, and neither `team` itself nor
  * `team-b/notes`; the empty prefix is every document. The most specific entry wins, also where it gives less: a document's
- * own, then the longest prefix. (`create` is checked and not used yet: who may write may create.)
+ * own, then the longest prefix. Who may write may also create what isn't there, but where `create` is false.
  */
 export class DocumentRights {
-  readonly #documents = new Map<string, Role>()
-  readonly #prefixes = new Map<string, Role>()
+  readonly #documents = new Map<string, DocumentRight>()
+  readonly #prefixes = new Map<string, DocumentRight>()
 
   /** @throws {BadTokenError} the claim isn't as above, or names a document or prefix twice; a missing one gives no rights */
   constructor(claim: unknown) {
@@ -25,15 +32,20 @@ export class DocumentRights {
     for (const [index, entry] of claim.entries()) this.#add(entry, `docs[${index}]`)
   }
 
-  /** The role in a document; null: no right to it. */
-  roleIn(documentId: DocumentId): Role | null {
+  /** The right in a document; null: none. */
+  in(documentId: DocumentId): DocumentRight | null {
     const own = this.#documents.get(documentId)
     if (own !== undefined) return own
     for (let end = documentId.lastIndexOf('/'); end > 0; end = documentId.lastIndexOf('/', end - 1)) {
-      const role = this.#prefixes.get(documentId.slice(0, end + 1))
-      if (role !== undefined) return role
+      const right = this.#prefixes.get(documentId.slice(0, end + 1))
+      if (right !== undefined) return right
     }
     return this.#prefixes.get('') ?? null
+  }
+
+  /** The role in a document; null: no right to it. */
+  roleIn(documentId: DocumentId): Role | null {
+    return this.in(documentId)?.role ?? null
   }
 
   /** All documents with a role, whichever: none within another, in the order of `compareNames`. */
@@ -54,7 +66,7 @@ export class DocumentRights {
   get roleEverywhere(): Role | null {
     if (!this.#prefixes.has('')) return null
     const given = [...this.#prefixes.values(), ...this.#documents.values()]
-    return roles.find(role => given.includes(role)) ?? null
+    return roles.find(role => given.some(right => right.role === role)) ?? null
   }
 
   #add(entry: unknown, where: string): void {
@@ -65,20 +77,21 @@ export class DocumentRights {
     if ((document === undefined) === (prefix === undefined)) {
       throw new BadTokenError(`${where} needs either document or prefix`)
     }
+    const right = { role, mayCreate: mayWrite(role) && create !== false }
     if (document !== undefined) {
-      put(this.#documents, checkName(document, document, `${where}.document`), role, where)
+      put(this.#documents, checkName(document, document, `${where}.document`), right, where)
       return
     }
     // What is below must be able to be a document.
     const isFolder = prefix === '' || (typeof prefix === 'string' && prefix.endsWith('/'))
     if (!isFolder) throw new BadTokenError(`${where}.prefix does not end with a slash`)
-    put(this.#prefixes, checkName(prefix, `${prefix}a`, `${where}.prefix`), role, where)
+    put(this.#prefixes, checkName(prefix, `${prefix}a`, `${where}.prefix`), right, where)
   }
 }
 
-function put(map: Map<string, Role>, name: string, role: Role, where: string): void {
+function put(map: Map<string, DocumentRight>, name: string, right: DocumentRight, where: string): void {
   if (map.has(name)) throw new BadTokenError(`${where} names what an entry before it names`)
-  map.set(name, role)
+  map.set(name, right)
 }
 
 /** @param probe the name, or one that begins with it @throws {BadTokenError} where no document can have it */

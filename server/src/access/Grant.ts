@@ -7,6 +7,8 @@ export interface Grant {
   /** The token's `name`. */
   readonly userName: string | null
   readonly role: Role
+  /** Whether it may write where nobody has written yet. */
+  readonly mayCreate: boolean
   /** When it ends, monotonic ms; infinite where nobody is asked. */
   readonly expiresAt: number
   /** The same right as it is now: less, or none, where some of it was taken back. Left out: nobody takes it back. */
@@ -20,4 +22,10 @@ export interface Denial {
 }
 
 /** Everybody's, where no keys are configured. */
-export const UNASKED: Grant = { userId: null, userName: null, role: 'editor', expiresAt: Number.POSITIVE_INFINITY }
+export const UNASKED: Grant = {
+  userId: null,
+  userName: null,
+  role: 'editor',
+  mayCreate: true,
+  expiresAt: Number.POSITIVE_INFINITY,
+}

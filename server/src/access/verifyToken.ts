@@ -8,6 +8,8 @@ import type { TokenIdentity } from './TokenLimits.ts'
 
 /** Longest token, in characters: a header of a request has no room for more, and nobody unknown makes us parse more. */
 export const MAX_TOKEN_LENGTH = 8 * 1024
+/** Longest `sub`, which everybody in a document is sent (OpenID Connect Core 1.0, section 2: 255 ASCII characters). */
+const MAX_SUB_BYTES = 255
 /** The issuer's clock and ours may differ by so much, in s. */
 export const SKEW_S = 5
 /** Furthest end of a token, in s from now, and from when it was made. */
@@ -50,6 +52,7 @@ export async function verifyToken(
   const claims = await verifySignature(token, sources, wallTime, expected)
   const { sub, name, exp, jti, iat } = claims
   if (typeof sub !== 'string' || sub === '') throw new BadTokenError('sub is missing, or no text')
+  if (Buffer.byteLength(sub) > MAX_SUB_BYTES) throw new BadTokenError(`sub is over ${MAX_SUB_BYTES} bytes`)
   if (name !== undefined && typeof name !== 'string') throw new BadTokenError('name is no text')
   if (typeof exp !== 'number') throw new BadTokenError('exp is missing')
   const leftMs = (exp + SKEW_S) * 1000 - wallTime

@@ -30,7 +30,7 @@ export class ApiGate {
     this.#proxies = proxies
   }
 
-  /** @returns what the token gives @throws {ApiError} `unauthorized`, `forbidden`, `local-only`, `cross-site` */
+  /** @returns what the token gives @throws {ApiError} `unauthorized`, `forbidden`, `unavailable`, `local-only`, `cross-site` */
   async admit(request: IncomingMessage, documentId: DocumentId, needed: Role): Promise<Grant> {
     this.#check(request)
     return this.#checkRole(await this.#access.admit(this.tokenOf(request), documentId), needed, '')

@@ -1,6 +1,7 @@
 import { BadDocumentIdError, type DocumentId, documentIdFromPath } from '@weft/protocol'
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
+import type { Grant } from '../access/Grant.ts'
 import { type ContentForm, contentForms } from '../ContentError.ts'
 import type { Documents, FoundDocument } from '../room/Documents.ts'
 import { INERT_POLICY } from '../securityHeaders.ts'
@@ -117,13 +118,14 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
   }
 
   async function take(request: Request, response: Response, documentId: DocumentId): Promise<void> {
-    await gate.admit(request, documentId, 'editor')
+    const grant = await gate.admit(request, documentId, 'editor')
     const { anew, base } = readQuery(request, ['anew', 'base'])
     if (base !== undefined && !/^\d{1,15}$/u.test(base)) throw new ApiError('bad-request', 'base is a Weft-Version')
     if (anew !== undefined && anew !== 'true') throw new ApiError('bad-request', 'anew is true, or not there')
     // It takes back what only an owner may do.
     if (anew === 'true') await gate.admit(request, documentId, 'owner')
     refuseConditions(request)
+    await refuseCreation(grant, documentId)
     const form = readContentType(request)
     const options = {
       base: base === undefined ? null : Number(base),
@@ -142,20 +144,31 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
   }
 
   async function merge(request: Request, response: Response, documentId: DocumentId): Promise<void> {
-    await gate.admit(request, documentId, 'editor')
+    const grant = await gate.admit(request, documentId, 'editor')
     readQuery(request, [])
     refuseConditions(request)
+    await refuseCreation(grant, documentId)
     if (!request.is(types.yjs)) throw new ApiError('bad-type', `the Content-Type must be ${types.yjs}: a Yjs update`)
     const signal = goneSignal(response)
     const body: RequestBody = await readBody(request, MAX_UPDATE_BYTES, budget)
     try {
-      const { found, isChanged, isMissing } = await documents.merge(documentId, body.content, signal)
+      const { found, isChanged, isMissing, foreignClient } = await documents.merge(documentId, body.content, {
+        userId: grant.userId,
+        signal,
+      })
       if (found === 'deleted') throw absent(found)
+      if (foreignClient !== null) throw new ApiError('forbidden', `client ${foreignClient} is another user’s`)
       if (isMissing) throw new ApiError('incomplete', 'the update names operations that the document lacks')
       response.status(found === 'there' ? 200 : 201).json({ document: documentId, changed: isChanged })
     } finally {
       body.release()
     }
+  }
+
+  /** What is there can't become what isn't: so it may be looked up before. */
+  async function refuseCreation({ mayCreate }: Grant, documentId: DocumentId): Promise<void> {
+    if (mayCreate || (await documents.find(documentId)).presence === 'there') return
+    throw new ApiError('forbidden', 'this document is not there, and the token gives no right to create it')
   }
 
   async function remove(request: Request, response: Response, documentId: DocumentId): Promise<void> {

@@ -10,9 +10,9 @@ const LIMITS = {
   maxAwarenessMessageBytes: 64 * 1024,
 }
 
-// The table reads and writes these three fields only.
-const newSession = (table: AwarenessTable) =>
-  ({ clientID: null, hasSentAwareness: false, cameAt: table.nextTick() }) as unknown as Session
+// The table reads and writes these fields only.
+const newSession = (table: AwarenessTable, user: Session['user'] = null) =>
+  ({ clientID: null, hasSentAwareness: false, cameAt: table.nextTick(), user }) as unknown as Session
 const json = (state: unknown) => new TextEncoder().encode(JSON.stringify(state))
 const say = (...entries: [clientID: number, clock: number, state: unknown][]) =>
   encodeAwarenessEntries(
@@ -41,6 +41,37 @@ it('passes on what a session says of the one client it introduced', () => {
   table.receive(ann, say([1, 2, { name: 'Anne' }], [2, 1, { name: 'Bo' }]), 0)
   expect(changes(table)).toEqual([[1, 2, { name: 'Anne' }]])
   expect(table.hasChanges).toBe(false)
+})
+
+it('says whose a state is by the token of its session, whatever the client says; the rest stays', () => {
+  const table = new AwarenessTable(LIMITS)
+  const ann = newSession(table, { id: 'ann', name: 'Ann' })
+  const stamped = { id: 'ann', name: 'Ann', color: '#0f766e' }
+  table.receive(ann, say([1, 1, { user: { id: 'bo', name: 'Bo', color: '#0f766e' }, cursor: 3 }]), 0)
+  expect(changes(table)).toEqual([[1, 1, { user: stamped, cursor: 3 }]])
+  const others: [unknown, unknown][] = [
+    [{}, { id: 'ann', name: 'Ann' }],
+    [{ user: 'Bo' }, { id: 'ann', name: 'Ann' }],
+    [{ user: ['Bo'] }, { id: 'ann', name: 'Ann' }],
+    [{ user: null }, { id: 'ann', name: 'Ann' }],
+    [{ user: { name: ['Bo'], bot: true } }, { id: 'ann', name: 'Ann', bot: true }],
+  ]
+  for (const [index, [state, user]] of others.entries()) {
+    table.receive(ann, say([1, 2 + index, state]), 0)
+    expect(changes(table)).toEqual([[1, 2 + index, { user }]])
+  }
+  // Of two, the last one would count for who reads it.
+  const twice = new TextEncoder().encode('{"user":{"name":"Ann"},"user":{"name":"Bo"},"__proto__":{"user":1}}')
+  table.receive(ann, encodeAwarenessEntries([{ clientID: 1, clock: 9, json: twice }]), 0)
+  expect(JSON.stringify(changes(table))).toBe('[[1,9,{"user":{"name":"Ann","id":"ann"},"__proto__":{"user":1}}]]')
+  table.receive(ann, say([1, 10, null]), 0)
+  expect(changes(table)).toEqual([[1, 10, null]])
+  const long = newSession(table, { id: 'cy', name: '👩'.repeat(300) })
+  table.receive(long, say([2, 1, {}]), 0)
+  expect(changes(table)).toEqual([[2, 1, { user: { id: 'cy', name: '👩'.repeat(200) } }]])
+  const nameless = newSession(table, { id: 'di', name: null })
+  table.receive(nameless, say([3, 1, { user: { name: 'Boss' } }]), 0)
+  expect(changes(table)).toEqual([[3, 1, { user: { name: 'di', id: 'di' } }]])
 })
 
 it('ignores echoes and whoever speaks for another', () => {

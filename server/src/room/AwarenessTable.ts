@@ -13,6 +13,7 @@ import { skipJson } from '../crdt/skipJson.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import { encodeFrame } from './encodeFrame.ts'
 import type { Session } from './Session.ts'
+import { stampUser } from './stampUser.ts'
 
 const OPEN_BRACE = 0x7b
 /** Clocks of clients that left are remembered, so that one who returns is heard; the oldest are forgotten beyond this. */
@@ -65,7 +66,8 @@ interface Entry {
  * The short-lived states of the clients in a room: caret, name, colour. Never stored.
  *
  * A session can set only the one client id that it introduced. Stock clients send back what they hear of others: such
- * echoes are told by client id and clock, and dropped without a look at their JSON.
+ * echoes are told by client id and clock, and dropped without a look at their JSON. Where tokens are asked for, a state says whose
+ * it is from the token of its session.
  */
 export class AwarenessTable {
   readonly #limits: AwarenessLimits
@@ -134,7 +136,7 @@ export class AwarenessTable {
     this.#entries.delete(entry.clientID)
     this.#entries.set(entry.clientID, {
       clock: entry.clock + offset,
-      json: new Uint8Array(entry.json),
+      json: stampUser(entry.json, session.user),
       session,
       offset,
       goneAt: 0,
@@ -153,7 +155,7 @@ export class AwarenessTable {
     if (clock < known.clock || (clock === known.clock && !(isNullState(entry.json) && !isNullState(known.json)))) return
     this.#check(entry)
     known.clock = clock
-    known.json = new Uint8Array(entry.json)
+    known.json = stampUser(entry.json, session.user)
     known.heardAt = now
     this.#changed(entry.clientID)
   }

@@ -192,29 +192,34 @@ export class Documents {
 
   /**
    * Takes in a Yjs update that is too large for a message, as `replace` takes in content.
-   * @returns `found` as of `replace`; `missing`: it names operations that the document lacks, and nothing was stored
+   * @param options.userId whose it is; null: nobody is asked
+   * @returns `found` as of `replace`; `isMissing`: it names operations that the document lacks; `foreignClient`: it goes on with
+   *   this client id, which another user's session uses. In both cases nothing was stored
    * @throws {MalformedUpdate} @throws {WeftError} what reading and the workers throw; `STORAGE_WRITE_FAILED`
    */
   merge(
     documentId: DocumentId,
     update: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<{ found: Presence; isChanged: boolean; isMissing: boolean }> {
+    { userId, signal }: { userId: string | null; signal: AbortSignal },
+  ): Promise<{ found: Presence; isChanged: boolean; isMissing: boolean; foreignClient: number | null }> {
     const { log, rooms, clock } = this.#services
     return this.#inTurn(documentId, async () => {
       signal.throwIfAborted()
       this.#refuseOverload()
       const found = presenceOf(await log.open(documentId))
-      if (found === 'deleted') return { found, isChanged: false, isMissing: false }
+      const none = { found, isChanged: false, isMissing: false, foreignClient: null }
+      if (found === 'deleted') return none
       const room = await rooms.open(documentId)
       try {
         return await room.hold(async () => {
           const checked = await room.checkInWorker(update)
           if (room.isFailed) throw await this.#lost(documentId)
-          if (room.isMissing(checked.contents)) return { found, isChanged: false, isMissing: true }
+          if (room.isMissing(checked.contents)) return { ...none, isMissing: true }
+          const foreignClient = room.foreignClient(userId, checked.contents)
+          if (foreignClient !== null) return { ...none, foreignClient }
           const isChanged = room.newsIn(checked.contents) !== 'nothing'
           await committedWithin(room, room.admit(null, checked.update, checked.contents), clock)
-          return { found, isChanged, isMissing: false }
+          return { ...none, isChanged }
         })
       } catch (error) {
         throw room.isFailed ? await this.#lost(documentId) : error

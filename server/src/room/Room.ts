@@ -14,6 +14,7 @@ import type { Meters } from '../Meters.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
 import { AwarenessBroadcast, type AwarenessSettings } from './AwarenessBroadcast.ts'
 import type { BytesCache, BytesHolder } from './BytesCache.ts'
+import { ClientUse } from './ClientUse.ts'
 import type { Committer } from './Committer.ts'
 import { encodeFrame, encodeUpdateFrame } from './encodeFrame.ts'
 import { Growth, type GrowthLimits, type SizeState } from './Growth.ts'
@@ -82,6 +83,7 @@ export class Room implements BytesHolder {
   readonly messages: MessageRelay
   readonly tidying: TidyingCheck
   readonly #growth: Growth
+  readonly #clientUse: ClientUse
   readonly #services: RoomServices
   readonly #sessions = new Set<Session>()
   readonly #knowledge: Knowledge
@@ -126,6 +128,7 @@ export class Room implements BytesHolder {
     this.#lastCommitAt = now
     this.awareness = new AwarenessBroadcast(this.#sessions, services.settings, services.clock, () => this.log)
     const holderOf = (clientID: number) => this.awareness.holderOf(clientID)
+    this.#clientUse = new ClientUse(holderOf)
     this.messages = new MessageRelay(this.#sessions, holderOf, services.settings.maxUnsentBytes, services.clock)
     this.tidying = new TidyingCheck({
       workshop: services.workshop,
@@ -203,6 +206,7 @@ export class Room implements BytesHolder {
     this.#answers.delete(session)
     this.tidying.leave(session)
     this.awareness.leave(session)
+    this.#clientUse.leave(session)
     if (this.#sessions.size === 0) this.#emptySince = this.#services.clock.now()
   }
 
@@ -260,6 +264,27 @@ export class Room implements BytesHolder {
     const knowledge = this.#knowledge
     if (knowledge.extendedClients(contents).length > 0 || knowledge.missing(contents) !== null) return 'operations'
     return knowledge.brings(contents) ? 'deletions' : 'nothing'
+  }
+
+  /**
+   * Rule 6: of the client ids that an update goes on with, one that another user's session uses; null: there is none.
+   * @param userId null: nobody is asked who they are, and the rule rests
+   */
+  foreignClient(userId: string | null, contents: UpdateContents): number | null {
+    if (userId === null) return null
+    const isForeign = (clientID: number) =>
+      this.#clientUse.isForeign(userId, clientID, !this.#knowledge.stateVector.has(clientID))
+    return this.#knowledge.extendedClients(contents).find(isForeign) ?? null
+  }
+
+  /** From now on, and as long as this session is here, the clients that an update goes on with are its user's. */
+  claimClients(session: Session, contents: UpdateContents): void {
+    if (session.userId !== null) this.#clientUse.use(session, this.#knowledge.extendedClients(contents))
+  }
+
+  /** Whether anything was written here that is on disk. */
+  get isBegun(): boolean {
+    return this.#tail.head > 0
   }
 
   /** Of deletions, those that neither the log nor the pending batch has. */
@@ -378,6 +403,7 @@ export class Room implements BytesHolder {
     this.#inFlight = null
     this.#services.committer.pendingBytes -= batch.byteLength
     const after = this.#tail.head
+    const begins = !this.isBegun
     this.#tail.append(updates)
     this.#committedBatch = batch.number
     this.#lastCommitAt = clock.now()
@@ -387,6 +413,7 @@ export class Room implements BytesHolder {
 
     this.#growth.measure(this.documentBytes, false)
     this.#broadcast(updates, batch.onlyAuthor)
+    if (begins) for (const session of [...this.#sessions]) session.begun()
 
     const answers = this.#answers
     this.#answers = new Map()

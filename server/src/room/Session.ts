@@ -28,6 +28,7 @@ import { BegunSync } from './BegunSync.ts'
 import { encodeFrame } from './encodeFrame.ts'
 import type { Outlet } from './Outlet.ts'
 import type { Room } from './Room.ts'
+import type { StampedUser } from './stampUser.ts'
 import type { Deletes, Tidier } from './TidyingCheck.ts'
 
 /** Larger updates are checked by a worker: 3.6 µs for a small one, 1 ms for 64 KiB. */
@@ -198,6 +199,12 @@ export class Session implements Tidier {
     return this.#grant.userId
   }
 
+  /** Who its client is, as others are told; null where nobody is asked. */
+  get user(): StampedUser | null {
+    const { userId, userName } = this.#grant
+    return userId === null ? null : { id: userId, name: userName }
+  }
+
   /** Puts the same user's newer token in the place of the one that it began with. */
   renew(grant: Grant): void {
     if (this.#isEnded) return
@@ -226,7 +233,7 @@ export class Session implements Tidier {
   }
 
   #isWriter(grant: Grant): boolean {
-    return mayWrite(grant.role) && !this.room.isReadOnly
+    return mayWrite(grant.role) && (grant.mayCreate || this.room.isBegun) && !this.room.isReadOnly
   }
 
   /** How it stands with storing edits has changed: it is told, and so is what follows for its right. */
@@ -242,7 +249,7 @@ export class Session implements Tidier {
 
   /** Why its edits aren't taken, as stock clients log it. */
   #denial(): Buffer {
-    if (!mayWrite(this.#grant.role)) return READ_ONLY
+    if (!this.#mayWrite && !this.room.isReadOnly) return READ_ONLY
     if (this.#mayWrite) return encodeFrame(encodePermissionDenied(closeReason('tooLarge', this.#fullText())))
     return encodeFrame(encodePermissionDenied(closeReason('forbidden', READ_ONLY_REASONS[this.room.saving])))
   }
@@ -269,6 +276,11 @@ export class Session implements Tidier {
     const { room } = this
     const { maxDocumentBytes } = room.settings
     this.outlet.write(encodeFrame(encodeSize(room.sizeState, room.documentBytes, maxDocumentBytes)))
+  }
+
+  /** Somebody has written the document's first words: who may write and not create may write now. */
+  begun(): void {
+    if (!this.#mayWrite) this.review()
   }
 
   /** Tells a Hocuspocus provider that its token is taken, and what for. */
@@ -456,7 +468,17 @@ export class Session implements Tidier {
       if (this.#isCounted(contents)) this.#oweStatus()
       return
     }
+    if (this.#isForeign(contents)) return
+    if (!isStep2) this.room.claimClients(this, contents)
     this.#covered(this.room.admit(this, update, contents), contents, isStep2)
+  }
+
+  /** Whether an update goes on with a client id that another user's session uses: that ends this one. */
+  #isForeign(contents: UpdateContents): boolean {
+    const clientID = this.room.foreignClient(this.userId, contents)
+    if (clientID === null) return false
+    this.outlet.close('policy', `client id ${clientID} is in use by another user`)
+    return true
   }
 
   /** All that it brought is on disk after this batch. */
@@ -560,6 +582,7 @@ export class Session implements Tidier {
       return
     }
     if (!this.#mayWrite) return this.#passOver(checked.contents, true)
+    if (this.#isForeign(checked.contents)) return
     if (this.room.refusesGrowth(checked.update.length, checked.contents))
       return this.#refuseGrowth(checked.contents, true)
     this.#lastBatch = this.room.admit(this, checked.update, checked.contents)
