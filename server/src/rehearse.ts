@@ -6,6 +6,7 @@ import pino from 'pino'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
 import { Access } from './access/Access.ts'
+import { noAudit } from './audit/AuditEntry.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { EMPTY_UPDATE } from './crdt/emptyUpdate.ts'
@@ -53,6 +54,7 @@ export async function rehearse(log: UpdateLog, workshop: Workshop, settings: Con
   const endpoint = new WebSocketEndpoint(
     {
       rooms,
+      audit: noAudit,
       clock,
       meters,
       logger,

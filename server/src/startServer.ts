@@ -3,6 +3,7 @@ import type { Server as TlsServer } from 'node:https'
 import { createRequire } from 'node:module'
 import type { AddressInfo, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import type { DocumentId } from '@weft/protocol'
 import type { Logger } from 'pino'
 import { Access } from './access/Access.ts'
 import { asksForTokens, openKeys } from './access/openKeys.ts'
@@ -13,7 +14,9 @@ import { systemClock, type Timer } from './clock.ts'
 import type { Config } from './config.ts'
 import { WeftError } from './errors.ts'
 import { ApiGate } from './http/ApiGate.ts'
+import { accessRoutes } from './http/accessRoutes.ts'
 import { createApp } from './http/app.ts'
+import { auditRoutes } from './http/auditRoutes.ts'
 import { backupApi } from './http/backupApi.ts'
 import { documentsApi } from './http/documentsApi.ts'
 import { hostApi } from './http/hostApi.ts'
@@ -22,6 +25,7 @@ import { Metrics } from './http/Metrics.ts'
 import { createMetricsApp } from './http/metricsApp.ts'
 import { readCertificate } from './http/readCertificate.ts'
 import { sessionApi } from './http/sessionApi.ts'
+import { sessionRoutes } from './http/sessionRoutes.ts'
 import { createTlsServer, reloadCertificate } from './http/tlsServer.ts'
 import { uploadsApi } from './http/uploadsApi.ts'
 import { LevelUpdateLog } from './log/LevelUpdateLog.ts'
@@ -34,6 +38,7 @@ import { Documents, MAX_CONTENT_TASKS } from './room/Documents.ts'
 import { RecordDocument } from './room/RecordDocument.ts'
 import { Rooms } from './room/Rooms.ts'
 import { Saving } from './room/Saving.ts'
+import type { Session } from './room/Session.ts'
 import { SpaceWatch } from './room/SpaceWatch.ts'
 import { COMMON_HEADER_LINES } from './securityHeaders.ts'
 import { HostCheck } from './socket/HostCheck.ts'
@@ -88,8 +93,16 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const contentWorkshop = new Workshop({ threads: MAX_CONTENT_TASKS })
   const saving = new Saving()
   const committer = new Committer(log, clock, logger, meters, saving)
+  const auditLog = config.auditDays === 0 ? null : new AuditLog(config.data, config.auditDays, clock, logger)
+  const audit = auditLog ?? noAudit
+  const created = (document: DocumentId, author: Session | null) => {
+    // What came over HTTP is written down there.
+    if (author === null) return
+    const { userId: user, outlet } = author
+    audit.record({ action: 'created', document, user, address: outlet.address })
+  }
   const rooms = new Rooms(
-    { log, committer, workshop, clock, meters, logger, settings: config, saving },
+    { log, committer, workshop, clock, meters, logger, settings: config, saving, created },
     config.idleDocumentSeconds * 1000,
   )
   saving.onChange(() => rooms.savingChanged())
@@ -105,11 +118,11 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const access = new Access(keys.sources, clock, expected, own.signer)
   access.revokeBy(own.limits)
   access.onRecheck(() => rooms.review())
-  const audit = config.auditDays === 0 ? null : new AuditLog(config.data, config.auditDays, clock, logger)
   const endpoint = new WebSocketEndpoint(
     {
       access,
       rooms,
+      audit,
       clock,
       meters,
       logger,
@@ -134,25 +147,23 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     saving,
   })
   const gate = new ApiGate(access, proxies)
-  const routes = linkRoutes({
-    ...own,
-    gate,
-    proxies,
-    audit: audit ?? noAudit,
-    clock,
-    recheck: () => access.recheck(),
-    publicUrls: config.publicUrls,
-  })
+  const apiServices = { ...own, access, rooms, gate, proxies, audit, clock }
+  const routes = [
+    ...linkRoutes({ ...apiServices, recheck: () => access.recheck(), publicUrls: config.publicUrls }),
+    ...accessRoutes(apiServices),
+    ...sessionRoutes(apiServices),
+    ...auditRoutes({ log: auditLog, gate }),
+  ]
   const app = createApp({
     webFolder: fileURLToPath(new URL('../../web/dist', import.meta.url)),
     logger,
     hosts,
     proxies,
-    documentsApi: documentsApi(documents, gate, logger),
+    documentsApi: documentsApi({ documents, gate, proxies, audit, logger }),
     uploadsApi: uploadsApi({ uploads, documents, gate, logger, settings: config }),
     sessionApi: sessionApi({ access, gate, proxies, clock, logger }),
     hostApi: hostApi(routes, VERSION, logger),
-    backupApi: backupApi({ log, gate, clock, logger, settings: config }),
+    backupApi: backupApi({ log, gate, proxies, audit, clock, logger, settings: config }),
     requestSeconds: config.requestSeconds,
     isReady: async () => saving.state === 'saving' && log.state === 'open' && (await log.isWritable()),
   })
@@ -239,7 +250,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     rooms.stop()
     await Promise.all([workshop.stop(STOP_WORKERS_MS), contentWorkshop.stop(0)])
     await log.close()
-    await audit?.stop()
+    await auditLog?.stop()
     server.closeAllConnections()
     if (!isStored) throw new WeftError('STORAGE_WRITE_FAILED', UNSTORED)
   }

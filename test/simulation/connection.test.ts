@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { Access } from '../../server/src/access/Access.ts'
 import { openKeys } from '../../server/src/access/openKeys.ts'
+import { noAudit } from '../../server/src/audit/AuditEntry.ts'
 import { noMeters } from '../../server/src/Meters.ts'
 import { readConfig } from '../../server/src/readConfig.ts'
 import { HostCheck } from '../../server/src/socket/HostCheck.ts'
@@ -39,6 +40,7 @@ async function newEndpoint(env: Record<string, string> = {}) {
   let isBacklogged = false
   const endpoint = new WebSocketEndpoint(
     {
+      audit: noAudit,
       access: new Access(openKeys(config, serverClock, logger).sources, serverClock),
       rooms: server.rooms,
       clock: serverClock,

@@ -79,12 +79,22 @@ export class Access {
 
   /** @param token null or empty: none was given. @returns what its bearer may do in every document, or why not so. */
   async admitEverywhere(token: string | null): Promise<Grant | Denial> {
-    const verified = await this.verify(token)
+    return this.grantEverywhere(await this.verify(token))
+  }
+
+  /**
+   * As `grant`, for every document, or for all below a prefix.
+   * @param prefix ends with a slash, or is empty
+   */
+  grantEverywhere(verified: VerifiedToken | Denial | null, prefix = ''): Grant | Denial {
     if (verified === null) return UNASKED
     if ('close' in verified) return verified
     const { userId, name: userName, rights, expiresAt } = verified
-    const role = rights.roleEverywhere
-    if (role === null) return { close: 'forbidden', text: 'the token gives no right to all documents' }
+    const role = rights.roleWithin(prefix)
+    if (role === null) {
+      const where = prefix === '' ? 'to all documents' : 'to all documents there'
+      return { close: 'forbidden', text: `the token gives no right ${where}` }
+    }
     const grant: Grant = { userId, userName, role, mayCreate: false, expiresAt }
     return this.#revocations?.review(grant, verified, null) ?? grant
   }

@@ -64,9 +64,20 @@ export class DocumentRights {
 
   /** The role that it gives in every document, whichever that is: the least of all; null: there are documents without any. */
   get roleEverywhere(): Role | null {
-    if (!this.#prefixes.has('')) return null
-    const given = [...this.#prefixes.values(), ...this.#documents.values()]
-    return roles.find(role => given.some(right => right.role === role)) ?? null
+    return this.roleWithin('')
+  }
+
+  /**
+   * The same of all documents below a prefix.
+   * @param prefix ends with a slash, or is empty
+   */
+  roleWithin(prefix: string): Role | null {
+    const around = [...this.#prefixes.keys()].filter(candidate => prefix.startsWith(candidate))
+    const nearest = around.sort((a, b) => b.length - a.length)[0]
+    if (nearest === undefined) return null
+    const inside = [...this.#prefixes, ...this.#documents].filter(([name]) => name.startsWith(prefix))
+    const given = [this.#prefixes.get(nearest), ...inside.map(([, right]) => right)]
+    return roles.find(role => given.some(right => right?.role === role)) ?? null
   }
 
   #add(entry: unknown, where: string): void {

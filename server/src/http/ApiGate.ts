@@ -6,6 +6,7 @@ import type { Denial, Grant } from '../access/Grant.ts'
 import { includesRole, type Role } from '../access/Role.ts'
 import { tokenOfCookie } from '../access/sessionCookie.ts'
 import { tokenOfRequest } from '../access/tokenOfRequest.ts'
+import type { VerifiedToken } from '../access/verifyToken.ts'
 import { isLoopbackHost } from '../socket/address.ts'
 import type { TrustedProxies } from '../socket/TrustedProxies.ts'
 import { ApiError } from './ApiError.ts'
@@ -52,6 +53,24 @@ export class ApiGate {
   async admitEverywhere(request: IncomingMessage, needed: Role): Promise<Grant> {
     this.#check(request)
     return this.#checkRole(await this.#access.admitEverywhere(this.tokenOf(request)), needed, ' in every document')
+  }
+
+  /** As `admitEverywhere`, for all documents below a prefix. */
+  async admitWithin(request: IncomingMessage, prefix: string, needed: Role): Promise<Grant> {
+    this.#check(request)
+    const verified = await this.#access.verify(this.tokenOf(request))
+    return this.#checkRole(this.#access.grantEverywhere(verified, prefix), needed, ' in every document there')
+  }
+
+  /**
+   * @returns what the token says; null: nobody is asked
+   * @throws {ApiError} `unauthorized`, `local-only`, `cross-site`
+   */
+  async verify(request: IncomingMessage): Promise<VerifiedToken | null> {
+    this.#check(request)
+    const verified = await this.#access.verify(this.tokenOf(request))
+    if (verified !== null && 'close' in verified) throw denied(verified)
+    return verified
   }
 
   /**

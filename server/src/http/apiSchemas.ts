@@ -47,3 +47,14 @@ export const limit = (fallback: number, max: number) =>
 export function isoTime(time: number): string {
   return new Date(time).toISOString()
 }
+
+/** All documents whose names begin so; whole segments. */
+export const documentPrefix = z
+  .string()
+  .check(context => {
+    const prefix = context.value
+    const isFolder = prefix === '' || prefix.endsWith('/')
+    const fault = isFolder ? nameFault(`${prefix}a`) : 'it does not end with a slash'
+    if (fault !== null) context.issues.push({ code: 'custom', input: prefix, message: fault })
+  })
+  .meta({ description: 'a folder, with a slash at its end; or nothing: every document', examples: ['team/', ''] })

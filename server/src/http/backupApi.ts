@@ -1,9 +1,12 @@
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
+import type { Audit } from '../audit/AuditEntry.ts'
 import { encodeBackup } from '../backup/encodeBackup.ts'
 import type { Clock } from '../clock.ts'
 import { WeftError } from '../errors.ts'
 import type { UpdateLog } from '../log/UpdateLog.ts'
+import type { TrustedProxies } from '../socket/TrustedProxies.ts'
+import { actorOf } from './ApiActor.ts'
 import { ApiError, badMethod } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
@@ -16,6 +19,8 @@ const CHUNK_BYTES = 64 << 10
 export interface BackupServices {
   readonly log: Pick<UpdateLog, 'documents'>
   readonly gate: ApiGate
+  readonly proxies: TrustedProxies
+  readonly audit: Audit
   readonly clock: Clock
   readonly logger: Logger
   readonly settings: { readonly slowReaderSeconds: number }
@@ -26,7 +31,7 @@ export interface BackupServices {
  * out of the store: no more than a document and two chunks are held for it. Where something fails after the beginning, the answer
  * breaks off; a backup without its end is none.
  */
-export function backupApi({ log, gate, clock, logger, settings }: BackupServices): Router {
+export function backupApi({ log, gate, proxies, audit, clock, logger, settings }: BackupServices): Router {
   const router = express.Router()
   let running = 0
 
@@ -38,8 +43,9 @@ export function backupApi({ log, gate, clock, logger, settings }: BackupServices
 
   async function answer(request: Request, response: Response): Promise<void> {
     if (request.method !== 'GET') throw badMethod(response, 'GET')
-    await gate.admitEverywhere(request, 'owner')
+    const { userId } = await gate.admitEverywhere(request, 'owner')
     if (running >= MAX_BACKUPS) throw new ApiError('busy', `${running} backups are under way already`)
+    audit.record({ ...actorOf(request, proxies, userId), action: 'backup' })
     running++
     try {
       await send(response)

@@ -1,10 +1,16 @@
 import { BadDocumentIdError, type DocumentId, documentIdFromPath } from '@weft/protocol'
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
+<<<<<<< HEAD
 import type { Grant } from '../access/Grant.ts'
+=======
+import type { Audit } from '../audit/AuditEntry.ts'
+>>>>>>> bce8d7f (http: tokens, revocations, sessions and an audit log for hosts)
 import { type ContentForm, contentForms } from '../ContentError.ts'
 import type { Documents, FoundDocument } from '../room/Documents.ts'
 import { INERT_POLICY } from '../securityHeaders.ts'
+import type { TrustedProxies } from '../socket/TrustedProxies.ts'
+import { actorOf } from './ApiActor.ts'
 import { ApiError, badMethod } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
@@ -35,11 +41,19 @@ const types: Readonly<Record<ContentForm, string>> = {
   yjs: 'application/octet-stream',
 }
 
+export interface DocumentsApiServices {
+  readonly documents: Documents
+  readonly gate: ApiGate
+  readonly proxies: TrustedProxies
+  readonly audit: Audit
+  readonly logger: Logger
+}
+
 /**
  * Documents over HTTP (`PROTOCOL.md`): listed, given out, taken in and deleted. The path is the document's name, as in the
  * WebSocket's URL. Each answer that isn't content is JSON; errors are `{ error: { code, message } }` (`ApiError`).
  */
-export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger): Router {
+export function documentsApi({ documents, gate, proxies, audit, logger }: DocumentsApiServices): Router {
   const router = express.Router()
   const budget = new ByteBudget(MAX_HELD_BYTES)
 
@@ -88,7 +102,7 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
   }
 
   async function give(request: Request, response: Response, documentId: DocumentId): Promise<void> {
-    await gate.admit(request, documentId, 'viewer')
+    const { userId } = await gate.admit(request, documentId, 'viewer')
     const form = readForm(request)
     const describe = ({ presence, version, tag }: FoundDocument) => {
       if (presence !== 'there') throw absent(presence)
@@ -106,6 +120,8 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
     // What this version doesn't know and can't show; the update has it.
     if (leftOut > 0) response.set('Weft-Left-Out', String(leftOut))
     response.set('Content-Type', form === 'yjs' ? types.yjs : `${types[form]}; charset=utf-8`)
+    const actor = actorOf(request, proxies, userId)
+    audit.record({ ...actor, action: 'read', document: documentId, bytes: bytes.length })
     send(response, bytes)
   }
 
@@ -118,7 +134,11 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
   }
 
   async function take(request: Request, response: Response, documentId: DocumentId): Promise<void> {
+<<<<<<< HEAD
     const grant = await gate.admit(request, documentId, 'editor')
+=======
+    const { userId } = await gate.admit(request, documentId, 'editor')
+>>>>>>> bce8d7f (http: tokens, revocations, sessions and an audit log for hosts)
     const { anew, base } = readQuery(request, ['anew', 'base'])
     if (base !== undefined && !/^\d{1,15}$/u.test(base)) throw new ApiError('bad-request', 'base is a Weft-Version')
     if (anew !== undefined && anew !== 'true') throw new ApiError('bad-request', 'anew is true, or not there')
@@ -137,6 +157,7 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
     try {
       const { found, isChanged } = await documents.replace(documentId, form, body.content, options)
       if (found === 'deleted' && anew !== 'true') throw absent(found)
+      if (found !== 'there') created(request, documentId, userId, body.content.length)
       response.status(found === 'there' ? 200 : 201).json({ document: documentId, changed: isChanged })
     } finally {
       body.release()
@@ -144,7 +165,11 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
   }
 
   async function merge(request: Request, response: Response, documentId: DocumentId): Promise<void> {
+<<<<<<< HEAD
     const grant = await gate.admit(request, documentId, 'editor')
+=======
+    const { userId } = await gate.admit(request, documentId, 'editor')
+>>>>>>> bce8d7f (http: tokens, revocations, sessions and an audit log for hosts)
     readQuery(request, [])
     refuseConditions(request)
     await refuseCreation(grant, documentId)
@@ -159,23 +184,30 @@ export function documentsApi(documents: Documents, gate: ApiGate, logger: Logger
       if (found === 'deleted') throw absent(found)
       if (foreignClient !== null) throw new ApiError('forbidden', `client ${foreignClient} is another user’s`)
       if (isMissing) throw new ApiError('incomplete', 'the update names operations that the document lacks')
+      if (found !== 'there') created(request, documentId, userId, body.content.length)
       response.status(found === 'there' ? 200 : 201).json({ document: documentId, changed: isChanged })
     } finally {
       body.release()
     }
   }
 
+<<<<<<< HEAD
   /** What is there can't become what isn't: so it may be looked up before. */
   async function refuseCreation({ mayCreate }: Grant, documentId: DocumentId): Promise<void> {
     if (mayCreate || (await documents.find(documentId)).presence === 'there') return
     throw new ApiError('forbidden', 'this document is not there, and the token gives no right to create it')
+=======
+  function created(request: Request, document: DocumentId, userId: string | null, bytes: number): void {
+    audit.record({ ...actorOf(request, proxies, userId), action: 'created', document, bytes })
+>>>>>>> bce8d7f (http: tokens, revocations, sessions and an audit log for hosts)
   }
 
   async function remove(request: Request, response: Response, documentId: DocumentId): Promise<void> {
-    await gate.admit(request, documentId, 'owner')
+    const { userId } = await gate.admit(request, documentId, 'owner')
     refuseConditions(request)
     const found = await documents.delete(documentId)
     if (found !== 'there') throw absent(found)
+    audit.record({ ...actorOf(request, proxies, userId), action: 'deleted', document: documentId })
     response.json({ document: documentId, deleted: true })
   }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { DocumentId } from '@weft/protocol'
 import type { Request } from 'express'
 import { z } from 'zod'
-import { guestId } from '../access/guests.ts'
+import { GUEST_PREFIX, guestId } from '../access/guests.ts'
 import type { Link, LinkRefusal, Links } from '../access/Links.ts'
 import type { Revocations } from '../access/Revocations.ts'
 import { includesRole } from '../access/Role.ts'
@@ -112,6 +112,7 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
       gate.needTokens()
       const { document, maxUses } = body
       const grant = await gate.admit(request, document, 'owner')
+      if (grant.userId?.startsWith(GUEST_PREFIX)) throw new ApiError('forbidden', 'a guest of a link makes no links')
       if (!includesRole(grant.role, body.role)) throw new ApiError('forbidden', `the token gives ${grant.role}`)
       const now = clock.wallTime()
       const expiresAt = body.expiresAt === undefined ? now + DEFAULT_LIFE_MS : Date.parse(body.expiresAt)

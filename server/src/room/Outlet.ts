@@ -8,6 +8,8 @@ export interface Outlet {
   readonly unsentBytes: number
   /** Who it is, for logs and for counting offences; the address without users. */
   readonly address: string
+  /** With which code it was closed, by whichever side; null, or left out: it wasn't, or nobody knows. */
+  readonly closeCode?: number | null
   /**
    * Writes whole WebSocket frames, in order.
    * @param sharedBy who holds these bytes anyway, whoever reads them (a document's stored bytes): they cost this connection no

@@ -39,6 +39,8 @@ export interface RoomServices {
   readonly updateLimits: UpdateLimits
   /** Left out: all is well, always. */
   readonly saving?: Saving
+  /** Called when somebody's first edits of a document that nobody had written are on disk; null: no session's. */
+  readonly created?: (documentId: DocumentId, author: Session | null) => void
 }
 
 export interface RoomSettings extends AwarenessSettings, GrowthLimits, UpdateLimitSettings {
@@ -412,6 +414,7 @@ export class Room implements BytesHolder {
     if (checkpoint !== null) this.#tail.checkpoint(checkpoint, this.#lastCommitAt)
 
     this.#growth.measure(this.documentBytes, false)
+    if (after === 0) this.#services.created?.(this.documentId, batch.onlyAuthor)
     this.#broadcast(updates, batch.onlyAuthor)
     if (begins) for (const session of [...this.#sessions]) session.begun()
 

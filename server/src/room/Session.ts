@@ -55,7 +55,15 @@ export type Cursor =
  */
 export type Dialect = 'y-websocket' | 'hocuspocus'
 
+/** Is told what becomes of a session. */
+export interface SessionWatcher {
+  /** Its token, or what is left of that, gives another role. */
+  roleChanged(session: Session): void
+  ended(session: Session): void
+}
+
 export interface SessionOptions {
+  readonly watcher?: SessionWatcher
   /** What its client may do, until when. Default: what everybody may where nobody is asked. */
   readonly grant?: Grant
   /** The bucket of questions of a connection that carries many sessions. Default: one of its own. */
@@ -132,6 +140,7 @@ export class Session implements Tidier {
   nextQuestion: StateVector | null = null
   #questions: TokenBucket | null = null
   #questionTimer: Timer | null = null
+  readonly #watcher: SessionWatcher | null
   #id: string | null = null
   /** When it was opened, ms since the epoch. */
   readonly openedAt: number
@@ -175,6 +184,7 @@ export class Session implements Tidier {
     this.room = room
     this.outlet = outlet
     this.dialect = dialect
+    this.#watcher = options.watcher ?? null
     this.openedAt = room.clock.wallTime()
     this.#questions = options.questions ?? null
     this.#countsQueued = options.countsQueued ?? false
@@ -209,8 +219,10 @@ export class Session implements Tidier {
   renew(grant: Grant): void {
     if (this.#isEnded) return
     const couldWrite = this.#mayWrite
+    const isChanged = grant.role !== this.#grant.role
     this.#grant = grant
     this.#mayWrite = this.#isWriter(grant)
+    if (isChanged) this.#watcher?.roleChanged(this)
     this.#watchExpiry()
     if (this.hasAnnounced) this.#tellAccess()
     if (!couldWrite && this.#mayWrite) this.#takeRefused()
@@ -731,6 +743,7 @@ export class Session implements Tidier {
     if (this.#questionTimer !== null) this.room.clock.clearTimer(this.#questionTimer)
     if (this.#expiryTimer !== null) this.room.clock.clearTimer(this.#expiryTimer)
     this.room.leave(this)
+    this.#watcher?.ended(this)
   }
 }
 

@@ -14,6 +14,7 @@ import type { WebSocket } from 'ws'
 import type { Access } from '../access/Access.ts'
 import type { Denial } from '../access/Grant.ts'
 import type { VerifiedToken } from '../access/verifyToken.ts'
+import type { Audit } from '../audit/AuditEntry.ts'
 import type { Clock } from '../clock.ts'
 import type { Meters } from '../Meters.ts'
 import type { Outlet } from '../room/Outlet.ts'
@@ -67,6 +68,7 @@ export interface ConnectionSettings extends ReaderSettings {
 export interface ConnectionServices {
   readonly access: Access
   readonly rooms: Rooms
+  readonly audit: Audit
   readonly clock: Clock
   readonly meters: Meters
   readonly logger: Logger
@@ -110,6 +112,7 @@ export class Connection implements Outlet {
   /** The socket is closed. */
   #isGone = false
   #isOver = false
+  #closeCode: number | null = null
   readonly #onEnd: () => void
   #idleWaiters: (() => void)[] = []
   #quietSweeps = 0
@@ -165,6 +168,10 @@ export class Connection implements Outlet {
 
   // ── Outlet ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  get closeCode(): number | null {
+    return this.#closeCode
+  }
+
   /** Whether we ended it for what the peer did. */
   get isRefused(): boolean {
     return this.#isRefused
@@ -202,6 +209,7 @@ export class Connection implements Outlet {
       closeName = 'repeatedlyMalformed'
     }
     const { code } = closeCode[closeName]
+    this.#closeCode = code
     const reason = closeReason(closeName, text)
     this.#log.debug({ address: this.address, path: this.#path, code, reason }, 'closing a connection')
     // A stop is no verdict on what was sent.
@@ -370,6 +378,7 @@ export class Connection implements Outlet {
   #closed(code: number): void {
     this.#reader.stop()
     this.#isGone = true
+    this.#closeCode ??= code
     this.#services.meters.closed(code)
     this.#heartbeat.stop()
     if (!this.#hasWork) this.#finish()

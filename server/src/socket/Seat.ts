@@ -1,4 +1,4 @@
-import type { CloseName } from '@weft/protocol'
+import { type CloseName, closeCode } from '@weft/protocol'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Session } from '../room/Session.ts'
 import type { Connection } from './Connection.ts'
@@ -13,6 +13,7 @@ export class Seat implements Outlet {
   readonly #host: SeatHost
   readonly #left: () => void
   #hasEnded = false
+  #closeCode: number | null = null
 
   /** @param left called once, when it has ended */
   constructor(connection: Connection, key: string, host: SeatHost, left: () => void) {
@@ -42,8 +43,14 @@ export class Seat implements Outlet {
     return this.isOpen ? this.#connection.isAlive() : Promise.resolve(false)
   }
 
+  get closeCode(): number | null {
+    return this.#closeCode ?? this.#connection.closeCode
+  }
+
   close(name: CloseName, text: string): void {
-    if (!this.#hasEnded) this.#host.closeSeat(this, name, text)
+    if (this.#hasEnded) return
+    this.#closeCode ??= closeCode[name].code
+    this.#host.closeSeat(this, name, text)
   }
 
   end(): void {

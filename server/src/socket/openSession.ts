@@ -1,15 +1,17 @@
 import type { CloseName, DocumentId } from '@weft/protocol'
 import type { Logger } from 'pino'
 import type { Access } from '../access/Access.ts'
+import type { Audit } from '../audit/AuditEntry.ts'
 import type { Clock } from '../clock.ts'
 import { WeftError } from '../errors.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
-import { type Dialect, Session, type SessionOptions } from '../room/Session.ts'
+import { type Dialect, Session, type SessionOptions, type SessionWatcher } from '../room/Session.ts'
 
 export interface SessionServices {
   readonly access: Access
   readonly rooms: Rooms
+  readonly audit: Audit
   readonly clock: Clock
   readonly logger: Logger
   readonly settings: {
@@ -34,7 +36,7 @@ export async function openSession(
   documentId: DocumentId,
   outlet: Outlet,
   dialect: Dialect,
-  { rooms, logger, settings }: SessionServices,
+  { rooms, audit, logger, settings }: SessionServices,
   isWanted: () => boolean,
   options: SessionOptions = {},
 ): Promise<Session | Refusal | null> {
@@ -45,8 +47,9 @@ export async function openSession(
     if (room.sessionCount >= settings.maxSessionsPerDocument) {
       return { close: 'overload', text: `${room.sessionCount} sessions are in this document: retry after 30 s` }
     }
-    const session = new Session(room, outlet, dialect, options)
+    const session = new Session(room, outlet, dialect, { ...options, watcher: watcherOf(audit) })
     room.join(session)
+    audit.record({ ...describe(session), action: 'opened', subject: session.grant.role })
     // Its right may have been taken back while the document was loaded.
     const right = options.grant?.review?.()
     if (right !== undefined && 'close' in right) {
@@ -61,4 +64,15 @@ export async function openSession(
     logger.error({ err: error, document: documentId }, 'a document could not be read')
     return { close: 'internal', text: 'this document cannot be read now' }
   }
+}
+
+function watcherOf(audit: Audit): SessionWatcher {
+  return {
+    roleChanged: session => audit.record({ ...describe(session), action: 'role-changed', subject: session.grant.role }),
+    ended: session => audit.record({ ...describe(session), action: 'ended', code: session.outlet.closeCode ?? null }),
+  }
+}
+
+function describe({ userId, outlet, room }: Session) {
+  return { user: userId, address: outlet.address, document: room.documentId }
 }

@@ -1,0 +1,284 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connect } from '@weft/client'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type ApiAnswer, api, apiPath, putMarkdown } from './support/apiClient.ts'
+import { eventually } from './support/eventually.ts'
+import { RawClient } from './support/RawClient.ts'
+import { encodeToken, RawProvider } from './support/RawProvider.ts'
+import type { ServerProcess } from './support/ServerProcess.ts'
+import { sharedServer, testServer } from './support/testServer.ts'
+import { asksForTokens, nowInSeconds, sign, tokenFor } from './support/tokens.ts'
+import { typist } from './support/typist.ts'
+
+// What an application's own server asks: rights, who is connected, what happened.
+
+const call = (server: ServerProcess, method: string, path: string, token?: string, body?: object) =>
+  api(server, method, `/api/v1${path}`, {
+    headers: { 'X-Requested-With': 'test', ...(body && { 'Content-Type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+    ...(token !== undefined && { token }),
+  })
+
+const json = ({ text }: ApiAnswer) => JSON.parse(text)
+const outcome = ({ status, code }: ApiAnswer) => [status, code]
+
+const joinWith = (server: ServerProcess, document: string, token: string) =>
+  RawClient.join(`${server.socketUrl}/${document}?token=${token}`)
+
+/** Made a while ago: a token of this very second counts as made before a revocation of this second. */
+const ago = (seconds: number) => ({ iat: nowInSeconds() - seconds })
+
+const revoke = async (server: ServerProcess, body: object) => {
+  const answer = await call(server, 'POST', '/revocations', await ownerToken(), body)
+  expect([answer.status, answer.text]).toEqual([201, answer.text])
+  return json(answer)
+}
+
+/** Of a second that no revocation of these tests can reach. */
+const ownerToken = () => tokenFor('owner', { sub: 'host', iat: nowInSeconds() + 4, jti: 'host' })
+
+const REVOKED = { code: 4401, reason: 'unauthorized: the token was revoked' }
+
+describe('a revocation', () => {
+  const server = sharedServer(asksForTokens)
+
+  it.each([
+    ['a user', { user: 'eve' }],
+    ['a token', { token: 'eves' }],
+    ['a document', { document: 'by-document' }],
+    ['a user in a document', { user: 'eve', document: 'by-both' }],
+  ])('[threat P2] of %s ends open sessions with 4401, in each dialect, and no others', async (what, body) => {
+    const document = `by-${what.endsWith('in a document') ? 'both' : what.split(' ').at(-1)}`
+    const claims = what === 'a document' ? {} : { docs: [{ prefix: '', role: 'editor' }] }
+    const eve = await tokenFor('editor', { sub: 'eve', jti: 'eves', ...claims, ...ago(60) })
+    const ann = await tokenFor('editor', { sub: 'ann', jti: 'anns', iat: nowInSeconds() + 4 })
+    const [evil, good] = [await joinWith(server(), document, eve), await joinWith(server(), document, ann)]
+    const provider = await RawProvider.connect(server(), document)
+    provider.send(encodeToken(eve))
+    await provider.hears('authenticated')
+    await revoke(server(), body)
+    expect(await evil.closed).toEqual(REVOKED)
+    await provider.hears('denied')
+    await good.commit(typist(1).type('still here'))
+    const again = await RawClient.connect(`${server().socketUrl}/${document}?token=${eve}`)
+    again.ask()
+    expect(await again.closed).toEqual(REVOKED)
+    expect(outcome(await api(server(), 'GET', apiPath(document), { token: eve }))).toEqual([401, 'unauthorized'])
+  })
+
+  it('[threat P2] of an earlier time leaves tokens that were made later', async () => {
+    const old = await tokenFor('editor', { sub: 'bo', ...ago(120) })
+    const young = await tokenFor('editor', { sub: 'bo', ...ago(30) })
+    await revoke(server(), { user: 'bo', notBefore: new Date(Date.now() - 60_000).toISOString() })
+    const status = async (token: string) => (await call(server(), 'GET', '/access', token)).status
+    expect([await status(old), await status(young)]).toEqual([401, 200])
+  })
+
+  it('[threat P2] of a part of a right shrinks the role in place, and the client is told', async () => {
+    const token = await tokenFor('editor', { sub: 'cy', ...ago(60) })
+    const doc = await connect(`${server().socketUrl}/shrunk`, { token })
+    onTestFinished(() => doc.close({ saved: false }))
+    expect(doc.access).toBe('read-write')
+    await revoke(server(), { user: 'cy', document: 'shrunk', role: 'viewer' })
+    await eventually('to be read-only', () => doc.access === 'read-only')
+    expect(doc.status).toBe('synced')
+    const { role } = json(await call(server(), 'GET', '/access?document=shrunk', token))
+    const elsewhere = json(await call(server(), 'GET', '/access?document=other', token))
+    expect([role, elsewhere.role]).toEqual(['viewer', 'editor'])
+  })
+
+  it('is for owners: of the document, or of all documents', async () => {
+    const owner = await sign({ docs: [{ document: 'mine', role: 'owner' }] })
+    for (const body of [{ user: 'x' }, { token: 'x' }, { document: 'other' }]) {
+      expect(outcome(await call(server(), 'POST', '/revocations', owner, body))).toEqual([403, 'forbidden'])
+    }
+    const editor = await tokenFor('editor')
+    expect(outcome(await call(server(), 'POST', '/revocations', editor, { document: 'mine' }))).toEqual([
+      403,
+      'forbidden',
+    ])
+    const body = { document: 'mine', user: 'x' }
+    expect((await call(server(), 'POST', '/revocations', owner, body)).status).toBe(201)
+    const { revocations } = json(await call(server(), 'GET', '/revocations?document=mine', owner))
+    expect(revocations).toMatchObject([{ ...body, role: null, token: null, link: null, by: 'ann' }])
+    expect(outcome(await call(server(), 'GET', '/revocations', owner))).toEqual([403, 'forbidden'])
+    expect(outcome(await call(server(), 'POST', '/revocations', await ownerToken(), {}))).toEqual([400, 'bad-request'])
+  })
+})
+
+it('[threat P2] a revocation survives kill -9', async () => {
+  const server = await testServer(asksForTokens)
+  const token = await tokenFor('editor', { sub: 'eve', ...ago(60) })
+  await revoke(server, { user: 'eve' })
+  await server.kill()
+  await server.start()
+  expect(outcome(await call(server, 'GET', '/access', token))).toEqual([401, 'unauthorized'])
+  // Neither revocations nor links are documents.
+  expect(json(await call(server, 'GET', '/documents', await ownerToken())).documents).toEqual([])
+})
+
+describe('a token that an owner makes', () => {
+  const server = sharedServer(asksForTokens)
+  const make = async (body: object, token?: string) =>
+    call(server(), 'POST', '/tokens', token ?? (await ownerToken()), body)
+
+  it('gives what it says, to whom it says', async () => {
+    const made = await make({
+      user: 'dee',
+      name: 'Dee',
+      docs: [
+        { document: 'a', role: 'editor' },
+        { prefix: 'b/', role: 'viewer' },
+      ],
+    })
+    expect(made.status).toBe(201)
+    const { token, user } = json(made)
+    expect(user).toBe('dee')
+    const a = json(await call(server(), 'GET', '/access?document=a', token))
+    expect(a).toMatchObject({ user: 'dee', name: 'Dee', role: 'editor' })
+    expect(json(await call(server(), 'GET', '/access?document=b/c', token)).role).toBe('viewer')
+    expect(json(await call(server(), 'GET', '/access?document=c', token)).role).toBe(null)
+    const client = await joinWith(server(), 'a', token)
+    await client.commit(typist(1).type('x'))
+  })
+
+  it('gives no more than its maker has, and ends no later', async () => {
+    const exp = nowInSeconds() + 120
+    const owner = await sign({
+      docs: [
+        { prefix: 'team/', role: 'owner' },
+        { document: 'team/secret', role: 'editor' },
+      ],
+      exp,
+    })
+    const docs = [{ document: 'team/a', role: 'owner' }]
+    const made = await make({ user: 'x', docs }, owner)
+    expect([made.status, Date.parse(json(made).expiresAt)]).toEqual([201, exp * 1000])
+    const late = new Date((exp + 60) * 1000).toISOString()
+    for (const body of [
+      { user: 'x', docs, expiresAt: late },
+      { user: 'x', docs: [{ document: 'other', role: 'viewer' }] },
+      { user: 'x', docs: [{ document: 'team/secret', role: 'viewer' }] },
+      { user: 'x', docs: [{ prefix: 'team/', role: 'viewer' }] },
+      { user: 'x', docs: [{ prefix: '', role: 'viewer' }] },
+    ]) {
+      expect(outcome(await make(body, owner))).toEqual([403, 'forbidden'])
+    }
+    expect((await make({ user: 'x', docs: [{ prefix: 'team/sub/', role: 'editor' }] }, owner)).status).toBe(201)
+    expect(outcome(await make({ user: 'link:x:y', docs }, owner))).toEqual([400, 'bad-request'])
+    expect(outcome(await make({ user: 'x', docs: [] }, owner))).toEqual([400, 'bad-request'])
+    expect(outcome(await make({ user: 'x', docs }, await tokenFor('editor')))).toEqual([403, 'forbidden'])
+  })
+
+  it('and no link are made by a guest of a link, even one that is an owner', async () => {
+    const link = json(await call(server(), 'POST', '/links', await ownerToken(), { document: 'l', role: 'owner' }))
+    const { token } = json(await call(server(), 'POST', '/links/exchange', undefined, { secret: link.secret }))
+    expect(json(await call(server(), 'GET', '/access?document=l', token)).role).toBe('owner')
+    const docs = [{ document: 'l', role: 'viewer' }]
+    expect(outcome(await make({ user: 'x', docs }, token))).toEqual([403, 'forbidden'])
+    expect(outcome(await call(server(), 'POST', '/links', token, { document: 'l' }))).toEqual([403, 'forbidden'])
+  })
+})
+
+describe('sessions', () => {
+  const server = sharedServer(asksForTokens)
+
+  it('are listed for owners: who, since when, in which role, by which dialect, from where', async () => {
+    await joinWith(server(), 'seen', await tokenFor('viewer', { sub: 'vi', name: 'Vi' }))
+    const provider = await RawProvider.connect(server(), 'seen')
+    provider.send(encodeToken(await tokenFor('editor', { sub: 'ed' })))
+    await provider.hears('authenticated')
+    const { sessions, count } = json(await call(server(), 'GET', '/sessions?document=seen', await ownerToken()))
+    expect(count).toBe(2)
+    expect(sessions).toMatchObject([
+      { document: 'seen', user: 'vi', name: 'Vi', role: 'viewer', dialect: 'y-websocket', address: '127.0.0.1' },
+      { document: 'seen', user: 'ed', name: null, role: 'editor', dialect: 'hocuspocus' },
+    ])
+    expect(Date.parse(sessions[0].openedAt)).toBeLessThanOrEqual(Date.now())
+    const all = json(await call(server(), 'GET', '/sessions?limit=1', await ownerToken()))
+    expect([all.sessions.length, all.count >= 2]).toEqual([1, true])
+    expect(outcome(await call(server(), 'GET', '/sessions?document=seen', await tokenFor('editor')))).toEqual([
+      403,
+      'forbidden',
+    ])
+  })
+
+  it('can be ended by an owner: 4403, and the others go on', async () => {
+    const gone = await joinWith(server(), 'ended', await tokenFor('editor', { sub: 'eve' }))
+    const stays = await joinWith(server(), 'ended', await tokenFor('editor', { sub: 'ann' }))
+    const { sessions } = json(await call(server(), 'GET', '/sessions?document=ended', await ownerToken()))
+    const [{ id }] = sessions.filter(({ user }: { user: string }) => user === 'eve')
+    expect(outcome(await call(server(), 'DELETE', `/sessions/${id}`, await tokenFor('editor')))).toEqual([
+      403,
+      'forbidden',
+    ])
+    expect((await call(server(), 'DELETE', `/sessions/${id}`, await ownerToken())).status).toBe(200)
+    expect(await gone.closed).toMatchObject({ code: 4403 })
+    await stays.commit(typist(1).type('x'))
+    expect(outcome(await call(server(), 'DELETE', `/sessions/${id}`, await ownerToken()))).toEqual([404, 'not-found'])
+  })
+})
+
+describe('the audit log', () => {
+  const entriesOf = async (server: ServerProcess, query = '') =>
+    json(await call(server, 'GET', `/audit${query}`, await ownerToken())).entries
+
+  it('[threat P6] says who opened, shared, deleted and was refused what, and holds no name, content or token', async () => {
+    const server = await testServer(asksForTokens)
+    const token = await tokenFor('editor', { sub: 'ann' })
+    await putMarkdown(server, 'hush/hush', 'nobody’s business', token)
+    const client = await joinWith(server, 'hush/hush', token)
+    client.socket.close(1000)
+    await client.closed
+    const owner = await ownerToken()
+    const link = json(await call(server, 'POST', '/links', owner, { document: 'hush/hush' }))
+    await call(server, 'POST', '/links/exchange', undefined, { secret: link.secret })
+    await call(server, 'DELETE', `/links/${link.id}`, owner)
+    await call(server, 'POST', '/tokens', owner, { user: 'x', docs: [{ document: 'hush/hush', role: 'viewer' }] })
+    await revoke(server, { user: 'eve', document: 'hush/hush' })
+    await api(server, 'DELETE', apiPath('hush/hush'), { token: owner })
+    const entries = await entriesOf(server, '?document=hush/hush')
+    expect(entries.map(({ action, user }: Record<string, unknown>) => [action, user])).toEqual([
+      ['created', 'ann'],
+      ['opened', 'ann'],
+      ['ended', 'ann'],
+      ['link-made', 'host'],
+      ['link-used', expect.stringMatching(/^link:/)],
+      ['link-revoked', 'host'],
+      ['token-made', 'host'],
+      ['revoked', 'host'],
+      ['deleted', 'host'],
+    ])
+    expect(entries[2]).toMatchObject({ code: 1000, address: '127.0.0.1', request: null })
+    expect(entries[0]).toMatchObject({ bytes: Buffer.byteLength('nobody’s business'), request: expect.any(String) })
+    const page = json(await call(server, 'GET', '/audit?limit=2', owner))
+    const rest = json(await call(server, 'GET', `/audit?limit=100&after=${page.next}`, owner))
+    expect(page.entries.concat(rest.entries)).toEqual(await entriesOf(server))
+    expect(outcome(await call(server, 'GET', '/audit', await tokenFor('editor')))).toEqual([403, 'forbidden'])
+    const [file = ''] = await readdir(join(server.folder, 'audit'))
+    const text = await readFile(join(server.folder, 'audit', file), 'utf8')
+    for (const secret of ['hush', 'business', token, link.secret]) expect(text).not.toContain(secret)
+  })
+
+  it('[threat P6] is whole after a stop, and goes on after it', async () => {
+    const server = await testServer(asksForTokens)
+    await joinWith(server, 'a', await tokenFor('viewer', { sub: 'vi' }))
+    await server.stop()
+    await server.start()
+    await joinWith(server, 'a', await tokenFor('viewer', { sub: 'vi' }))
+    const actions = (await entriesOf(server)).map(({ action, code }: Record<string, unknown>) => [action, code])
+    expect(actions).toEqual([
+      ['opened', null],
+      ['ended', 1012],
+      ['opened', null],
+    ])
+  })
+
+  it('is not written where nobody wants it', async () => {
+    const server = await testServer({ ...asksForTokens, WEFT_AUDIT_DAYS: '0' })
+    await joinWith(server, 'a', await tokenFor('viewer'))
+    expect(outcome(await call(server, 'GET', '/audit', await ownerToken()))).toEqual([404, 'not-found'])
+    expect(await readdir(server.folder)).not.toContain('audit')
+  })
+})
