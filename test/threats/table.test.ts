@@ -7,7 +7,7 @@ import { findMarkers, readThreatTable } from './threatTable.ts'
 const NOT_YET = `
   D4
   S8
-  P3 P6
+  P3
   E5
   F2 F3 F5 F6 F8 F9 F10 F11 F12
 `

@@ -1,11 +1,8 @@
 import { BadDocumentIdError, type DocumentId, documentIdFromPath } from '@weft/protocol'
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
-<<<<<<< HEAD
 import type { Grant } from '../access/Grant.ts'
-=======
 import type { Audit } from '../audit/AuditEntry.ts'
->>>>>>> bce8d7f (http: tokens, revocations, sessions and an audit log for hosts)
 import { type ContentForm, contentForms } from '../ContentError.ts'
 import type { Documents, FoundDocument } from '../room/Documents.ts'
 import { INERT_POLICY } from '../securityHeaders.ts'
@@ -134,11 +131,7 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
   }
 
   async function take(request: Request, response: Response, documentId: DocumentId): Promise<void> {
-<<<<<<< HEAD
     const grant = await gate.admit(request, documentId, 'editor')
-=======
-    const { userId } = await gate.admit(request, documentId, 'editor')
->>>>>>> bce8d7f (http: tokens, revocations, sessions and an audit log for hosts)
     const { anew, base } = readQuery(request, ['anew', 'base'])
     if (base !== undefined && !/^\d{1,15}$/u.test(base)) throw new ApiError('bad-request', 'base is a Weft-Version')
     if (anew !== undefined && anew !== 'true') throw new ApiError('bad-request', 'anew is true, or not there')
@@ -157,7 +150,7 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
     try {
       const { found, isChanged } = await documents.replace(documentId, form, body.content, options)
       if (found === 'deleted' && anew !== 'true') throw absent(found)
-      if (found !== 'there') created(request, documentId, userId, body.content.length)
+      if (found !== 'there') created(request, documentId, grant.userId, body.content.length)
       response.status(found === 'there' ? 200 : 201).json({ document: documentId, changed: isChanged })
     } finally {
       body.release()
@@ -165,11 +158,7 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
   }
 
   async function merge(request: Request, response: Response, documentId: DocumentId): Promise<void> {
-<<<<<<< HEAD
     const grant = await gate.admit(request, documentId, 'editor')
-=======
-    const { userId } = await gate.admit(request, documentId, 'editor')
->>>>>>> bce8d7f (http: tokens, revocations, sessions and an audit log for hosts)
     readQuery(request, [])
     refuseConditions(request)
     await refuseCreation(grant, documentId)
@@ -184,22 +173,21 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
       if (found === 'deleted') throw absent(found)
       if (foreignClient !== null) throw new ApiError('forbidden', `client ${foreignClient} is another user’s`)
       if (isMissing) throw new ApiError('incomplete', 'the update names operations that the document lacks')
-      if (found !== 'there') created(request, documentId, userId, body.content.length)
+      if (found !== 'there') created(request, documentId, grant.userId, body.content.length)
       response.status(found === 'there' ? 200 : 201).json({ document: documentId, changed: isChanged })
     } finally {
       body.release()
     }
   }
 
-<<<<<<< HEAD
   /** What is there can't become what isn't: so it may be looked up before. */
   async function refuseCreation({ mayCreate }: Grant, documentId: DocumentId): Promise<void> {
     if (mayCreate || (await documents.find(documentId)).presence === 'there') return
     throw new ApiError('forbidden', 'this document is not there, and the token gives no right to create it')
-=======
+  }
+
   function created(request: Request, document: DocumentId, userId: string | null, bytes: number): void {
     audit.record({ ...actorOf(request, proxies, userId), action: 'created', document, bytes })
->>>>>>> bce8d7f (http: tokens, revocations, sessions and an audit log for hosts)
   }
 
   async function remove(request: Request, response: Response, documentId: DocumentId): Promise<void> {
