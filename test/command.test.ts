@@ -36,6 +36,7 @@ describe('weft', () => {
     'tail',
     'sync',
     'rm',
+    'link',
     ...OF_STORES,
     'mcp',
     'completion',
@@ -186,6 +187,59 @@ describe('weft export', () => {
     expect(stderr).toContain('weft: t/a: ')
     expect(await readFile(join(folder, 't', 'Größe 🌊.md'), 'utf8')).toBe('t/Größe 🌊\n')
     expect(await readFile(join(folder, 't', 'a.md', 'b.md'), 'utf8')).toBe('t/a.md/b\n')
+  })
+})
+
+describe('weft link', () => {
+  const server = sharedServer(asksForTokens)
+  const run = (token: string, ...args: string[]) =>
+    runCommand(['link', ...args], { WEFT_URL: server().url, WEFT_TOKEN: token })
+
+  it('makes a link that lets people in, lists it with its uses, and takes it back', async () => {
+    const owner = await tokenFor('owner')
+    const made = await run(owner, 'make', 'team/notes', '--role', 'editor', '--expires', '30m', '--uses', '2')
+    expect(made).toMatchObject({ code: 0, stderr: '' })
+    const [, secret] = /^http:\/\/127\.0\.0\.1:\d+\/s#([\w-]{22})\n$/.exec(made.stdout) ?? []
+    const exchange = () =>
+      api(server(), 'POST', '/api/v1/links/exchange', {
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ secret }),
+      })
+    expect((await exchange()).status).toBe(200)
+    const listed = await run(owner, 'list', 'team/notes')
+    expect(listed.stdout).toMatch(/^[\w-]{16} {2}team\/notes {2}editor, until \S+Z, used 1 of 2, last \S+Z, by ann\n$/)
+    const link = JSON.parse((await run(owner, 'list', '--json')).stdout)
+    expect(link).toMatchObject({ document: 'team/notes', role: 'editor', uses: 1, maxUses: 2, creator: 'ann' })
+    const revoked = await run(owner, 'revoke', link.id, 'nothing', '--json')
+    expect(revoked.code).toBe(1)
+    expect(lines(revoked.stdout).map(line => JSON.parse(line))).toMatchObject([
+      { id: link.id, revoked: true, problem: null },
+      { id: 'nothing', revoked: false, problem: expect.stringContaining('no such link') },
+    ])
+    expect((await exchange()).status).toBe(404)
+    expect(await run(owner, 'list')).toMatchObject({ code: 0, stdout: '' })
+  })
+
+  it('says what is in the way, and what is wrong with a call', async () => {
+    expect(await run(await tokenFor('editor'), 'make', 'a')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('needs the role owner'),
+    })
+    const wrong = [
+      [],
+      ['give', 'a'],
+      ['make'],
+      ['make', 'a', 'b'],
+      ['make', 'a', '--role', 'king'],
+      ['make', 'a', '--expires', 'soon'],
+      ['make', 'a', '--uses', '0'],
+      ['list', '--role', 'viewer'],
+      ['revoke'],
+    ]
+    const owner = await tokenFor('owner')
+    for (const { code, stdout } of await Promise.all(wrong.map(args => run(owner, ...args)))) {
+      expect([code, stdout]).toEqual([2, ''])
+    }
   })
 })
 

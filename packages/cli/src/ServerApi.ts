@@ -26,6 +26,23 @@ export interface ListPage {
   readonly next: string | null
 }
 
+/** A share link, as its owners see it. Times are ISO 8601. */
+export interface ListedLink {
+  readonly id: string
+  readonly document: string
+  readonly role: string
+  readonly creator: string | null
+  readonly expiresAt: string
+  readonly lastUsedAt: string | null
+  readonly uses: number
+  readonly maxUses: number | null
+}
+
+export interface MadeLink extends ListedLink {
+  /** What to give to people; told this once. */
+  readonly url: string
+}
+
 /** A document's Markdown, and the tag by which the server knows that it is still the same. */
 export interface TaggedText {
   readonly tag: string | null
@@ -53,6 +70,7 @@ export class RefusedRequestError extends CommandError {
 /** How often a busy server is asked, and the longest pause between, in s. */
 const MAX_ATTEMPTS = 12
 const MAX_RETRY_AFTER_S = 10
+const JSON_BODY = { 'Content-Type': 'application/json' }
 /** Only where `If-None-Match` was sent. */
 const NOT_MODIFIED = 304
 
@@ -162,6 +180,53 @@ export class ServerApi {
     })
     const { deleted } = await this.#readJson(response)
     if (deleted !== true) throw this.#foreign()
+  }
+
+  async makeLink(wanted: {
+    document: DocumentId
+    role?: string
+    expiresAt?: string
+    maxUses?: number
+  }): Promise<MadeLink> {
+    const body = new TextEncoder().encode(JSON.stringify(wanted))
+    const made = await this.#readJson(await this.#request('POST', '/links', JSON_BODY, body))
+    const { url } = made
+    if (typeof url !== 'string') throw this.#foreign()
+    return { ...this.#readLink(made), url }
+  }
+
+  /** @param documentId null: of all documents */
+  async listLinks(documentId: DocumentId | null): Promise<ListedLink[]> {
+    const query = documentId === null ? '' : `?${new URLSearchParams({ document: documentId })}`
+    const { links } = await this.#readJson(await this.#request('GET', `/links${query}`))
+    if (!Array.isArray(links)) throw this.#foreign()
+    return links.map(link => this.#readLink(Object(link)))
+  }
+
+  /** @returns what is in the way of this one; null: it is revoked */
+  async revokeLink(id: string): Promise<string | null> {
+    const headers = { 'X-Requested-With': 'weft' }
+    try {
+      const { revoked } = await this.#readJson(
+        await this.#request('DELETE', `/links/${encodeURIComponent(id)}`, headers),
+      )
+      if (revoked !== true) throw this.#foreign()
+      return null
+    } catch (error) {
+      if (isOfOneDocument(error)) return error.message
+      throw error
+    }
+  }
+
+  #readLink(link: Record<string, unknown>): ListedLink {
+    const { id, document, role, creator, expiresAt, lastUsedAt, uses, maxUses } = link
+    const isLink =
+      [id, document, role, expiresAt].every(text => typeof text === 'string') &&
+      [creator, lastUsedAt].every(text => text === null || typeof text === 'string') &&
+      typeof uses === 'number' &&
+      (maxUses === null || typeof maxUses === 'number')
+    if (!isLink) throw this.#foreign()
+    return { id, document, role, creator, expiresAt, lastUsedAt, uses, maxUses } as ListedLink
   }
 
   /** A backup of all documents, as it comes: to be decoded, and whole only with its end. Where it breaks off, it throws. */
