@@ -39,4 +39,12 @@ export const rounds = {
   updateMutations: isLong ? 200_000 : 5_000,
   /** Histories of honest replicas, 40 edits each. */
   honestHistories: isLong ? 1_000 : 60,
+  /** The same on the real process, which starts on it. */
+  processFlips: isLong ? 125 : 1,
+  /** Calls of LevelDB that fail, one for each life of the server. */
+  storeCalls: isLong ? 60 : 5,
+  /** The disk of a server that writes, copied as it is without what the system has in memory. */
+  powerCuts: isLong ? 20 : 2,
+  /** How long a disk doesn't answer. */
+  stallSeconds: isLong ? 30 : 3,
 }

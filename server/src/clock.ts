@@ -13,6 +13,24 @@ export interface Clock {
   soon(callback: () => void): void
 }
 
+/** A clock whose callbacks end nothing but themselves: what they throw is told. */
+export function guardedClock(clock: Clock, failed: (error: unknown) => void): Clock {
+  const guard = (callback: () => void) => () => {
+    try {
+      callback()
+    } catch (error) {
+      failed(error)
+    }
+  }
+  return {
+    now: () => clock.now(),
+    wallTime: () => clock.wallTime(),
+    setTimer: (callback, delayMs) => clock.setTimer(guard(callback), delayMs),
+    clearTimer: timer => clock.clearTimer(timer),
+    soon: callback => clock.soon(guard(callback)),
+  }
+}
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),

@@ -41,6 +41,9 @@ async function main(): Promise<void> {
   }
   const config = readConfig(process.env, args)
   const logger = createLogger(config.logLevel)
+  // A promise that was given up and fails is told, and ends nothing. (An error that is thrown where nobody catches it does: what
+  // it left behind is unknown, and what was acknowledged is on disk.)
+  process.on('unhandledRejection', error => logger.error({ err: error }, 'something failed that nobody waited for'))
   const server = await startServer(config, logger)
   const places = [...config.publicUrls, server.url].join(' and ')
   process.stdout.write(`Weft is at ${places}\nDocuments are in ${resolve(config.data)}\n`)

@@ -10,7 +10,7 @@ import { asksForTokens, openKeys } from './access/openKeys.ts'
 import { openOwnTokens } from './access/openOwnTokens.ts'
 import { noAudit } from './audit/AuditEntry.ts'
 import { AuditLog } from './audit/AuditLog.ts'
-import { systemClock, type Timer } from './clock.ts'
+import { guardedClock, systemClock, type Timer } from './clock.ts'
 import type { Config } from './config.ts'
 import { WeftError } from './errors.ts'
 import { ApiGate } from './http/ApiGate.ts'
@@ -81,7 +81,7 @@ export interface RunningServer {
  * @throws what `listen` throws (`EADDRINUSE`, `EACCES`)
  */
 export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
-  const clock = systemClock
+  const clock = guardedClock(systemClock, error => logger.error({ err: error }, 'a timer went wrong'))
   const certificate = readCertificate(config)
   if (certificate !== null && certificate.warning !== null) logger.warn(certificate.warning)
   const keys = openKeys(config, clock, logger)

@@ -12,6 +12,10 @@ export interface ServerOptions {
   /** Settings: `WEFT_…`. */
   readonly env?: Readonly<Record<string, string>>
   readonly args?: readonly string[]
+  /** A module that is loaded before the server's own code: `faultPoints.mjs`. */
+  readonly preload?: string
+  /** Descriptors that the process may have. Default: as many as this one. */
+  readonly descriptors?: number
   /** Default: a free one, the same after a restart. */
   readonly port?: number
 }
@@ -28,13 +32,17 @@ export class ServerProcess {
   readonly port: number
   readonly #env: Readonly<Record<string, string>>
   readonly #args: readonly string[]
+  readonly #options: ServerOptions
   #child: ChildProcess | null = null
   #output = ''
+  /** More of the environment, for starts to come. */
+  extraEnv: Readonly<Record<string, string>> = {}
   #exit: Promise<Exit> = Promise.resolve({ code: null, signal: null })
 
   private constructor(options: ServerOptions, port: number) {
     this.folder = options.folder
     this.port = port
+    this.#options = options
     this.#env = options.env ?? {}
     this.#args = options.args ?? []
   }
@@ -136,7 +144,11 @@ export class ServerProcess {
     const inherited = Object.entries(process.env).filter(
       ([name]) => !name.startsWith('WEFT_') && name !== 'NODE_OPTIONS',
     )
-    const child = spawn(process.execPath, [MAIN, ...this.#args], {
+    const { preload, descriptors } = this.#options
+    const command = [process.execPath, ...(preload === undefined ? [] : ['--import', preload]), MAIN, ...this.#args]
+    if (descriptors !== undefined) command.unshift('bash', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`)
+    const [program = '', ...args] = command
+    const child = spawn(program, args, {
       env: {
         ...Object.fromEntries(inherited),
         WEFT_HOST: '127.0.0.1',
@@ -148,6 +160,7 @@ export class ServerProcess {
         WEFT_MIN_FREE_BYTES: '0',
         WEFT_MIN_FREE_PERCENT: '0',
         ...this.#env,
+        ...this.extraEnv,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

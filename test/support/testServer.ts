@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
-import { ServerProcess } from './ServerProcess.ts'
+import { type ServerOptions, ServerProcess } from './ServerProcess.ts'
 import { makeTemporaryFolder, removeFolder } from './temporaryFolder.ts'
 
 /** A folder that is removed after the test. */
@@ -10,8 +10,12 @@ export async function testFolder(): Promise<string> {
 }
 
 /** A running server for one test: a store of its own, killed at the end. A failed test prints what the server said. */
-export async function testServer(env: Record<string, string> = {}, folder?: string): Promise<ServerProcess> {
-  const server = await ServerProcess.start({ folder: folder ?? (await testFolder()), env })
+export async function testServer(
+  env: Record<string, string> = {},
+  folder?: string,
+  options: Partial<ServerOptions> = {},
+): Promise<ServerProcess> {
+  const server = await ServerProcess.start({ folder: folder ?? (await testFolder()), env, ...options })
   onTestFinished(async ({ task }) => {
     await server.kill()
     if (task.result?.state === 'fail') process.stderr.write(`the server said:\n${server.output}\n`)

@@ -8,6 +8,7 @@ import type { HostCheck } from '../socket/HostCheck.ts'
 import { requestFault } from '../socket/requestFault.ts'
 import type { TrustedProxies } from '../socket/TrustedProxies.ts'
 import { nameRequest } from './ApiActor.ts'
+import { Readiness } from './Readiness.ts'
 
 export interface AppServices {
   /** The built web app: a folder with `index.html`. */
@@ -30,9 +31,6 @@ export interface AppServices {
   /** What answers everything else under `/api/v1`. */
   readonly hostApi: Router
 }
-
-/** How long an answer about readiness holds, in ms. */
-const READINESS_MS = 1000
 
 /** The HTTP side: health, documents, and the web app. */
 export function createApp(services: AppServices): Express {
@@ -78,17 +76,9 @@ export function createApp(services: AppServices): Express {
   app.get('/healthz', (_request, response) => {
     response.type('text/plain').send('ok\n')
   })
-  // The answer costs a write: whoever asks more often gets the same one.
-  let readiness: Promise<boolean> | null = null
-  const askReadiness = () => {
-    setTimeout(() => {
-      readiness = null
-    }, READINESS_MS).unref()
-    return isReady()
-  }
+  const readiness = new Readiness(isReady)
   app.get('/readyz', async (_request, response) => {
-    readiness ??= askReadiness()
-    const ready = await readiness
+    const ready = await readiness.ask()
     response
       .status(ready ? 200 : 503)
       .type('text/plain')

@@ -10,6 +10,8 @@ import type { Saving } from './Saving.ts'
 /** What everybody in a deleted document is told. */
 export const DELETED = 'the document was deleted'
 
+/** A write that takes so long is one that fails, as far as anybody can see: an fsync takes a few ms. */
+const STALL_MS = 2000
 /** Pauses before a failed write is tried again. */
 const FIRST_RETRY_MS = 1000
 const MAX_RETRY_MS = 30_000
@@ -58,7 +60,7 @@ export class Committer {
     this.#pace = new TokenBucket(COMMITS_PER_SECOND, COMMIT_BURST, clock.now())
   }
 
-  /** Whether the last write failed. */
+  /** Whether the last write failed, or one is under way for too long. */
   get isFailing(): boolean {
     return this.#isFailing
   }
@@ -165,7 +167,7 @@ export class Committer {
       try {
         if (this.#log.state === 'failed') await this.#log.reopen()
         const begin = this.#clock.now()
-        await this.#log.append(batch)
+        await this.#untilStalled(this.#log.append(batch), rooms)
         this.#meters.committed(measure(batch, this.#clock.now() - begin))
       } catch (error) {
         const refused = refusedDocument(error, batch)
@@ -177,11 +179,10 @@ export class Committer {
           else room?.fail('this document cannot be written to now')
           continue
         }
-        this.#isFailing = true
-        this.#saving?.setFailing(true)
+        this.#setFailing()
         this.#meters.commitFailed()
         this.#logger.error({ err: error, retryInMs: pauseMs }, 'a commit failed and will be tried again')
-        for (const room of new Set([...rooms, ...this.#due, ...this.#timers.keys()])) room.stalled()
+        this.#stall(rooms)
         await this.#pause(pauseMs)
         pauseMs = Math.min(pauseMs * 2, MAX_RETRY_MS)
         continue
@@ -192,6 +193,30 @@ export class Committer {
       this.#lastWriteAt = this.#clock.now()
       for (const room of rooms) this.#guard(room, () => room.committed())
       return
+    }
+  }
+
+  #setFailing(): void {
+    this.#isFailing = true
+    this.#saving?.setFailing(true)
+  }
+
+  /** Nobody waits for these rooms' next commit who only wants to read. */
+  #stall(rooms: readonly Room[]): void {
+    for (const room of new Set([...rooms, ...this.#due, ...this.#timers.keys()])) room.stalled()
+  }
+
+  /** Waits for a write; where the disk doesn't answer, reading goes on, and everybody is told. */
+  async #untilStalled(writing: Promise<void>, rooms: readonly Room[]): Promise<void> {
+    const timer = this.#clock.setTimer(() => {
+      this.#setFailing()
+      this.#logger.error({ stallMs: STALL_MS }, 'the disk does not answer: a commit is under way for too long')
+      this.#stall(rooms)
+    }, STALL_MS)
+    try {
+      await writing
+    } finally {
+      this.#clock.clearTimer(timer)
     }
   }
 

@@ -116,9 +116,15 @@ export class Rooms {
   #sweepAll(): boolean {
     const now = this.#services.clock.now()
     for (const [room, place] of this.#loaded) {
-      const canUnload = room.sweep(now, this.#idleMs)
-      if (!canUnload && !(room.isFailed && room.sessionCount === 0)) continue
-      room.unload()
+      try {
+        const canUnload = room.sweep(now, this.#idleMs)
+        if (!canUnload && !(room.isFailed && room.sessionCount === 0)) continue
+        room.unload()
+      } catch (error) {
+        // It ends this room, and no other: its clients come back with their edits.
+        this.#services.logger.error({ err: error, document: room.documentId }, 'a room went wrong')
+        room.fail('this document has to be loaded anew')
+      }
       this.#loaded.delete(room)
       this.#leave(room.documentId, place)
     }

@@ -273,8 +273,14 @@ export class Connection implements Outlet {
         this.#finish()
         return
       }
-      this.#peer ??= this.#meet(frame)
-      const done = this.#peer.receive(frame)
+      let done: void | Promise<void>
+      try {
+        this.#peer ??= this.#meet(frame)
+        done = this.#peer.receive(frame)
+      } catch (error) {
+        this.#fail(error)
+        continue
+      }
       if (!(done instanceof Promise)) continue
       this.#isBusy = true
       this.#reader.hold()
@@ -284,11 +290,16 @@ export class Connection implements Outlet {
         this.#work()
       }
       done.then(goOn, error => {
-        this.#log.error({ err: error }, 'a message could not be handled')
-        this.close('internal', 'this message could not be handled')
+        this.#fail(error)
         goOn()
       })
     }
+  }
+
+  /** A fault of ours, in what this connection asked for: it ends this connection, and nothing else. */
+  #fail(error: unknown): void {
+    this.#log.error({ err: error }, 'a message could not be handled')
+    this.close('internal', 'this message could not be handled')
   }
 
   // Somebody who said goodbye right after a large edit has left before the edit is checked: it counts all the same.

@@ -189,7 +189,14 @@ export class WebSocketEndpoint {
   /** @returns whether there is anybody left to look at */
   #sweepAll(): boolean {
     const now = this.#services.clock.now()
-    for (const connection of this.#connections) connection.sweep(now)
+    for (const connection of this.#connections) {
+      try {
+        connection.sweep(now)
+      } catch (error) {
+        this.#services.logger.error({ err: error }, 'a connection went wrong')
+        connection.close('internal', 'this connection went wrong')
+      }
+    }
     return this.#connections.size > 0
   }
 
