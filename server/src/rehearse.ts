@@ -48,6 +48,7 @@ export async function rehearse(log: UpdateLog, workshop: Workshop, settings: Con
       await log.read(documentId)
       return stored
     },
+    open: documentId => log.open(documentId),
     compact: async () => {},
   }
   const rooms = new Rooms({ log: sampleLog, committer, workshop, clock, meters, logger, settings }, 0)

@@ -23,7 +23,8 @@ export async function uploadUpdate(
   signal: AbortSignal,
 ): Promise<UploadOutcome> {
   const bearer = token === '' ? (params.token ?? '') : token
-  const response = await fetch(`${serverUrl.replace(/^ws/, 'http')}/api/v1/documents/${path}`, {
+  const query = params.part === undefined ? '' : `?part=${params.part}`
+  const response = await fetch(`${serverUrl.replace(/^ws/, 'http')}/api/v1/documents/${path}${query}`, {
     method: 'PATCH',
     headers: {
       'Content-Type': 'application/octet-stream',

@@ -121,7 +121,9 @@ export class WeftDocument {
     this.#ownsYdoc = settings.ydoc === undefined
     this.#asksBeforeLeaving = settings.asksBeforeLeaving
     const { tabs } = settings
-    if (tabs !== false) this.#tabsName = `weft:${address.serverUrl}/${address.path}${tabs === true ? '' : `#${tabs}`}`
+    const part = address.params.part === undefined ? '' : `?part=${address.params.part}`
+    const users = tabs === true ? '' : `#${tabs}`
+    if (tabs !== false) this.#tabsName = `weft:${address.serverUrl}/${address.path}${part}${users}`
     this.ydoc = settings.ydoc ?? new Y.Doc()
     this.#copy = settings.store && new LocalCopy(settings.store, this.ydoc, this.#copyHost())
     this.#ready = new Promise((resolve, reject) => {

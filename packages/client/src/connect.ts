@@ -1,4 +1,4 @@
-import { encodeAnnounce } from '@weft/protocol'
+import { type DocumentPart, encodeAnnounce } from '@weft/protocol'
 import type * as Y from 'yjs'
 import { defaultWebSocket } from '#WebSocket'
 import { type DocumentAddress, documentAddress } from './documentAddress.ts'
@@ -43,6 +43,8 @@ export interface LinkOptions {
 }
 
 export interface ConnectOptions extends DocumentOptions, LinkOptions {
+  /** Opens a part of the document: its comments, in which who may comment may write. */
+  part?: DocumentPart
   /** The document's name, where the server is not at the root of its host: `url` is the server's then, `wss://example.org/weft`. */
   documentId?: string
 }
@@ -66,7 +68,7 @@ export interface ConnectOptions extends DocumentOptions, LinkOptions {
 export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<WeftDocument> {
   options.signal?.throwIfAborted()
   const socketClass = options.WebSocket ?? defaultWebSocket
-  const address = documentAddress(url, options.documentId)
+  const address = documentAddress(url, options.documentId, options.part)
   const document = new WeftDocument({
     ...settingsOf(address, options, options),
     openSocket: (url, token) => new LiveSocket(new socketClass(url, tokenProtocols(token)), encodeAnnounce()),

@@ -1,4 +1,4 @@
-import { type DocumentId, MULTIPLEX_SUBPROTOCOL } from '@weft/protocol'
+import { type DocumentId, type DocumentPart, MULTIPLEX_SUBPROTOCOL } from '@weft/protocol'
 import type * as Y from 'yjs'
 import { defaultWebSocket } from '#WebSocket'
 import { type DocumentOptions, type LinkOptions, opened, settingsOf } from './connect.ts'
@@ -22,6 +22,8 @@ export interface ClientOptions extends LinkOptions, Pick<DocumentOptions, 'user'
 }
 
 export interface OpenOptions extends Omit<DocumentOptions, 'store'> {
+  /** Opens a part of the document: its comments, in which who may comment may write. */
+  part?: DocumentPart
   /** Default: what the client's `store` makes. */
   store?: LocalStore
 }
@@ -97,7 +99,7 @@ export class WeftClient {
 
   /** A document for one more: its content may not be here yet. */
   async #take(documentId: string, options: OpenOptions): Promise<WeftDocument> {
-    const address = documentAddress(this.#url, documentId)
+    const address = documentAddress(this.#url, documentId, options.part)
     const id = address.documentId
     while (this.#closing.has(id)) await this.#closing.get(id)
     if (this.#isClosed) throw new TypeError('this client is closed')
@@ -156,7 +158,7 @@ export class WeftClient {
     this.#onClose()
   }
 
-  #begin(address: DocumentAddress, { store, ...options }: OpenOptions): WeftDocument {
+  #begin(address: DocumentAddress, { store, part: _, ...options }: OpenOptions): WeftDocument {
     const id = address.documentId
     const { user, awareness, store: makeStore } = this.#options
     const kept = store ?? makeStore?.(id)

@@ -20,6 +20,15 @@ export {
   parseDocumentId,
 } from './documentId.ts'
 export {
+  type DocumentPart,
+  documentParts,
+  PART_SEPARATOR,
+  parseDocumentAddress,
+  partOf,
+  splitPart,
+  withPart,
+} from './documentPart.ts'
+export {
   encodeAccess,
   encodeAck,
   encodeAddress,

@@ -1,4 +1,4 @@
-import type { DocumentId } from '@weft/protocol'
+import { type DocumentId, splitPart } from '@weft/protocol'
 import type { Clock } from '../clock.ts'
 import { BadTokenError } from './BadTokenError.ts'
 import type { DocumentScope } from './DocumentScope.ts'
@@ -119,7 +119,11 @@ export class Access {
     return verifyToken(token, this.#keys, this.#clock, this.#expected)
   }
 
-  /** @param verified what `verify` returned, a while ago maybe. @returns what that gives in a document, or why nothing. */
+  /**
+   * @param verified what `verify` returned, a while ago maybe
+   * @param documentId a document, or a part of one, in which the role is that of the document
+   * @returns what that gives there, or why nothing
+   */
   grant(verified: VerifiedToken | Denial | null, documentId: DocumentId): Grant | Denial {
     if (verified === null) return UNASKED
     if ('close' in verified) return verified
@@ -127,10 +131,11 @@ export class Access {
     if (expiresAt <= this.#clock.now()) return { close: 'unauthorized', text: 'the token has expired' }
     const refusal = this.#revocations?.refusal(verified) ?? null
     if (refusal !== null) return { close: 'unauthorized', text: refusal }
-    const right = rights.in(documentId)
+    const { document } = splitPart(documentId)
+    const right = rights.in(document)
     if (right === null) return { close: 'forbidden', text: 'the token gives no right to this document' }
     const review = () => this.grant(verified, documentId)
     const grant: Grant = { userId, userName, ...right, expiresAt, review }
-    return this.#revocations?.review(grant, verified, documentId) ?? grant
+    return this.#revocations?.review(grant, verified, document) ?? grant
   }
 }

@@ -1,6 +1,8 @@
+import type { DocumentPart } from '@weft/protocol'
+
 /**
- * What somebody may do in a document, from least to most: each role may do what those before it may.
- * A commenter may do what a viewer may, as long as there are no comments; an owner what an editor may.
+ * What somebody may do in a document, from least to most: each role may do what those before it may. A commenter writes in the
+ * document's comments, which are a document of their own, and there alone.
  */
 export const roles = ['viewer', 'commenter', 'editor', 'owner'] as const
 
@@ -13,6 +15,11 @@ export function isRole(value: unknown): value is Role {
 /** Whether edits are taken from somebody in this role. */
 export function mayWrite(role: Role): boolean {
   return roles.indexOf(role) >= roles.indexOf('editor')
+}
+
+/** The role that writing in a document, or in a part of one, needs. */
+export function writerOf(part: DocumentPart | null): Role {
+  return part === 'comments' ? 'commenter' : 'editor'
 }
 
 /** Whether somebody in this role may do what needs another. */

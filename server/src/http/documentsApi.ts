@@ -1,7 +1,8 @@
-import { BadDocumentIdError, type DocumentId, documentIdFromPath } from '@weft/protocol'
+import { BadDocumentIdError, type DocumentId, documentIdFromPath, splitPart, withPart } from '@weft/protocol'
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
 import type { Grant } from '../access/Grant.ts'
+import { writerOf } from '../access/Role.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
 import { type ContentForm, contentForms } from '../ContentError.ts'
 import type { Documents, FoundDocument } from '../room/Documents.ts'
@@ -98,9 +99,11 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
     }
   }
 
-  async function give(request: Request, response: Response, documentId: DocumentId): Promise<void> {
-    const { userId } = await gate.admit(request, documentId, 'viewer')
-    const form = readForm(request)
+  async function give(request: Request, response: Response, document: DocumentId): Promise<void> {
+    const { userId } = await gate.admit(request, document, 'viewer')
+    const { part, ...query } = readQuery(request, ['format', 'part'])
+    const documentId = readPart(document, part)
+    const form = readForm(request, query.format)
     const describe = ({ presence, version, tag }: FoundDocument) => {
       if (presence !== 'there') throw absent(presence)
       response.set({ ETag: `W/"${tag}.${form}"`, 'Weft-Version': String(version) })
@@ -157,9 +160,9 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
     }
   }
 
-  async function merge(request: Request, response: Response, documentId: DocumentId): Promise<void> {
-    const grant = await gate.admit(request, documentId, 'editor')
-    readQuery(request, [])
+  async function merge(request: Request, response: Response, document: DocumentId): Promise<void> {
+    const documentId = readPart(document, readQuery(request, ['part']).part)
+    const grant = await gate.admit(request, documentId, writerOf(splitPart(documentId).part))
     refuseConditions(request)
     await refuseCreation(grant, documentId)
     if (!request.is(types.yjs)) throw new ApiError('bad-type', `the Content-Type must be ${types.yjs}: a Yjs update`)
@@ -183,6 +186,9 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
   /** What is there can't become what isn't: so it may be looked up before. */
   async function refuseCreation({ mayCreate }: Grant, documentId: DocumentId): Promise<void> {
     if (mayCreate || (await documents.find(documentId)).presence === 'there') return
+    // A part is begun with its document.
+    const { document, part } = splitPart(documentId)
+    if (part !== null && (await documents.find(document)).presence === 'there') return
     throw new ApiError('forbidden', 'this document is not there, and the token gives no right to create it')
   }
 
@@ -236,6 +242,16 @@ function readName(path: string): DocumentId {
   }
 }
 
+/** A document, or the part of it that the parameter `part` names. */
+function readPart(documentId: DocumentId, part: string | undefined): DocumentId {
+  try {
+    return withPart(documentId, part ?? null)
+  } catch (error) {
+    if (error instanceof BadDocumentIdError) throw new ApiError('bad-request', error.message)
+    throw error
+  }
+}
+
 /** The parameters of a query, each once at most. @throws {ApiError} `bad-request`: another one, or one twice */
 function readQuery<Name extends string>(request: Request, allowed: readonly Name[]): { [N in Name]?: string } {
   const query: { [N in Name]?: string } = {}
@@ -259,8 +275,7 @@ function readLimit(text: string | undefined): number {
 }
 
 /** `?format=`, else `Accept`, else Markdown. */
-function readForm(request: Request): ContentForm {
-  const { format } = readQuery(request, ['format'])
+function readForm(request: Request, format: string | undefined): ContentForm {
   if (format === undefined) {
     const type = request.accepts(contentForms.map(form => types[form]))
     const form = contentForms.find(candidate => types[candidate] === type)

@@ -1,3 +1,4 @@
+import { documentParts, splitPart } from '@weft/protocol'
 import { z } from 'zod'
 import type { Audit } from '../audit/AuditEntry.ts'
 import type { Rooms } from '../room/Rooms.ts'
@@ -15,6 +16,7 @@ const sessionSchema = z
   .strictObject({
     id: sessionId,
     document: z.string(),
+    part: orNull(z.enum(documentParts)).meta({ description: 'of the document; null: the document itself' }),
     user: orNull(z.string()).meta({ description: 'the token’s `sub`; null: nobody is asked' }),
     name: orNull(z.string()),
     role: orNull(role).meta({ description: 'null: nobody is asked' }),
@@ -53,7 +55,8 @@ export function sessionRoutes({ rooms, gate, proxies, audit }: SessionRouteServi
     async handle({ request, query: { document, limit: most } }) {
       if (document === undefined) await gate.admitEverywhere(request, 'owner')
       else await gate.admit(request, document, 'owner')
-      const found = [...rooms.sessions()].filter(({ room }) => document === undefined || room.documentId === document)
+      const isWanted = ({ room }: Session) => document === undefined || splitPart(room.documentId).document === document
+      const found = [...rooms.sessions()].filter(isWanted)
       found.sort((a, b) => a.openedAt - b.openedAt)
       return { status: 200, body: { sessions: found.slice(0, most).map(show), count: found.length } }
     },
@@ -94,7 +97,7 @@ function show(session: Session) {
   const { id, room, userId, grant, dialect, outlet, openedAt } = session
   return {
     id,
-    document: room.documentId as string,
+    ...splitPart(room.documentId),
     user: userId,
     name: grant.userName,
     role: userId === null ? null : grant.role,

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { DocumentId } from '@weft/protocol'
+import { type DocumentId, documentParts, PART_SEPARATOR, partOf } from '@weft/protocol'
 import { compareNames, type DocumentScope } from '../access/DocumentScope.ts'
 import type { ContentForm } from '../ContentError.ts'
 import type { Clock } from '../clock.ts'
@@ -10,7 +10,6 @@ import type { Rendering } from '../worker/contentTasks.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
 import type { Committer } from './Committer.ts'
 import { committedWithin } from './committedWithin.ts'
-import { PART_SEPARATOR } from './partSeparator.ts'
 import type { Rooms } from './Rooms.ts'
 import type { Saving } from './Saving.ts'
 import { Turnstile } from './Turnstile.ts'
@@ -165,6 +164,8 @@ export class Documents {
         if (trial !== null) await workshop.check(trial, rooms.updateLimits)
         this.#clientIDsAnew.set(documentId, newClientID())
         await log.revive(documentId)
+        for (const part of partsOf(documentId))
+          if (presenceOf(await log.open(part)) === 'deleted') await log.revive(part)
       }
       const room = await rooms.open(documentId)
       try {
@@ -270,11 +271,22 @@ export class Documents {
     return this.#inTurn(documentId, async () => {
       const presence = presenceOf(await log.open(documentId))
       if (presence !== 'there') return presence
+      await this.#deleteParts(documentId)
       await log.delete(documentId, clock.wallTime())
       await rooms.deleted(documentId)
+      // Who has opened one meanwhile: nobody can any more.
+      await this.#deleteParts(documentId)
       await uploads.delete(documentId)
       return presence
     })
+  }
+
+  async #deleteParts(documentId: DocumentId): Promise<void> {
+    const { log, rooms, clock } = this.#services
+    for (const part of partsOf(documentId)) {
+      if (presenceOf(await log.open(part)) === 'there') await log.delete(part, clock.wallTime())
+      await rooms.deleted(part)
+    }
   }
 
   #refuseOverload(): void {
@@ -294,6 +306,10 @@ export class Documents {
       if (turn.isFree) this.#turns.delete(documentId)
     }
   }
+}
+
+function partsOf(documentId: DocumentId): DocumentId[] {
+  return documentParts.map(part => partOf(documentId, part))
 }
 
 const EMPTY_LOG: StoredLog = { snapshot: null, updates: [] }

@@ -1,4 +1,5 @@
 import type { DocumentId } from '@weft/protocol'
+import { PART_SEPARATOR } from '@weft/protocol'
 import * as Y from 'yjs'
 import type { AccessRecords, RecordValue } from '../access/AccessRecords.ts'
 import type { Clock } from '../clock.ts'
@@ -6,7 +7,6 @@ import { readUpdate } from '../crdt/readUpdate.ts'
 import { WeftError } from '../errors.ts'
 import type { UpdateLog } from '../log/UpdateLog.ts'
 import { committedWithin } from './committedWithin.ts'
-import { PART_SEPARATOR } from './partSeparator.ts'
 import type { Room } from './Room.ts'
 import type { Rooms } from './Rooms.ts'
 

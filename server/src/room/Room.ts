@@ -1,6 +1,14 @@
-import { type CloseName, type DocumentId, encodeSyncStep2, type SavingName } from '@weft/protocol'
+import {
+  type CloseName,
+  type DocumentId,
+  type DocumentPart,
+  encodeSyncStep2,
+  type SavingName,
+  splitPart,
+} from '@weft/protocol'
 import type { Logger } from 'pino'
 import * as Y from 'yjs'
+import type { Grant } from '../access/Grant.ts'
 import type { Clock } from '../clock.ts'
 import { admitUpdate } from '../crdt/admitUpdate.ts'
 import { EMPTY_UPDATE } from '../crdt/emptyUpdate.ts'
@@ -28,7 +36,7 @@ import { TidyingCheck } from './TidyingCheck.ts'
 
 /** What a room needs from outside. */
 export interface RoomServices {
-  readonly log: Pick<UpdateLog, 'read' | 'compact'>
+  readonly log: Pick<UpdateLog, 'read' | 'open' | 'compact'>
   readonly committer: Committer
   readonly bytesCache: BytesCache
   readonly workshop: Workshop
@@ -41,6 +49,8 @@ export interface RoomServices {
   readonly saving?: Saving
   /** Called when somebody's first edits of a document that nobody had written are on disk; null: no session's. */
   readonly created?: (documentId: DocumentId, author: Session | null) => void
+  /** Told of the first words in a document. */
+  readonly documentBegun?: (documentId: DocumentId) => void
 }
 
 export interface RoomSettings extends AwarenessSettings, GrowthLimits, UpdateLimitSettings {
@@ -90,6 +100,8 @@ export class Room implements BytesHolder {
   readonly #sessions = new Set<Session>()
   readonly #knowledge: Knowledge
   readonly #tail: Tail
+  /** Of a part: whether anybody has written in its document. */
+  isDocumentThere = false
   #isFailed = false
   /** Works without a session for whose end the room stays. */
   #holds = 0
@@ -289,6 +301,16 @@ export class Room implements BytesHolder {
     return this.#tail.head > 0
   }
 
+  /** Which part of a document this is; null: a document itself. */
+  get part(): DocumentPart | null {
+    return splitPart(this.documentId).part
+  }
+
+  /** Whether somebody may write here as far as that begins something: a part belongs to its document, and is begun with it. */
+  mayBegin({ mayCreate }: Grant): boolean {
+    return mayCreate || this.isBegun || (this.part !== null && this.isDocumentThere)
+  }
+
   /** Of deletions, those that neither the log nor the pending batch has. */
   unknownDeletes({ deletes }: UpdateContents): Map<number, Ranges> {
     const unknown = new Map<number, Ranges>()
@@ -416,7 +438,7 @@ export class Room implements BytesHolder {
     this.#growth.measure(this.documentBytes, false)
     if (after === 0) this.#services.created?.(this.documentId, batch.onlyAuthor)
     this.#broadcast(updates, batch.onlyAuthor)
-    if (begins) for (const session of [...this.#sessions]) session.begun()
+    if (begins) this.#tellBegun()
 
     const answers = this.#answers
     this.#answers = new Map()
@@ -431,6 +453,16 @@ export class Room implements BytesHolder {
     this.#nextCommitAt = clock.now() + this.#commitPauseMs()
     if (!this.#gathering.isEmpty) this.#services.committer.request(this, this.#nextCommitAt)
     if (this.#tail.isCompactionDue) this.#compact()
+  }
+
+  #tellBegun(): void {
+    this.begun()
+    this.#services.documentBegun?.(this.documentId)
+  }
+
+  /** What it belongs to was begun, or it was itself: some who might not write may now. */
+  begun(): void {
+    for (const session of [...this.#sessions]) session.begun()
   }
 
   /** A session wants `payAcks` after the next commit. */

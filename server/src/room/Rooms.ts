@@ -1,4 +1,4 @@
-import type { DocumentId } from '@weft/protocol'
+import { type DocumentId, documentParts, partOf, splitPart } from '@weft/protocol'
 import { type UpdateLimits, updateLimitsOf } from '../crdt/UpdateLimits.ts'
 import { WeftError } from '../errors.ts'
 import { Sweep } from '../Sweep.ts'
@@ -23,6 +23,7 @@ export class Rooms {
       ...services,
       bytesCache: new BytesCache(services.clock),
       updateLimits: updateLimitsOf(services.settings),
+      documentBegun: documentId => this.#tellParts(documentId),
     }
     this.#idleMs = idleMs
     this.#sweep = new Sweep(services.clock, SWEEP_MS, () => this.#sweepAll())
@@ -109,7 +110,26 @@ export class Rooms {
     if (stored.deletedAt !== null) {
       throw new WeftError('DOCUMENT_DELETED', `${documentId} was deleted`, { documentId })
     }
-    return new Room(documentId, stored, this.#services)
+    const { document, part } = splitPart(documentId)
+    if (part === null) return new Room(documentId, stored, this.#services)
+    const { head, deletedAt } = await this.#services.log.open(document)
+    if (deletedAt !== null) throw new WeftError('DOCUMENT_DELETED', `${document} was deleted`, { documentId: document })
+    const room = new Room(documentId, stored, this.#services)
+    room.isDocumentThere = head > 0
+    return room
+  }
+
+  /** Who may write in a part of a document, and not begin documents, waits for this. */
+  #tellParts(documentId: DocumentId): void {
+    if (splitPart(documentId).part !== null) return
+    for (const part of documentParts) {
+      const tell = (room: Room) => {
+        room.isDocumentThere = true
+        room.begun()
+      }
+      // One that can't be loaded has nobody in it.
+      this.#rooms.get(partOf(documentId, part))?.then(tell, () => {})
+    }
   }
 
   /** @returns whether there is anything left to look at */

@@ -18,7 +18,7 @@ import {
   type SavingName,
 } from '@weft/protocol'
 import { type Grant, UNASKED } from '../access/Grant.ts'
-import { mayWrite } from '../access/Role.ts'
+import { includesRole, writerOf } from '../access/Role.ts'
 import type { Timer } from '../clock.ts'
 import { MalformedUpdate, readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { readStateVector, type StateVector } from '../crdt/stateVector.ts'
@@ -245,7 +245,7 @@ export class Session implements Tidier {
   }
 
   #isWriter(grant: Grant): boolean {
-    return mayWrite(grant.role) && (grant.mayCreate || this.room.isBegun) && !this.room.isReadOnly
+    return includesRole(grant.role, writerOf(this.room.part)) && this.room.mayBegin(grant) && !this.room.isReadOnly
   }
 
   /** How it stands with storing edits has changed: it is told, and so is what follows for its right. */

@@ -39,6 +39,8 @@ export interface Upgrade {
   readonly address: string
   /** Of its URL, without the query. */
   readonly path: string
+  /** The query's parameter `part`; null: none. */
+  readonly part: string | null
   /** null: none was given. Never to be logged. */
   readonly token: string | null
   /** What `Access.verify` said of it. */
@@ -92,6 +94,7 @@ export class Connection implements Outlet {
   readonly #socket: Duplex
   readonly #webSocket: WebSocket
   readonly #path: string
+  readonly #part: string | null
   readonly #token: string | null
   readonly #verified: VerifiedToken | Denial | null
   readonly #services: ConnectionServices
@@ -126,7 +129,7 @@ export class Connection implements Outlet {
   constructor(
     webSocket: WebSocket,
     socket: Duplex,
-    { address, path, token, verified, isLocal, place }: Upgrade,
+    { address, path, part, token, verified, isLocal, place }: Upgrade,
     services: ConnectionServices,
     onEnd: () => void,
   ) {
@@ -137,6 +140,7 @@ export class Connection implements Outlet {
     this.isLocal = isLocal
     this.#place = place
     this.#path = path
+    this.#part = part
     this.#token = token
     this.#verified = verified
     this.#services = services
@@ -317,7 +321,7 @@ export class Connection implements Outlet {
   #meet(frame: Uint8Array): Peer {
     if (this.#webSocket.protocol === MULTIPLEX_SUBPROTOCOL) return new MultiplexPeer(this, this.#token, this.#services)
     if (frame.length === 0 || frame[0] === 0 || isAwareness(frame))
-      return new YWebsocketPeer(this, this.#path, this.#verified, this.#services)
+      return new YWebsocketPeer(this, { path: this.#path, part: this.#part, verified: this.#verified }, this.#services)
     return new HocuspocusPeer(this, this.#token, this.#services)
   }
 

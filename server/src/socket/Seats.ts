@@ -1,4 +1,4 @@
-import { BadDocumentIdError, type CloseName, type DocumentId, parseDocumentId } from '@weft/protocol'
+import { BadDocumentIdError, type CloseName, type DocumentId, parseDocumentAddress } from '@weft/protocol'
 import type { Denial } from '../access/Grant.ts'
 import { type Dialect, Session } from '../room/Session.ts'
 import { TokenBucket } from '../TokenBucket.ts'
@@ -88,12 +88,12 @@ export class Seats {
     return seat
   }
 
-  /** @returns null where the address names no document, and that is told */
+  /** @returns null where the address names no document, nor a part of one, and that is told */
   #readName(seat: Seat): DocumentId | null {
     // NUL ends the name: what follows tells sessions of one document apart.
     const [name = ''] = seat.key.split('\0', 1)
     try {
-      return parseDocumentId(name)
+      return parseDocumentAddress(name)
     } catch (error) {
       if (!(error instanceof BadDocumentIdError)) throw error
       this.#host.closeSeat(seat, 'badName', error.message)

@@ -102,10 +102,11 @@ export class WebSocketEndpoint {
       this.#refuse(socket, refusal)
       return
     }
-    const path = (request.url ?? '').split('?', 1)[0] ?? ''
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2)
+    const part = new URLSearchParams(query).get('part')
     const token = tokenOfRequest(request) ?? this.#tokenOfPage(request)
     this.#services.access.verify(token).then(
-      verified => this.#shakeHands(request, socket, head, { address, path, token, verified, isLocal }),
+      verified => this.#shakeHands(request, socket, head, { address, path, part, token, verified, isLocal }),
       error => {
         this.#services.logger.error({ err: error }, 'a token could not be verified')
         this.#refuse(socket, [500, 'the token could not be verified'])

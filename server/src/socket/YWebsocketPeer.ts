@@ -5,13 +5,14 @@ import {
   encodePermissionDenied,
   MalformedMessageError,
   messageType,
+  withPart,
 } from '@weft/protocol'
 import type { Denial } from '../access/Grant.ts'
 import type { VerifiedToken } from '../access/verifyToken.ts'
 import { encodeFrame } from '../room/encodeFrame.ts'
 import { Session } from '../room/Session.ts'
 import { TokenBucket } from '../TokenBucket.ts'
-import type { Connection } from './Connection.ts'
+import type { Connection, Upgrade } from './Connection.ts'
 import { openSession, type SessionServices } from './openSession.ts'
 import { KEEP_ALIVE, type Peer } from './Peer.ts'
 import { renewSession } from './renewSession.ts'
@@ -19,9 +20,10 @@ import { renewSession } from './renewSession.ts'
 /** Tokens that renew a session: so many more each second, as many at once. Each costs a signature's check. */
 const RENEWALS_PER_SECOND = 10
 
-/** y-websocket's dialect: one document, named by the URL's path. */
+/** y-websocket's dialect: one document, named by the URL's path, or the part of it that the parameter `part` names. */
 export class YWebsocketPeer implements Peer {
   readonly #path: string
+  readonly #part: string | null
   readonly #verified: VerifiedToken | Denial | null
   readonly #connection: Connection
   readonly #services: SessionServices
@@ -29,16 +31,15 @@ export class YWebsocketPeer implements Peer {
   #session: Session | null = null
 
   /**
-   * @param path of the upgrade's URL, without its query
-   * @param verified what `Access.verify` said of the upgrade's token
+   * @param upgrade of its URL the path and the parameter `part`, and what `Access.verify` said of its token
    */
   constructor(
     connection: Connection,
-    path: string,
-    verified: VerifiedToken | Denial | null,
+    { path, part, verified }: Pick<Upgrade, 'path' | 'part' | 'verified'>,
     services: SessionServices,
   ) {
     this.#path = path
+    this.#part = part
     this.#verified = verified
     this.#connection = connection
     this.#services = services
@@ -70,7 +71,7 @@ export class YWebsocketPeer implements Peer {
   async #begin(frame: Uint8Array): Promise<void> {
     let documentId: ReturnType<typeof documentIdFromPath>
     try {
-      documentId = documentIdFromPath(this.#path)
+      documentId = withPart(documentIdFromPath(this.#path), this.#part)
     } catch (error) {
       if (!(error instanceof BadDocumentIdError)) throw error
       this.#connection.close('badName', error.message)
