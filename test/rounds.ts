@@ -35,7 +35,11 @@ export const rounds = {
   followedTexts: isLong ? 2_000 : 40,
   /** A random document written as Markdown and read again. */
   markdownRoundTrips: isLong ? 50_000 : 500,
-  /** Changed updates that meet the update check. */
+  /** Changed messages that connections without sockets say to the server's parts, in virtual time. */
+  fuzzedMessages: isLong ? 1_000_000 : 100_000,
+  /** Changed updates, of each of which Yjs is asked what it makes of it. */
+  fuzzedUpdates: isLong ? 10_000_000 : 200_000,
+  /** Changed updates that meet the update check, and then several replicas. */
   updateMutations: isLong ? 200_000 : 5_000,
   /** Histories of honest replicas, 40 edits each. */
   honestHistories: isLong ? 1_000 : 60,

@@ -59,15 +59,15 @@ export class SimulatedWorkshop {
       })
     })
     if (this.#random.chance(this.failureRate)) throw new WeftError('WORKER_FAILED', 'the worker ran out of memory')
-    const result = unwrap(task()) as tasks.TaskResult<T>
+    const result = taskResult<T>(task())
     if (result.state === 'done') return result.value
     if (result.state === 'malformed') throw new MalformedUpdate(result.reason)
     throw new WeftError('DOCUMENT_INCOMPLETE', `the log has gaps: ${result.reason}`)
   }
 }
 
-/** What a task wraps so that its bytes are moved and not copied. */
-function unwrap(result: unknown): unknown {
-  if (typeof result === 'object' && result !== null && valueSymbol in result) return Reflect.get(result, valueSymbol)
-  return result
+/** What a task says, which it wraps so that its bytes are moved and not copied. */
+export function taskResult<T>(result: unknown): tasks.TaskResult<T> {
+  const isWrapped = typeof result === 'object' && result !== null && valueSymbol in result
+  return (isWrapped ? Reflect.get(result, valueSymbol) : result) as tasks.TaskResult<T>
 }

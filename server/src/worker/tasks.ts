@@ -99,7 +99,12 @@ export function closedPart(task: ClosedPartTask): unknown {
       doc.on('update', (bytes: Uint8Array, from: unknown) => {
         if (from === origin) update = bytes
       })
-      Y.applyUpdate(doc, task.update, origin)
+      try {
+        Y.applyUpdate(doc, task.update, origin)
+      } catch {
+        // What nobody has checked against this document yet: the check comes when the closed part is admitted.
+        throw new MalformedUpdate('it cannot be applied to the document')
+      }
       const after = Y.decodeStateVector(Y.encodeStateVector(doc))
       doc.destroy()
       if (update !== null) {
