@@ -18,6 +18,11 @@ export class SimulatedClock {
     return this.#now
   }
 
+  /** Events that are still to come. */
+  get waitingCount(): number {
+    return this.#events.length - this.#cancelled.size
+  }
+
   after(delayMs: number, run: () => void): Event {
     const event = { at: this.#now + Math.max(0, delayMs), order: this.#order++, run }
     push(this.#events, event)

@@ -35,6 +35,10 @@ export class Seat implements Outlet {
     return this.#connection.unsentBytes
   }
 
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
   write(frames: Buffer, sharedBy: object | null = null): void {
     if (!this.#hasEnded) this.#connection.write(frames, sharedBy, this.key)
   }

@@ -77,15 +77,18 @@ export class Seats {
       return null
     }
     const options = { questions: this.#questions, countsQueued, grant }
-    const opened = await openSession(documentId, seat, this.#dialect, this.#services, isWanted, options)
+    const joined = (session: Session) => {
+      seat.session = session
+      this.#seats.set(address, seat)
+    }
+    const opened = await openSession(documentId, seat, this.#dialect, this.#services, isWanted, joined, options)
     if (opened === null) return null
     if (!(opened instanceof Session)) {
       this.#host.closeSeat(seat, opened.close, opened.text)
       return null
     }
-    seat.session = opened
-    this.#seats.set(address, seat)
-    return seat
+    // Its document may have been deleted in this very moment, or its right taken back.
+    return seat.hasEnded ? null : seat
   }
 
   /** @returns null where the address names no document, nor a part of one, and that is told */

@@ -85,14 +85,17 @@ export class YWebsocketPeer implements Peer {
       connection.close(grant.close, grant.text)
       return
     }
-    const opened = await openSession(documentId, connection, 'y-websocket', this.#services, isWanted, { grant })
+    const joined = (session: Session) => {
+      this.#session = session
+    }
+    const opened = await openSession(documentId, connection, 'y-websocket', this.#services, isWanted, joined, { grant })
     if (opened === null) return
     if (!(opened instanceof Session)) {
       connection.close(opened.close, opened.text)
       return
     }
-    this.#session = opened
-    await opened.receive(frame)
+    // Its document may have been deleted in this very moment, or its right taken back.
+    if (!connection.isRefused) await opened.receive(frame)
   }
 
   drained(): void {

@@ -30,7 +30,8 @@ export interface Refusal {
 /**
  * Opens a document for somebody.
  * @param isWanted asked once the document is there: whether anybody still waits for it
- * @returns null where nobody does
+ * @param joined called at the moment at which the session is in its room, and may be ended: whoever ends it must know of it
+ * @returns null where nobody waits for it
  */
 export async function openSession(
   documentId: DocumentId,
@@ -38,6 +39,7 @@ export async function openSession(
   dialect: Dialect,
   { rooms, audit, logger, settings }: SessionServices,
   isWanted: () => boolean,
+  joined: (session: Session) => void,
   options: SessionOptions = {},
 ): Promise<Session | Refusal | null> {
   try {
@@ -49,6 +51,7 @@ export async function openSession(
     }
     const session = new Session(room, outlet, dialect, { ...options, watcher: watcherOf(audit) })
     room.join(session)
+    joined(session)
     audit.record({ ...describe(session), action: 'opened', subject: session.grant.role })
     // Its right may have been taken back while the document was loaded.
     const right = options.grant?.review?.()
