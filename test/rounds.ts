@@ -4,6 +4,9 @@ export const isLong = process.env.WEFT_TEST_LONG === '1'
 /** Longest time of a test that repeats itself so often, in ms; small counts on a machine that others use too take minutes. */
 export const roundsTimeoutMs = isLong ? 45 * 60_000 : 180_000
 
+/** The same of a test that computes without a pause, in ms: half a minute where nothing else does, and ten on a crowded machine. */
+export const fuzzTimeoutMs = isLong ? 120 * 60_000 : 600_000
+
 export const rounds = {
   /** Two windows, a bot and a plain client in one document, while the server is killed and a window goes offline. */
   realInput: isLong ? 20 : 1,

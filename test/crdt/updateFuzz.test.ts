@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { rounds, roundsTimeoutMs } from '../rounds.ts'
+import { fuzzTimeoutMs, rounds } from '../rounds.ts'
 import { fuzzUpdates, type UpdateCounts } from './fuzzUpdates.ts'
 
 const given = process.env.WEFT_TEST_SEED
@@ -18,7 +18,7 @@ it(
     }
     expect(counts.closedParts).toBeGreaterThan(counts.mutated / 500)
   },
-  roundsTimeoutMs,
+  fuzzTimeoutMs,
 )
 
 // By seed, for other implementations may meet it.

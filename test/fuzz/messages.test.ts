@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
-import { rounds, roundsTimeoutMs } from '../rounds.ts'
+import { fuzzTimeoutMs, rounds } from '../rounds.ts'
 import { type FuzzCounts, fuzzServer, MESSAGES_PER_SERVER } from './fuzzServer.ts'
 import { messageNames } from './messageFields.ts'
 import { strangerStates } from './SpeakingStranger.ts'
@@ -38,7 +38,7 @@ it(
       }
     }
   },
-  roundsTimeoutMs,
+  fuzzTimeoutMs,
 )
 
 it('the same seed says the same', async () => {
