@@ -102,7 +102,7 @@ export class SpokenServer extends SimulatedServer {
     const socket = new SpokenSocket(this.#clock, dialect === 'multiplex' ? MULTIPLEX_SUBPROTOCOL : '', host)
     const userId = verified !== null && 'userId' in verified ? verified.userId : null
     const place = this.#count.enter('simulated', userId)
-    const upgrade: Upgrade = { address: 'simulated', isLocal: false, path, token, verified, place }
+    const upgrade: Upgrade = { address: 'simulated', isLocal: false, path, part: null, token, verified, place }
     const connection: Connection = new Connection(socket.webSocket, socket.stream, upgrade, this.#services, () => {
       this.#connections.delete(connection)
       place.leave()
