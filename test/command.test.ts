@@ -36,6 +36,7 @@ describe('weft', () => {
     'tail',
     'sync',
     'rm',
+    'token',
     'link',
     ...OF_STORES,
     'mcp',

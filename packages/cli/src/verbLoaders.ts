@@ -12,6 +12,7 @@ export const verbLoaders: Readonly<Record<string, () => Promise<Verb>>> = {
   tail: async () => (await import('./verbs/tail.ts')).tailVerb,
   sync: async () => (await import('./verbs/sync.ts')).syncVerb,
   rm: async () => (await import('./verbs/rm.ts')).rmVerb,
+  token: async () => (await import('./verbs/token.ts')).tokenVerb,
   link: async () => (await import('./verbs/link.ts')).linkVerb,
   backup: async () => (await import('./verbs/backup.ts')).backupVerb,
   restore: async () => (await import('./verbs/restore.ts')).restoreVerb,
