@@ -31,7 +31,7 @@ describe('a link with a token', () => {
   it('opens the document for writing; the token leaves the address bar, and stays in this tab', async () => {
     const server = await testServer(asksForTokens)
     const bo = await writer(server, 'Hello')
-    const ann = await windows.open(server.url)
+    const ann = await windows.open(server.url, { expectsNetworkFailures: true })
     await follow(ann, `#token=${await tokenFor('editor')}`)
     await ann.shows('saved')
     expect(ann.page.url()).toBe(`${server.url}/d/a`)
@@ -40,7 +40,10 @@ describe('a link with a token', () => {
     await ann.shows('saved')
     await ann.page.reload()
     await ann.shows('saved')
-    expect(await ann.page.evaluate(() => Object.values(localStorage).join())).not.toContain('eyJ')
+    // A cookie holds it that no script can read.
+    const kept = () => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])
+    expect(await ann.page.evaluate(kept)).not.toContain('eyJ')
+    expect(await ann.context.cookies()).toMatchObject([{ name: 'weft', httpOnly: true, sameSite: 'Strict' }])
     // Nor is it where the back button leads.
     expect(await ann.page.evaluate(() => history.length)).toBeLessThanOrEqual(2)
     expect(await ann.page.getByTestId('reader').count()).toBe(0)
@@ -75,15 +78,123 @@ describe('a link with a token', () => {
   })
 })
 
+describe('a share link', () => {
+  /** The owner's window, with the dialog open. */
+  async function owner(server: ServerProcess): Promise<EditorWindow> {
+    const ann = await windows.open(server.url, { expectsNetworkFailures: true })
+    await follow(ann, `#token=${await tokenFor('owner')}`)
+    await ann.shows('saved')
+    await ann.page.getByTestId('share').click()
+    await ann.page.getByRole('dialog', { name: 'Share this document' }).waitFor()
+    return ann
+  }
+
+  async function makeLink(ann: EditorWindow, people: string): Promise<string> {
+    const before = await ann.page.getByTestId('share-links').getByRole('listitem').count()
+    await ann.page.getByLabel('It lets in').selectOption(people)
+    await ann.page.getByTestId('make-link').click()
+    await eventually(
+      'the link in the list',
+      async () => (await ann.page.getByTestId('share-links').getByRole('listitem').count()) === before + 1,
+    )
+    return ann.page.getByTestId('made-link').inputValue()
+  }
+
+  it('[threat P4] is made by an owner, lets in whoever has it, and lets nobody in when it is revoked', async () => {
+    const server = await testServer(asksForTokens)
+    const bo = await writer(server, 'Hello')
+    const ann = await owner(server)
+    const url = await makeLink(ann, 'any number of people')
+    expect(url).toMatch(new RegExp(`^${server.url}/s#[\\w-]{22}$`))
+
+    const gus = await windows.open(server.url, { expectsNetworkFailures: true })
+    await gus.page.goto(url)
+    await gus.page.getByTestId('guest-name').fill('Gus')
+    // Nobody who looks over a shoulder, and no history, has it.
+    expect(gus.page.url()).toBe(`${server.url}/s`)
+    await gus.keyboard.press('Enter')
+    await gus.shows('saved')
+    expect(gus.page.url()).toBe(`${server.url}/d/a`)
+    await gus.type('from Gus ')
+    await eventually('Bo to see it', () => textOf(bo).includes('from Gus'))
+    await gus.shows('saved')
+    // The next visit is the same guest: no further use.
+    await gus.page.reload()
+    await gus.shows('saved')
+    expect(await gus.page.evaluate(() => JSON.stringify([{ ...localStorage }, document.cookie]))).not.toContain('eyJ')
+
+    // A lesser role counts at once, in place.
+    const headers = { Authorization: `Bearer ${await tokenFor('owner')}`, 'Content-Type': 'application/json' }
+    const listed = await fetch(`${server.url}/api/v1/links?document=a`, { headers })
+    const { links } = (await listed.json()) as { links: { id: string }[] }
+    const changed = `${server.url}/api/v1/links/${links[0]?.id}`
+    await fetch(changed, { method: 'PATCH', headers, body: JSON.stringify({ role: 'viewer' }) })
+    await gus.shows('reading')
+    expect(await gus.page.getByTestId('reader').innerText()).toBe(
+      'Your access was changed: you can read this document, and no longer change it. What you wrote before is saved.',
+    )
+    expect(await gus.text.getAttribute('contenteditable')).toBe('false')
+
+    await ann.page.getByRole('button', { name: 'Close' }).click()
+    await ann.page.getByTestId('share').click()
+    const row = ann.page.getByTestId('share-links').getByRole('listitem')
+    await row.getByText('used once').waitFor()
+    await row.getByRole('button', { name: 'Revoke' }).click()
+    await row.getByRole('button', { name: 'Revoke now' }).click()
+    await gus.shows('refused')
+    expect(await refusalIn(gus)).toMatch(/^Your access was taken back\. What you see is the copy on this device\./)
+    expect(await gus.text.getAttribute('contenteditable')).toBe('false')
+    expect(await gus.lines()).toContainEqual(expect.stringContaining('from Gus'))
+
+    const late = await windows.open(server.url, { expectsNetworkFailures: true })
+    await late.page.goto(url)
+    await late.page.getByTestId('guest-name').press('Enter')
+    await late.page.getByRole('heading', { name: 'This link doesn’t open anything' }).waitFor()
+  })
+
+  it('says why it opens nothing: used up, missing a part, too many tries, no server', async () => {
+    const server = await testServer(asksForTokens)
+    await writer(server, 'Hello')
+    const once = await makeLink(await owner(server), 'one person')
+    const proxy = await link(server)
+    const says = (window: EditorWindow, title: string) => window.page.getByRole('heading', { name: title }).waitFor()
+    const first = await windows.open(server.url, { expectsNetworkFailures: true })
+    await first.page.goto(once)
+    await first.page.getByTestId('guest-name').fill('Gus')
+    await first.keyboard.press('Enter')
+    await first.shows('saved')
+    const next = await windows.open(originOf(proxy), { expectsNetworkFailures: true })
+    await next.page.goto(once.replace(server.url, originOf(proxy)))
+    await next.page.getByTestId('guest-name').fill('Hal')
+    await next.keyboard.press('Enter')
+    await says(next, 'This link was used as often as it may be')
+    await next.page.goto(`${originOf(proxy)}/s`)
+    await says(next, 'This link doesn’t open anything')
+    for (let i = 0; i < 10; i++) {
+      const body = JSON.stringify({ secret: 'A'.repeat(22) })
+      const headers = { 'Content-Type': 'application/json' }
+      await fetch(`${server.url}/api/v1/links/exchange`, { method: 'POST', headers, body })
+    }
+    // In the same tab, on the same page: another place of it, for the browser.
+    await next.page.goto(`${originOf(proxy)}/s#${'B'.repeat(22)}`)
+    await says(next, 'Too many links were tried')
+    expect(await next.page.getByTestId('link-failure').innerText()).toMatch(/Wait \d+ seconds?, then try again/)
+    await server.kill()
+    await next.page.getByRole('button', { name: 'Try again' }).click()
+    await says(next, 'The server can’t be reached')
+  })
+})
+
 describe('a document that can’t be had', () => {
   it('is shown to a viewer in another tab as the copy on this device, without a word of saving', async () => {
     const server = await testServer(asksForTokens)
     await writer(server, 'Hello')
-    const vi = await windows.open(server.url, { viewport: { width: 390, height: 844 } })
+    const vi = await windows.open(server.url, { viewport: { width: 390, height: 844 }, expectsNetworkFailures: true })
     await follow(vi, `#token=${await tokenFor('viewer')}`)
     await vi.shows('reading')
     expect(await vi.page.getByTestId('reader').innerText()).toBe('You can read, not write.')
     const tab = await vi.another()
+    await vi.context.clearCookies()
     await tab.goTo('a')
     await tab.shows('refused')
     expect(await tab.lines()).toEqual(['Hello'])
@@ -107,6 +218,7 @@ describe('a document that can’t be had', () => {
     const tab = await ann.another()
     await ann.page.close()
     proxy.release('toServer')
+    await ann.context.clearCookies()
     await tab.goTo('a')
     await tab.shows('failed')
     expect(await refusalIn(tab)).toContain('Your text is kept on this device')
@@ -128,7 +240,7 @@ describe('a document that can’t be had', () => {
 
   it('says kindly why: no token, a bad one, no right, and one that has expired', async () => {
     const server = await testServer(asksForTokens)
-    const nobody = await windows.open(server.url)
+    const nobody = await windows.open(server.url, { expectsNetworkFailures: true })
     await follow(nobody, '')
     expect(await refusalIn(nobody)).toContain('The server doesn’t know who you are')
     expect(await nobody.page.locator('.problem .primary').innerText()).toBe('Try again')
@@ -138,7 +250,7 @@ describe('a document that can’t be had', () => {
     const stranger = await windows.open(server.url)
     await follow(stranger, `#token=${await sign({ docs: [{ document: 'b', role: 'owner' }] })}`)
     expect(await refusalIn(stranger)).toContain('You don’t have the right to open this document')
-    const late = await windows.open(server.url)
+    const late = await windows.open(server.url, { expectsNetworkFailures: true })
     await follow(late, `#token=${await tokenFor('editor', { exp: nowInSeconds() - 60 })}`)
     expect(await refusalIn(late)).toContain('Your access has expired')
   })

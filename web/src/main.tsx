@@ -6,6 +6,7 @@ import { startMe } from './device/me.ts'
 import { startRecentDocuments } from './device/recentDocuments.ts'
 import { startToken } from './device/token.ts'
 import HomePage from './pages/HomePage.tsx'
+import LinkPage from './pages/LinkPage.tsx'
 import { route, startRoute } from './route.ts'
 import { startTheme } from './theme.ts'
 import { Toasts } from './ui/toast.tsx'
@@ -47,6 +48,7 @@ function App() {
   return (
     <>
       {value.page === 'home' && <HomePage />}
+      {value.page === 'link' && <LinkPage />}
       {value.page === 'document' && <DocumentRoute documentId={value.documentId} />}
       {value.page === 'unknown' && (
         <Dead title="There is no such page" advice="Check the link, or go to the documents that you have opened." />
@@ -87,10 +89,12 @@ function Dead({ title, advice }: { title: string; advice: string }) {
   )
 }
 
-startToken()
 startTheme()
 startMe()
 startRecentDocuments()
-startRoute()
 const root = document.getElementById('app')
-if (root !== null) render(<App />, root)
+// Whose documents this device shows depends on who this is.
+void startToken().then(() => {
+  startRoute()
+  if (root !== null) render(<App />, root)
+})

@@ -6,6 +6,7 @@ describe.each(['/', '/weft/', '/a/d/'])('under %s', base => {
 
   it('finds the document that a path names', () => {
     expect(parse('')).toEqual({ page: 'home' })
+    expect(parse('s')).toEqual({ page: 'link' })
     expect(parse('d/notes')).toEqual({ page: 'document', documentId: 'notes' })
     expect(parse('d/team/plan%202026')).toEqual({ page: 'document', documentId: 'team/plan 2026' })
     for (const path of ['d', 'd/', 'x', 'd/a//b', 'd/../x', 'd/%ff', 'd/a%0ab', 'd/%E2%80%AE'])

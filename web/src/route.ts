@@ -2,11 +2,12 @@ import { signal } from '@preact/signals'
 import { BadDocumentIdError, parseDocumentId } from '@weft/protocol'
 import { base } from './base.ts'
 
-export type Route = { page: 'home' } | { page: 'document'; documentId: string } | { page: 'unknown' }
+export type Route = { page: 'home' } | { page: 'link' } | { page: 'document'; documentId: string } | { page: 'unknown' }
 
 /** The page that a path names. `/d/team/notes` is the document `team/notes`, `/weft/d/team/notes` too where the base is `/weft/`. */
 export function parseRoute(pathname: string, at = base): Route {
   if (pathname === at || pathname === `${at}index.html`) return { page: 'home' }
+  if (pathname === `${at}s`) return { page: 'link' }
   if (!pathname.startsWith(`${at}d/`)) return { page: 'unknown' }
   try {
     const documentId = decodeURIComponent(pathname.slice(`${at}d/`.length))
@@ -60,6 +61,12 @@ export function isFirstPage(): boolean {
 export function navigate(path: string): void {
   hasNavigated = true
   history.pushState(null, '', path)
+  follow()
+}
+
+/** As `navigate`, in the place of the page that is shown: the back button doesn't lead there. */
+export function replaceRoute(path: string): void {
+  history.replaceState(null, '', path)
   follow()
 }
 

@@ -101,7 +101,7 @@ export function createApp(services: AppServices): Express {
     response.status(404).type('text/plain').send('no such file\n')
   })
   app.use(express.static(webFolder, { index: false, maxAge: 0, redirect: false }))
-  app.get(['/', '/d/*document'], async (request, response) => {
+  app.get(['/', '/s', '/d/*document'], async (request, response) => {
     response.set('Cache-Control', 'no-cache')
     const html = await readFile(page, 'utf8').catch(() => null)
     if (html === null) response.status(503).type('text/plain').send('the web app is not built: npm run build\n')

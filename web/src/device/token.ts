@@ -1,12 +1,15 @@
+import { base } from '../base.ts'
 import { readStored, writeStored } from './storage.ts'
 
 /** Under which this device keeps who used it last. */
 const USER_KEY = 'weft.user'
-/** Under which this tab keeps its token. Not on the device: another tab may be somebody else's link. */
+/** Under which this tab keeps its token until a cookie holds it. Not on the device: another tab may be somebody else's link. */
 const KEY = 'weft.token'
 
-/** Where storage is forbidden, the token lasts as long as the page. */
+/** The token as long as the page lasts; no other page of this browser changes it. */
 let kept = ''
+/** Whose the cookie is; `null`: there is none, or nobody asked. */
+let cookieUser: string | null = null
 
 /**
  * The token in a URL's fragment (`#token=…`), without what no token has (an e-mail's line break, say), and the fragment without it.
@@ -24,13 +27,9 @@ export function tokenInHash(hash: string): { token: string | null; rest: string 
   return { token: token ?? null, rest: rest === '' ? '' : `#${rest}` }
 }
 
-/** The token of this tab; empty where it has none. */
+/** The token of this page; empty where it has none: a cookie may hold one, which no script sees. */
 export function currentToken(): string {
-  try {
-    return sessionStorage.getItem(KEY) ?? kept
-  } catch {
-    return kept
-  }
+  return kept
 }
 
 /** Whose a token is: the `sub` of a JWT (RFC 7519, section 4.1.2); `null` for what names nobody. Nothing is verified here. */
@@ -46,12 +45,12 @@ export function userOfToken(token: string): string | null {
 }
 
 /**
- * Who uses this tab, as far as its token says; without a token, who used this browser last: they see what is kept for them here,
+ * Who uses this tab, as far as its token or cookie says; without, who used this browser last: they see what is kept for them here,
  * though no server takes anything from them. `null`: nobody was ever asked.
  */
 export function currentUser(): string | null {
   const token = currentToken()
-  if (token === '') return readStored(USER_KEY)
+  if (token === '') return cookieUser ?? readStored(USER_KEY)
   const user = userOfToken(token)
   writeStored(USER_KEY, user)
   return user
@@ -62,19 +61,76 @@ function takeToken(): boolean {
   const { token, rest } = tokenInHash(location.hash)
   if (token === null) return false
   kept = token
-  try {
-    sessionStorage.setItem(KEY, token)
-  } catch {
-    // Kept in the page, then.
-  }
+  remember(token)
   history.replaceState(history.state, '', `${location.pathname}${location.search}${rest}`)
   return true
 }
 
-/** Called once, before anything reads the address. A link with a token that is followed later begins anew. */
-export function startToken(): void {
+function remember(token: string | null): void {
+  try {
+    if (token === null) sessionStorage.removeItem(KEY)
+    else sessionStorage.setItem(KEY, token)
+  } catch {
+    // Kept in the page, then.
+  }
+}
+
+/** Longest wait for the server to say who this is, in ms: what this device has is shown then. */
+const patienceMs = 3_000
+
+/**
+ * Called once, before anything is shown: takes a token out of the address, and has a cookie hold it, which no script can read; or
+ * asks whose the cookie is that holds one. A link with a token that is followed later begins anew.
+ */
+export async function startToken(): Promise<void> {
   takeToken()
   window.addEventListener('hashchange', () => {
     if (takeToken()) location.reload()
   })
+  // Somebody else has come to this browser, in another tab: this one's cookie is theirs now.
+  window.addEventListener('storage', ({ key, newValue }) => {
+    if (key === USER_KEY && kept === '' && cookieUser !== null && newValue !== cookieUser) location.reload()
+  })
+  if (kept === '') kept = remembered()
+  if (kept !== '') {
+    // Not there: a token that is too long, say, or a server that can't be reached. Then this tab keeps it.
+    if (await holdInCookie(kept)) remember(null)
+  } else if (readStored(USER_KEY) !== null) {
+    cookieUser = await userOfCookie()
+    if (cookieUser !== null) writeStored(USER_KEY, cookieUser)
+  }
+}
+
+function remembered(): string {
+  try {
+    return sessionStorage.getItem(KEY) ?? ''
+  } catch {
+    return ''
+  }
+}
+
+/** Has the server put a token into a cookie, for images and for the page's next visit. @returns whether it did */
+export async function holdInCookie(token: string): Promise<boolean> {
+  const answer = await ask({
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ token }),
+  })
+  return answer?.ok === true
+}
+
+/** Whose token the cookie holds; `null`: there is none that the server takes, or it can't be asked. */
+export async function userOfCookie(): Promise<string | null> {
+  const answer = await ask({})
+  if (answer?.ok !== true) return null
+  const { user } = (await answer.json()) as { user: { id: string } }
+  return user.id
+}
+
+async function ask(request: RequestInit): Promise<Response | null> {
+  try {
+    return await fetch(`${base}api/v1/session`, { ...request, signal: AbortSignal.timeout(patienceMs) })
+  } catch {
+    return null
+  }
 }

@@ -1,11 +1,11 @@
 import { type ReadonlySignal, signal } from '@preact/signals'
 import { connect, RefusedError, type WeftDocument } from '@weft/client'
 import { indexedDbStore } from '@weft/client/indexeddb'
-import { parseCloseReason } from '@weft/protocol'
+import { closeCode, parseCloseReason } from '@weft/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { base } from '../base.ts'
-import { currentToken, currentUser } from '../device/token.ts'
+import { isGuest, tokenIn, userIn } from '../device/guest.ts'
 import { type UnsavedMark, unsavedMark } from '../device/unsavedMark.ts'
 import { serverUrl } from '../route.ts'
 import { Uploads } from '../uploads/Uploads.ts'
@@ -30,6 +30,17 @@ export type Phase =
   | { phase: 'open'; ydoc: Y.Doc; awareness: Awareness }
   | { phase: 'refused'; refusal: RefusalText }
   | { phase: 'failed'; message: string }
+
+/** What has become of somebody's right to write while the document was open; `why`: where it is the server's plight. */
+export interface AccessChange {
+  readonly change: 'shrunk' | 'widened' | null
+  readonly why: 'disk-full' | 'damaged' | null
+  /** Whether the server had everything at that moment. */
+  readonly wasSaved: boolean
+}
+
+/** A guest who is refused is let try again by the link after so long, in ms: not in circles. */
+const reenterAfterMs = 60_000
 
 /** Time after which a page that still waits for its first content says so, in ms. */
 const slowAfterMs = 4_000
@@ -66,6 +77,9 @@ export class DocumentSession {
   readonly #refusal = signal<RefusalText | null>(null)
   readonly #isReadOnly = signal(false)
   readonly #isKept = signal(true)
+  readonly #access = signal<AccessChange>({ change: null, why: null, wasSaved: false })
+  /** When a guest's token was last asked for anew because the server had refused the one before, in ms. */
+  #reenteredAt = Number.NEGATIVE_INFINITY
   #facts: SaveFacts = {
     status: 'opening',
     unsavedCount: 0,
@@ -80,6 +94,8 @@ export class DocumentSession {
     saving: 'saving',
   }
   #document: WeftDocument | undefined
+  /** Whether the server has said what is in the document, and what this person may do. */
+  #hasSynced = false
   /** Unsaved edits that nobody made in this page: the copy on this device, until the server has acknowledged it. */
   #copyCount = 0
   readonly #storeName: string
@@ -93,7 +109,7 @@ export class DocumentSession {
     this.documentId = documentId
     this.uploads = new Uploads(documentId, () => this.#facts.status !== 'offline')
     this.#user = user
-    this.#storeName = storeName(documentId, currentUser())
+    this.#storeName = storeName(documentId, userIn(documentId))
     this.#mark = unsavedMark(this.#storeName)
     this.#open()
   }
@@ -114,6 +130,11 @@ export class DocumentSession {
   /** Whether the server takes no edits of this person. */
   get isReadOnly(): ReadonlySignal<boolean> {
     return this.#isReadOnly
+  }
+
+  /** What has become of this person's right to write, and why. */
+  get access(): ReadonlySignal<AccessChange> {
+    return this.#access
   }
 
   /** Whether this device keeps a copy of the document, with every edit. */
@@ -169,7 +190,7 @@ export class DocumentSession {
     }, slowAfterMs)
     connect(serverUrl(location), {
       documentId: this.documentId,
-      token: currentToken,
+      token: () => tokenIn(this.documentId),
       ydoc: this.ydoc,
       awareness: { user: this.#user },
       store: indexedDbStore(this.#storeName),
@@ -202,6 +223,7 @@ export class DocumentSession {
     })
     document.on('refused', error => this.#refused(error))
     document.on('access', () => {
+      this.#accessChanged(document)
       // What was refused before is taken now, or the server says so again.
       if (this.#refusal.value === null) this.#change({ refusal: null })
       this.#read(document)
@@ -226,7 +248,25 @@ export class DocumentSession {
     }
   }
 
+  #accessChanged(document: WeftDocument): void {
+    const isReader = document.access === 'read-only'
+    if (isReader === this.#isReadOnly.value) return
+    // The first thing that the server says of it is no change.
+    const change = this.#hasSynced ? (isReader ? 'shrunk' : 'widened') : null
+    const why = document.saving === 'disk-full' || document.saving === 'damaged' ? document.saving : null
+    this.#access.value = { change, why: isReader ? why : null, wasSaved: document.unsaved === 0 }
+  }
+
   #refused(error: RefusedError): void {
+    // A guest's token may have ended while this device slept, or the link to the server was down: there may be another.
+    if (error.code === closeCode.unauthorized.code && isGuest(this.documentId)) {
+      const now = performance.now()
+      if (now - this.#reenteredAt > reenterAfterMs) {
+        this.#reenteredAt = now
+        this.#document?.reconnect()
+        return
+      }
+    }
     const refusal = refusalText(error.code, error.word, error.reason)
     this.#refusal.value = refusal
     this.#change({ status: 'refused', refusal: refusal.short })
@@ -245,6 +285,7 @@ export class DocumentSession {
     // The oldest are acknowledged first.
     if (unsavedCount < this.#copyCount) this.#copyCount = 0
     if (document.status !== 'refused') this.#refusal.value = null
+    if (document.status === 'synced') this.#hasSynced = true
     this.#isReadOnly.value = document.access === 'read-only'
     this.#change({
       status: document.status,

@@ -22,6 +22,7 @@ it('repeats the server’s reason where it has no words of its own', () => {
 
 it('tells access that has expired from none', () => {
   expect(refusalText(4401, 'unauthorized', 'the token has expired').title).toBe('Your access has expired')
+  expect(refusalText(4401, 'unauthorized', 'the token was revoked').title).toBe('Your access was taken back')
   expect(refusalText(4401, 'unauthorized', 'no token was given').title).toBe('The server doesn’t know who you are')
 })
 

@@ -23,6 +23,13 @@ export function refusalText(code: number, word: string, reason: string): Refusal
           advice: 'Open the document from the link that you were given, or ask for a new one.',
         }
       }
+      if (reason.includes('revoked')) {
+        return {
+          short: 'your access was taken back',
+          title: 'Your access was taken back',
+          advice: 'Ask whoever shared the document with you.',
+        }
+      }
       return {
         short: 'the server doesn’t know who you are',
         title: 'The server doesn’t know who you are',

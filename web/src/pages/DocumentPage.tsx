@@ -4,11 +4,12 @@ import { Fragment } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type * as Y from 'yjs'
 import { base } from '../base.ts'
+import { isGuest } from '../device/guest.ts'
 import { recentDocuments, rememberDocument, rememberTitle } from '../device/recentDocuments.ts'
-import { currentToken } from '../device/token.ts'
+import { currentUser } from '../device/token.ts'
 import { type ContentElsewhere, contentElsewhere } from '../document/contentElsewhere.ts'
 import { DocumentMenu } from '../document/DocumentMenu.tsx'
-import { DocumentSession, type Phase } from '../document/DocumentSession.ts'
+import { type AccessChange, DocumentSession, type Phase } from '../document/DocumentSession.ts'
 import { OutlinePanel } from '../document/OutlinePanel.tsx'
 import type { RefusalText } from '../document/refusalText.ts'
 import { SaveLine } from '../document/SaveLine.tsx'
@@ -25,6 +26,8 @@ import { type Collaborator, collaborators } from '../people/collaborators.ts'
 import { myUser } from '../people/myUser.ts'
 import { PeopleButton } from '../people/PeopleButton.tsx'
 import { isFirstPage } from '../route.ts'
+import { listLinks, type ShareLink } from '../share/links.ts'
+import { ShareDialog } from '../share/ShareDialog.tsx'
 import { copyText } from '../ui/copyText.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { toast } from '../ui/toast.tsx'
@@ -61,6 +64,7 @@ function OpenDocument({ session }: { session: DocumentSession }) {
   const host = useRef<HTMLDivElement>(null)
   const [documentEditor, setDocumentEditor] = useState<DocumentEditor | null>(null)
   const [panel, setPanel] = useState<'outline' | null>(null)
+  const [links, setLinks] = useState<readonly ShareLink[] | null>(null)
   const [isHelpOpen, setHelpOpen] = useState(false)
   const refusal = session.refusal.value
   const isReadOnly = session.isReadOnly.value
@@ -82,6 +86,11 @@ function OpenDocument({ session }: { session: DocumentSession }) {
   }, [phase])
 
   useEffect(() => documentEditor?.setEditable(canWrite), [documentEditor, canWrite])
+
+  const { change } = session.access.value
+  useEffect(() => {
+    if (change === 'widened') toast('You can write in this document now.')
+  }, [change])
 
   // Reading `tick` draws this anew whenever the text has changed.
   documentEditor?.tick.value
@@ -115,14 +124,17 @@ function OpenDocument({ session }: { session: DocumentSession }) {
   }, [])
 
   const share = async () => {
+    // Where nobody is asked who they are, the address is all that others need.
+    const isAsked = isGuest(documentId) || currentUser() !== null
+    const found = isAsked ? await listLinks(documentId).catch(() => 'not-owner' as const) : 'not-owner'
+    if (found !== 'not-owner') {
+      setLinks(found)
+      return
+    }
     const isCopied = await copyText(location.href)
     const said = isCopied ? 'Link copied' : 'This browser doesn’t allow copying. The link is in the address bar.'
     // The token isn't in the address bar, and is not this person's to give.
-    toast(
-      currentToken() === ''
-        ? said
-        : `${said.replace(/\.$/, '')}. It gives no access by itself: each person needs their own.`,
-    )
+    toast(!isAsked ? said : `${said.replace(/\.$/, '')}. It gives no access by itself: each person needs their own.`)
   }
 
   const hasFailed = phase.phase === 'refused' || phase.phase === 'failed'
@@ -176,7 +188,7 @@ function OpenDocument({ session }: { session: DocumentSession }) {
           />
         )}
         {phase.phase === 'open' && refusal === null && isReadOnly && (
-          <ReaderNote hasRefused={session.save.value.state === 'failed'} />
+          <ReaderNote hasRefused={session.save.value.state === 'failed'} access={session.access.value} />
         )}
         {mode?.mode === 'reading' && <ReadingNote names={mode.unknown.map(({ name }) => name)} />}
         {phase.phase === 'open' && documentEditor !== null && (
@@ -219,6 +231,7 @@ function OpenDocument({ session }: { session: DocumentSession }) {
       )}
       {panel === 'outline' && editor !== null && <OutlinePanel editor={editor} onClose={() => setPanel(null)} />}
       <UploadList uploads={session.uploads} />
+      {links !== null && <ShareDialog documentId={documentId} links={links} onClose={() => setLinks(null)} />}
       {isHelpOpen && <ShortcutsDialog onClose={() => setHelpOpen(false)} />}
     </div>
   )
@@ -336,19 +349,49 @@ function RefusedNote({ refusal, isUnsaved, isKept, onRetry }: RefusedProps) {
 }
 
 /** @param hasRefused whether this person changed something all the same: before the server had said so, or offline */
-function ReaderNote({ hasRefused }: { hasRefused: boolean }) {
+function ReaderNote({ hasRefused, access: { change, why, wasSaved } }: { hasRefused: boolean; access: AccessChange }) {
+  const safe = hasRefused
+    ? ' What you changed here is kept on this device only, and nobody else sees it.'
+    : wasSaved
+      ? ' What you wrote before is saved.'
+      : ''
+  if (why !== null) {
+    return (
+      <div class="notice warning" role="alert" data-testid="reader">
+        <Icon name="triangle-alert" />
+        <p>
+          <strong>
+            {why === 'disk-full'
+              ? 'Nobody can write now: the server has too little space left.'
+              : 'Nobody can write here now: this document is damaged on the server.'}
+          </strong>
+          {safe}{' '}
+          {why === 'disk-full' ? 'Writing goes on by itself when there is space.' : 'Tell whoever runs this server.'}
+        </p>
+      </div>
+    )
+  }
   return (
     <div class="notice plain" role="status" data-testid="reader">
       <Icon name="eye" />
       <p>
-        <strong>
-          <span class="not-phone">You can read this document, not change it.</span>
-          <span class="only-phone">You can read, not write.</span>
-        </strong>
-        {hasRefused && ' What you changed here is kept on this device only, and nobody else sees it.'}
-        <span class="not-phone">
-          {!hasRefused && ' What others write appears here.'} To write too, ask whoever gave you the link.
-        </span>
+        {change === 'shrunk' ? (
+          <>
+            <strong>Your access was changed: you can read this document, and no longer change it.</strong>
+            {safe}
+          </>
+        ) : (
+          <>
+            <strong>
+              <span class="not-phone">You can read this document, not change it.</span>
+              <span class="only-phone">You can read, not write.</span>
+            </strong>
+            {hasRefused && safe}
+            <span class="not-phone">
+              {!hasRefused && ' What others write appears here.'} To write too, ask whoever gave you the link.
+            </span>
+          </>
+        )}
       </p>
     </div>
   )

@@ -1,4 +1,5 @@
 import { base } from '../base.ts'
+import { heldToken } from '../device/guest.ts'
 
 /** What is taken for an image before the server has looked at its bytes: the types that it knows. */
 export const imageTypes = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif']
@@ -37,6 +38,8 @@ export function uploadFile(
     }
     request.open('POST', `${base}api/v1/documents/${name}/uploads`)
     request.setRequestHeader('Content-Type', 'application/octet-stream')
+    const token = heldToken(documentId)
+    if (token !== '') request.setRequestHeader('Authorization', `Bearer ${token}`)
     request.upload.onprogress = ({ loaded, total }) => onProgress(total === 0 ? 0 : loaded / total)
     request.onload = () => settle(() => answered(request.status, request.responseText, resolve, reject))
     request.onerror = () => settle(() => reject(new UploadError('The server could not be reached.', true)))
