@@ -52,6 +52,15 @@ export const settings = {
     max: 90,
     help: 'the same as a part of the disk; the larger of the two counts',
   },
+  scrubSeconds: {
+    type: 'integer',
+    env: 'WEFT_SCRUB_SECONDS',
+    unit: 's',
+    default: 7 * 24 * 3600,
+    min: 0,
+    max: 366 * 24 * 3600,
+    help: 'every stored document is read and checked so often, in a twentieth of the time; first after a 168th of that (0: never)',
+  },
   logLevel: {
     type: 'choice',
     env: 'WEFT_LOG_LEVEL',

@@ -49,6 +49,7 @@ export async function rehearse(log: UpdateLog, workshop: Workshop, settings: Con
       return stored
     },
     open: documentId => log.open(documentId),
+    readRemains: async () => null,
     compact: async () => {},
   }
   const rooms = new Rooms({ log: sampleLog, committer, workshop, clock, meters, logger, settings }, 0)

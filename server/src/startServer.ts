@@ -38,6 +38,7 @@ import { Documents, MAX_CONTENT_TASKS } from './room/Documents.ts'
 import { RecordDocument } from './room/RecordDocument.ts'
 import { Rooms } from './room/Rooms.ts'
 import { Saving } from './room/Saving.ts'
+import { Scrub } from './room/Scrub.ts'
 import type { Session } from './room/Session.ts'
 import { SpaceWatch } from './room/SpaceWatch.ts'
 import { COMMON_HEADER_LINES } from './securityHeaders.ts'
@@ -108,6 +109,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   saving.onChange(() => rooms.savingChanged())
   const spaceWatch = new SpaceWatch(() => measureDisk(config.data), saving, clock, logger, config)
   await spaceWatch.start()
+  const scrub = new Scrub(log, clock, logger, config.scrubSeconds * 1000)
   const proxies = new TrustedProxies(config.trustedProxies, logger)
   const publicOrigins = config.publicUrls.map(url => new URL(url).origin)
   const hosts = new HostCheck([...config.origins, ...publicOrigins], config.host, logger, proxies)
@@ -203,6 +205,8 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     tailBytes: () => rooms.tailBytes,
     store: () => log.stats(),
     saving: () => saving.state,
+    damagedDocuments: () => log.damagedCount,
+    scrubbedDocuments: () => scrub.documentCount,
     limits: {
       connections: config.maxConnections,
       unsentBytes: config.maxUnsentBytes,
@@ -225,11 +229,13 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     }, RECLAIM_QUIET_MS)
   }
   scheduleReclaim()
+  scrub.start()
 
   const pause = (ms: number) => new Promise<void>(resolve => clock.setTimer(resolve, ms))
   const stop = async () => {
     clock.clearTimer(reclaimTimer)
     spaceWatch.stop()
+    scrub.stop()
     keys.stop()
     endpoint.refuseNew()
     server.close()

@@ -55,6 +55,8 @@ export interface Content {
   readonly version: number
   /** Things in the document that have no form here. */
   readonly leftOut: number
+  /** It is what is left of a damaged document. */
+  readonly isDamaged: boolean
 }
 
 /** The server refused a request; `code` is PROTOCOL.md's. */
@@ -130,14 +132,16 @@ export class ServerApi {
     }
   }
 
-  async read(documentId: DocumentId, form: ContentForm): Promise<Content> {
-    const response = await this.#request('GET', `/documents/${documentPath(documentId)}?format=${form}`)
+  async read(documentId: DocumentId, form: ContentForm, { isDamaged = false } = {}): Promise<Content> {
+    const damaged = isDamaged ? '&damaged=true' : ''
+    const response = await this.#request('GET', `/documents/${documentPath(documentId)}?format=${form}${damaged}`)
     const version = response.headers.get('Weft-Version') ?? ''
     if (!/^\d{1,15}$/.test(version)) throw this.#foreign()
     return {
       bytes: await this.#readBytes(response),
       version: Number(version),
       leftOut: Number(response.headers.get('Weft-Left-Out')),
+      isDamaged: response.headers.has('Weft-Damaged'),
     }
   }
 

@@ -16,6 +16,8 @@ export interface MetricsSources {
   readonly tailBytes: () => number
   readonly store: () => Promise<{ bytes: number; freeBytes: number }>
   /** How it stands with storing edits. */
+  readonly damagedDocuments: () => number
+  readonly scrubbedDocuments: () => number
   readonly saving: () => 'saving' | 'saving-failing' | 'disk-full'
   /** The bounds of some of these. */
   readonly limits: {
@@ -100,6 +102,12 @@ export class Metrics implements Meters {
     this.#gauge('weft_worker_tasks', 'tasks that wait for a worker, or run', sources.workerTasks)
     this.#gauge('weft_worker_tasks_limit', 'above it tasks are refused', () => limits.workerTasks)
     this.#gauge('weft_compaction_debt_bytes', 'log entries that no snapshot holds yet', sources.tailBytes)
+    this.#gauge('weft_damaged_documents', 'documents found damaged since the start', sources.damagedDocuments)
+    this.#tally(
+      'weft_scrubbed_documents_total',
+      'documents read and checked in the background',
+      sources.scrubbedDocuments,
+    )
     this.#gauge('weft_saving_failing', '1 while writes fail, and are tried again', () =>
       sources.saving() === 'saving-failing' ? 1 : 0,
     )

@@ -101,20 +101,24 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
 
   async function give(request: Request, response: Response, document: DocumentId): Promise<void> {
     const { userId } = await gate.admit(request, document, 'viewer')
-    const { part, ...query } = readQuery(request, ['format', 'part'])
+    const { part, ...query } = readQuery(request, ['format', 'part', 'damaged'])
     const documentId = readPart(document, part)
     const form = readForm(request, query.format)
+    const isDamaged = readsDamaged(query.damaged)
     const describe = ({ presence, version, tag }: FoundDocument) => {
       if (presence !== 'there') throw absent(presence)
-      response.set({ ETag: `W/"${tag}.${form}"`, 'Weft-Version': String(version) })
+      response.set('Weft-Version', String(version))
+      // What is left of a document is no version of it.
+      if (!isDamaged) response.set('ETag', `W/"${tag}.${form}"`)
     }
-    describe(await documents.find(documentId))
+    describe(await documents.find(documentId, { isDamaged }))
     if (request.fresh) {
       response.status(304).end()
       return
     }
-    const rendered = await documents.render(documentId, form, goneSignal(response))
+    const rendered = await documents.render(documentId, form, goneSignal(response), { isDamaged })
     describe(rendered)
+    if (rendered.damage !== null) response.set('Weft-Damaged', String(rendered.version))
     if (rendered.rendering === null) return
     const { bytes, leftOut } = rendered.rendering
     // What this version doesn't know and can't show; the update has it.
@@ -285,6 +289,12 @@ function readForm(request: Request, format: string | undefined): ContentForm {
   const form = contentForms.find(candidate => candidate === format)
   if (form === undefined) throw new ApiError('bad-request', `format is one of ${contentForms.join(', ')}`)
   return form
+}
+
+/** Whether what is left of a damaged document is wanted. */
+function readsDamaged(damaged: string | undefined): boolean {
+  if (damaged !== undefined && damaged !== 'true') throw new ApiError('bad-request', 'damaged is true, or not there')
+  return damaged === 'true'
 }
 
 function absent(presence: 'missing' | 'deleted'): ApiError {

@@ -1,6 +1,14 @@
 import type { DocumentId } from '@weft/protocol'
 import { WeftError } from '../errors.ts'
-import { damageError, decodeEntries, decodeWitnesses, pieceBytes, readRecords, type Scan } from './documentRecords.ts'
+import {
+  damageError,
+  decodeEntries,
+  decodeWitnesses,
+  pieceBytes,
+  readRecords,
+  readRemains,
+  type Scan,
+} from './documentRecords.ts'
 import { type LevelOperation, LevelStore } from './LevelStore.ts'
 import {
   afterNames,
@@ -9,6 +17,7 @@ import {
   type DocumentRow,
   decodeCompactionRow,
   decodeNameRow,
+  decodeRow,
   documentKey,
   documentRange,
   encodeCompactionRow,
@@ -19,6 +28,7 @@ import {
   everything,
   generationOf,
   hashesBeginningWith,
+  isSoundRecord,
   maxUint48,
   nameAfter,
   nameKey,
@@ -212,6 +222,21 @@ export class LevelUpdateLog implements UpdateLog {
     return this.#readDocument(documentId, true)
   }
 
+  async readRemains(documentId: DocumentId): Promise<StoredDocument | null> {
+    await this.#readable()
+    const key = documentKey(documentId)
+    const reading = (async () => {
+      const [row, name] = await this.#store.get([rowKey(key.hash), nameKey(key.name)])
+      return readRemains(key, row, name, (gte, lt) => this.#store.scan(gte, lt))
+    })()
+    this.#reads.add(reading)
+    return reading.finally(() => this.#reads.delete(reading))
+  }
+
+  get damagedCount(): number {
+    return this.#damaged.size
+  }
+
   readFrom(documentId: DocumentId, after: number): Promise<LogEntry[] | null> {
     return this.#readWitnessed(documentId, async (key, row) => {
       if (row === null) {
@@ -296,7 +321,8 @@ export class LevelUpdateLog implements UpdateLog {
     return this.#write(async () => {
       checkTime(time)
       const key = documentKey(documentId)
-      const [before = null] = await this.#readRows([key])
+      const isDamaged = this.#damaged.has(documentId)
+      const before = isDamaged ? await this.#damagedRow(key, time) : ((await this.#readRows([key]))[0] ?? null)
       if (before === null || before.deletedAt !== null) return
       const after: DocumentRow = {
         ...before,
@@ -308,12 +334,45 @@ export class LevelUpdateLog implements UpdateLog {
       const keys = await this.#store.keys(...documentRange(key.hash))
       // A tombstone keeps the head: it must be the true one.
       const seqs = keys.filter(stored => stored[17] === recordKind.entry).map(seqOfKey)
-      if (seqs.length !== before.head - before.keptAfter || (seqs.length > 0 && seqs.at(-1) !== before.head))
+      if (
+        !isDamaged &&
+        (seqs.length !== before.head - before.keptAfter || (seqs.length > 0 && seqs.at(-1) !== before.head))
+      )
         throw this.#markDamaged(damageError(key, before.head, `${seqs.length} entries, and its head is ${before.head}`))
       const operations = [...keys.map(deleteKey), putRow(key, after, time), putName(key, after)]
       await this.#commit(operations, [{ key, before, after }])
+      this.#damaged.delete(documentId)
       this.#reclaimable.set(documentId, key.hash)
     })
+  }
+
+  /** What a damaged document's row should say, as far as can be told: with a head that no entry was ever behind. */
+  async #damagedRow(key: DocumentKey, time: number): Promise<DocumentRow> {
+    const [rowValue, nameValue] = await this.#store.get([rowKey(key.hash), nameKey(key.name)])
+    const row = rowValue === undefined ? null : decodeRow(rowValue, key)
+    const name = nameValue === undefined ? null : decodeNameRow(nameValue, key)
+    const known = this.#rows.get(key.documentId)?.row ?? null
+    const sound = typeof row === 'string' ? null : row
+    const seqs = (await this.#store.keys(...documentRange(key.hash))).flatMap(stored =>
+      stored[17] === recordKind.entry ? (seqOfKey(stored) ?? []) : [],
+    )
+    const head = Math.max(sound?.head ?? 0, known?.head ?? 0, ...seqs.slice(-1))
+    const createdAt = sound?.createdAt ?? known?.createdAt ?? (typeof name === 'string' ? null : name?.createdAt)
+    return {
+      revision: Math.max(sound?.revision ?? 0, known?.revision ?? 0),
+      // A row that is lost may have had a snapshot behind the last entry that is left.
+      head: sound === null && known === null ? Math.max(head, await this.#snapshotSeq(key)) : head,
+      createdAt: createdAt ?? time,
+      deletedAt: null,
+      snapshotSeq: 0,
+      keptAfter: 0,
+    }
+  }
+
+  /** The position of a snapshot, as far as its record can be read; 0: none. */
+  async #snapshotSeq(key: DocumentKey): Promise<number> {
+    const [value] = await this.#store.get([recordKey(key.hash, recordKind.compaction, 0)])
+    return value === undefined || !isSoundRecord(value) ? 0 : value.readUIntBE(22, 6)
   }
 
   revive(documentId: DocumentId): Promise<void> {
@@ -344,8 +403,9 @@ export class LevelUpdateLog implements UpdateLog {
         from = nameAfter(name)
         const key = documentKey(name.toString('utf8') as DocumentId)
         const row = decodeNameRow(value, key)
-        if (typeof row === 'string') throw this.#markDamaged(damageError(key, 0, `${row} under its name`))
-        const { createdAt, deletedAt } = row
+        // A damaged one is listed like any other: who opens it is told. Nothing hides because of it.
+        if (typeof row === 'string') this.#markDamaged(damageError(key, 0, `${row} under its name`))
+        const { createdAt, deletedAt } = typeof row === 'string' ? { createdAt: 0, deletedAt: null } : row
         if (deletedAt !== null && options.deleted !== true) continue
         yield { documentId: key.documentId, createdAt, deletedAt }
         if (--left <= 0) return

@@ -149,6 +149,15 @@ export interface UpdateLog {
   /** The same with the snapshot's bytes, in one view. */
   read(documentId: DocumentId): Promise<StoredDocument>
 
+  /**
+   * What can be read of a damaged document: its snapshot and the entries after it up to the last sound one, as a document that
+   * ends there (`keptAfter` is the snapshot's position, `keptStateVector` null). Null: nothing.
+   */
+  readRemains(documentId: DocumentId): Promise<StoredDocument | null>
+
+  /** Documents that were found damaged since the log was opened. */
+  readonly damagedCount: number
+
   /** The entries with `seq > after`, or null where compaction has taken some of them (`after < keptAfter`). */
   readFrom(documentId: DocumentId, after: number): Promise<LogEntry[] | null>
 
@@ -162,7 +171,8 @@ export interface UpdateLog {
 
   /**
    * Deletes all that is stored of a document and leaves a tombstone with its head, in one write.
-   * Of a document that nobody has written, or that is deleted already: nothing happens.
+   * Of a document that nobody has written, or that is deleted already: nothing happens. A damaged one goes, too: what is
+   * written to it afterwards is whole.
    * @param time ms since the epoch.
    */
   delete(documentId: DocumentId, time: number): Promise<void>

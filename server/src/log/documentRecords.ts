@@ -12,6 +12,7 @@ import {
   pieceRange,
   recordKey,
   recordKind,
+  recordOverheadBytes,
   seqOfKey,
 } from './levelRecord.ts'
 import type { LogEntry, StoredDocument } from './UpdateLog.ts'
@@ -92,6 +93,64 @@ export async function readRecords(
   const pieces = await scan(pieceKey(key.hash, generation, 0), pieceKey(key.hash, generation, count))
   const snapshot = await decodeSnapshot(key, pieces, snapshotSeq, compaction)
   return snapshot instanceof WeftError ? snapshot : { ...stored, snapshot }
+}
+
+/**
+ * What can be read of a damaged document, from its beginning up to the first record that is missing or damaged.
+ * @param rowValue its row, @param nameValue its name: whichever is sound
+ * @returns as `UpdateLog.readRemains`
+ */
+export async function readRemains(
+  key: DocumentKey,
+  rowValue: Buffer | undefined,
+  nameValue: Buffer | undefined,
+  scan: Scan,
+): Promise<StoredDocument | null> {
+  const row = rowValue === undefined ? 'missing' : decodeRow(rowValue, key)
+  const name = nameValue === undefined ? 'missing' : decodeNameRow(nameValue, key)
+  // What was deleted stays so, whichever of the two still says it.
+  if ([row, name].some(witness => typeof witness !== 'string' && witness.deletedAt !== null)) return null
+  const [piecesFrom] = pieceRange(key.hash)
+  const records = await scan(recordKey(key.hash, recordKind.entry, 0), piecesFrom)
+  const compactionRecord = records.find(([storedKey]) => storedKey[17] === recordKind.compaction)
+  const isCompacted = compactionRecord !== undefined || (typeof row !== 'string' && row.snapshotSeq > 0)
+  const base = isCompacted ? await readSnapshot(key, compactionRecord?.[1], scan) : null
+  // What comes after a snapshot builds on it.
+  if (isCompacted && base === null) return null
+  const found = records.filter(([storedKey]) => storedKey[17] === recordKind.entry)
+  // A document that was deleted and revived goes on where it was.
+  const first = found[0] === undefined ? null : seqOfKey(found[0][0])
+  const from = base?.snapshotSeq ?? (typeof row === 'string' ? (first ?? 1) - 1 : row.keptAfter)
+  const entries: LogEntry[] = []
+  let head = from
+  for (const [storedKey, value] of found) {
+    const seq = seqOfKey(storedKey)
+    if (seq !== null && seq <= from) continue
+    if (seq !== head + 1) break
+    const record = decodeRecord(value, recordKind.entry, key.hash, seq)
+    if (typeof record === 'string') break
+    entries.push({ seq, update: record.body, time: record.time })
+    head = seq
+  }
+  if (base === null && entries.length === 0) return null
+  const nothing = { snapshotSeq: 0, snapshotBytes: 0, snapshot: null, knowledge: null }
+  return { ...(base ?? nothing), head, keptAfter: from, keptStateVector: null, entries, deletedAt: null }
+}
+
+async function readSnapshot(
+  key: DocumentKey,
+  value: Buffer | undefined,
+  scan: Scan,
+): Promise<Pick<StoredDocument, 'snapshotSeq' | 'snapshotBytes' | 'snapshot' | 'knowledge'> | null> {
+  if (value === undefined || value.length < recordOverheadBytes) return null
+  const snapshotSeq = value.readUIntBE(22, 6)
+  const compaction = decodeCompactionRow(value, key.hash, snapshotSeq)
+  if (typeof compaction === 'string') return null
+  const { generation, snapshotBytes, knowledge } = compaction
+  const count = Math.ceil(snapshotBytes / pieceBytes)
+  const pieces = await scan(pieceKey(key.hash, generation, 0), pieceKey(key.hash, generation, count))
+  const snapshot = await decodeSnapshot(key, pieces, snapshotSeq, compaction)
+  return snapshot instanceof WeftError ? null : { snapshotSeq, snapshotBytes, snapshot, knowledge }
 }
 
 const neverWritten: StoredDocument = {

@@ -11,6 +11,7 @@ import type { StoredLog, Workshop } from '../worker/Workshop.ts'
 import type { Committer } from './Committer.ts'
 import { committedWithin } from './committedWithin.ts'
 import type { Rooms } from './Rooms.ts'
+import { readForRoom } from './readForRoom.ts'
 import type { Saving } from './Saving.ts'
 import { Turnstile } from './Turnstile.ts'
 
@@ -22,7 +23,7 @@ const MAX_LOOKUPS = 8
 const MAX_WAITING_LOOKUPS = 256
 
 export interface DocumentsServices {
-  readonly log: Pick<UpdateLog, 'read' | 'open' | 'list' | 'delete' | 'revive'>
+  readonly log: Pick<UpdateLog, 'read' | 'readRemains' | 'open' | 'list' | 'delete' | 'revive'>
   /** Files that were put into documents: they go with theirs. */
   readonly uploads: Pick<UploadStore, 'delete'>
   readonly rooms: Rooms
@@ -50,6 +51,8 @@ export interface FoundDocument {
 /** A document in one of its forms; `rendering` is null where it isn't there. */
 export interface RenderedDocument extends FoundDocument {
   readonly rendering: Rendering | null
+  /** What is damaged of it, in words: the rendering is of what comes before. Null: nothing is, or it wasn't asked for. */
+  readonly damage: string | null
 }
 
 /**
@@ -117,20 +120,31 @@ export class Documents {
   }
 
   /** @throws {WeftError} what `UpdateLog.open` throws: a failed read is never an empty document; `WORKER_BUSY` */
-  find(documentId: DocumentId): Promise<FoundDocument> {
-    return this.#lookups.pass(async () => describe(await this.#services.log.open(documentId)))
+  find(documentId: DocumentId, options: { isDamaged?: boolean } = {}): Promise<FoundDocument> {
+    const { log } = this.#services
+    return this.#lookups.pass(async () =>
+      describe(options.isDamaged === true ? (await readForRoom(log, documentId)).stored : await log.open(documentId)),
+    )
   }
 
   /**
    * A document in one of its forms, as it is when its turn comes.
    * @throws {ContentError} @throws {WeftError} what `UpdateLog.read` and `Workshop.render` throw; `WORKER_BUSY`
    */
-  render(documentId: DocumentId, form: ContentForm, signal: AbortSignal): Promise<RenderedDocument> {
+  render(
+    documentId: DocumentId,
+    form: ContentForm,
+    signal: AbortSignal,
+    options: { isDamaged?: boolean } = {},
+  ): Promise<RenderedDocument> {
     const { log, contentWorkshop } = this.#services
     return this.#tasks.pass(async () => {
       signal.throwIfAborted()
-      const stored = await log.read(documentId)
-      const found = describe(stored)
+      const isDamaged = options.isDamaged === true
+      const { stored, damage } = isDamaged
+        ? await readForRoom(log, documentId)
+        : { stored: await log.read(documentId), damage: null }
+      const found = { ...describe(stored), damage }
       if (found.presence !== 'there') return { ...found, rendering: null }
       return { ...found, rendering: await contentWorkshop.render({ ...logOf(stored, stored.head), form }) }
     })
@@ -269,7 +283,7 @@ export class Documents {
   delete(documentId: DocumentId): Promise<Presence> {
     const { log, rooms, uploads, clock } = this.#services
     return this.#inTurn(documentId, async () => {
-      const presence = presenceOf(await log.open(documentId))
+      const presence = await this.#presence(documentId)
       if (presence !== 'there') return presence
       await this.#deleteParts(documentId)
       await log.delete(documentId, clock.wallTime())
@@ -284,8 +298,18 @@ export class Documents {
   async #deleteParts(documentId: DocumentId): Promise<void> {
     const { log, rooms, clock } = this.#services
     for (const part of partsOf(documentId)) {
-      if (presenceOf(await log.open(part)) === 'there') await log.delete(part, clock.wallTime())
+      if ((await this.#presence(part)) === 'there') await log.delete(part, clock.wallTime())
       await rooms.deleted(part)
+    }
+  }
+
+  /** A damaged document is there, and may go. */
+  async #presence(documentId: DocumentId): Promise<Presence> {
+    try {
+      return presenceOf(await this.#services.log.open(documentId))
+    } catch (error) {
+      if (error instanceof WeftError && error.code === 'DOCUMENT_DAMAGED') return 'there'
+      throw error
     }
   }
 

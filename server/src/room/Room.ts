@@ -28,6 +28,7 @@ import { encodeFrame, encodeUpdateFrame } from './encodeFrame.ts'
 import { Growth, type GrowthLimits, type SizeState } from './Growth.ts'
 import { MessageRelay } from './MessageRelay.ts'
 import { PendingBatch } from './PendingBatch.ts'
+import { readForRoom } from './readForRoom.ts'
 import type { Saving } from './Saving.ts'
 import type { Session } from './Session.ts'
 import { StoredBytes } from './StoredBytes.ts'
@@ -36,7 +37,7 @@ import { TidyingCheck } from './TidyingCheck.ts'
 
 /** What a room needs from outside. */
 export interface RoomServices {
-  readonly log: Pick<UpdateLog, 'read' | 'open' | 'compact'>
+  readonly log: Pick<UpdateLog, 'read' | 'readRemains' | 'open' | 'compact'>
   readonly committer: Committer
   readonly bytesCache: BytesCache
   readonly workshop: Workshop
@@ -103,6 +104,7 @@ export class Room implements BytesHolder {
   /** Of a part: whether anybody has written in its document. */
   isDocumentThere = false
   #isFailed = false
+  readonly #isDamaged: boolean
   /** Works without a session for whose end the room stays. */
   #holds = 0
   #log: Logger | null = null
@@ -133,8 +135,10 @@ export class Room implements BytesHolder {
   #emptySince: number
   #lastCommitAt: number
 
-  constructor(documentId: DocumentId, stored: StoredDocument, services: RoomServices) {
+  /** @param damage what is damaged of the document, in words: `stored` is what comes before that, and nothing is written to it */
+  constructor(documentId: DocumentId, stored: StoredDocument, services: RoomServices, damage: string | null = null) {
     this.documentId = documentId
+    this.#isDamaged = damage !== null
     this.#services = services
     this.updateLimits = services.updateLimits
     const now = services.clock.now()
@@ -226,12 +230,12 @@ export class Room implements BytesHolder {
 
   /** How it stands with storing edits of this document. */
   get saving(): SavingName {
-    return this.#services.saving?.state ?? 'saving'
+    return this.#isDamaged ? 'damaged' : (this.#services.saving?.state ?? 'saving')
   }
 
   /** Nobody's edits are taken, whatever right they have. */
   get isReadOnly(): boolean {
-    return this.#services.saving?.isFull ?? false
+    return this.#isDamaged || (this.#services.saving?.isFull ?? false)
   }
 
   /** Each session is told how it stands with storing edits. */
@@ -646,7 +650,7 @@ export class Room implements BytesHolder {
 
   async #readBytes(): Promise<StoredBytes> {
     const headBefore = this.#tail.head
-    const stored = await this.#services.log.read(this.documentId)
+    const { stored } = await readForRoom(this.#services.log, this.documentId)
     const bytes = new StoredBytes(stored)
     // What was committed meanwhile is in the view that was read, or comes after it.
     bytes.append(headBefore, this.#bytesMissed)
@@ -682,7 +686,7 @@ export class Room implements BytesHolder {
 
   #compact(): void {
     const { clock } = this.#services
-    if (this.#isCompacting || this.#isFailed || clock.now() < this.#compactAgainAt) return
+    if (this.#isCompacting || this.#isFailed || this.#isDamaged || clock.now() < this.#compactAgainAt) return
     this.#isCompacting = true
     const begin = clock.now()
     this.#runCompaction()

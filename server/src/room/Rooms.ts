@@ -5,6 +5,7 @@ import { Sweep } from '../Sweep.ts'
 import { BytesCache } from './BytesCache.ts'
 import { DELETED } from './Committer.ts'
 import { Room, type RoomServices } from './Room.ts'
+import { readForRoom } from './readForRoom.ts'
 import type { Session } from './Session.ts'
 
 const SWEEP_MS = 5000
@@ -106,15 +107,24 @@ export class Rooms {
   }
 
   async #load(documentId: DocumentId): Promise<Room> {
-    const stored = await this.#services.log.read(documentId)
+    const { stored, damage } = await readForRoom(this.#services.log, documentId)
     if (stored.deletedAt !== null) {
       throw new WeftError('DOCUMENT_DELETED', `${documentId} was deleted`, { documentId })
     }
+    if (damage !== null) {
+      const { logger } = this.#services
+      const what = `a damaged document is open for reading, up to entry ${stored.head}`
+      logger.error({ document: documentId, damage }, what)
+    }
     const { document, part } = splitPart(documentId)
-    if (part === null) return new Room(documentId, stored, this.#services)
-    const { head, deletedAt } = await this.#services.log.open(document)
+    if (part === null) return new Room(documentId, stored, this.#services, damage)
+    const { head, deletedAt } = await this.#services.log.open(document).catch(error => {
+      // A damaged document is there, and so are its comments.
+      if (error instanceof WeftError && error.code === 'DOCUMENT_DAMAGED') return { head: 1, deletedAt: null }
+      throw error
+    })
     if (deletedAt !== null) throw new WeftError('DOCUMENT_DELETED', `${document} was deleted`, { documentId: document })
-    const room = new Room(documentId, stored, this.#services)
+    const room = new Room(documentId, stored, this.#services, damage)
     room.isDocumentThere = head > 0
     return room
   }

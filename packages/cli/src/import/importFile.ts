@@ -26,7 +26,6 @@ export async function importFile(
   const form = values.format === undefined ? told : readForm(values.format)
   if (form === null)
     throw new UsageError(`${file} is no store (y-leveldb, hocuspocus), and tells no form: --format does`)
-  if (values.anew && form === 'yjs') throw new UsageError('a Yjs update begins no document again: --anew is for text')
   const server = serverAddress(values.url, env)
   const bytes = await (file === '-' ? readInput() : readFile(file)).catch(error => {
     throw new CommandError(error instanceof Error ? error.message : String(error))
@@ -35,6 +34,8 @@ export async function importFile(
   if (form === 'yjs') {
     const { ydoc, problems } = buildDocument([bytes])
     if (problems.length > 0) throw new CommandError(`${file}: ${problems.join('; ')}`)
+    // Empty, which writes nothing: what is merged then is all there is.
+    if (values.anew) await new ServerApi(server, signal).replace(documentId, 'markdown', new Uint8Array(), true)
     await new DocumentClient(server, signal).upload(documentId, ydoc)
     state = 'merged'
   } else state = await new ServerApi(server, signal).replace(documentId, form, new Uint8Array(bytes), values.anew)

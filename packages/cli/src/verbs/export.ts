@@ -26,6 +26,7 @@ Exit code: 0 all written, 1 not all, 2 called in a wrong way.`,
     ...serverOptions,
     ...formatOption,
     prefix: { type: 'string', value: 'PREFIX', help: 'all documents that begin so, into a folder' },
+    damaged: { type: 'boolean', help: 'of a damaged document, what comes before the damage' },
     json: { type: 'boolean', help: 'a JSON object per document: document, file, bytes, leftOut, problem' },
   },
   examples: [
@@ -43,7 +44,7 @@ Exit code: 0 all written, 1 not all, 2 called in a wrong way.`,
     const form = values.format === undefined ? (isOne ? formOfFile(target) : 'markdown') : readForm(values.format)
     if (form === null) throw new UsageError(`${target} tells no form: --format does`)
     const api = new ServerApi(serverAddress(values.url, env), signal)
-    const exporter = new Exporter(api, form, values.json, surroundings)
+    const exporter = new Exporter(api, form, values, surroundings)
     if (isOne) await exporter.toFile(readDocumentId(files[0] ?? ''), target)
     else {
       let count = 0
@@ -62,13 +63,20 @@ class Exporter {
   readonly #api: ServerApi
   readonly #form: ContentForm
   readonly #isJson: boolean
+  readonly #isDamaged: boolean
   readonly #surroundings: Surroundings
   readonly #writer = new FileWriter()
 
-  constructor(api: ServerApi, form: ContentForm, isJson: boolean, surroundings: Surroundings) {
+  constructor(
+    api: ServerApi,
+    form: ContentForm,
+    { json, damaged }: { json: boolean; damaged: boolean },
+    surroundings: Surroundings,
+  ) {
     this.#api = api
     this.#form = form
-    this.#isJson = isJson
+    this.#isJson = json
+    this.#isDamaged = damaged
     this.#surroundings = surroundings
   }
 
@@ -87,11 +95,16 @@ class Exporter {
       if (this.#isJson) print(jsonLine({ document: documentId, file, ...said }))
     }
     try {
-      const content = await this.#api.read(documentId, this.#form)
+      const content = await this.#api.read(documentId, this.#form, { isDamaged: this.#isDamaged })
       await write(content.bytes)
       if (!this.#isJson) print(`${quoteName(documentId)}  ${quoteName(file)}  (${content.bytes.length} bytes)`)
       if (content.leftOut > 0) note(leftOutNote(documentId, content))
-      report({ bytes: content.bytes.length, leftOut: content.leftOut, problem: null })
+      const problem = content.isDamaged ? 'damaged in the store: this is what comes before the damage' : null
+      if (problem !== null) {
+        this.isWhole = false
+        note(`weft: ${quoteName(documentId)}: ${problem}`)
+      }
+      report({ bytes: content.bytes.length, leftOut: content.leftOut, problem })
     } catch (error) {
       if (!isOfOneDocument(error) && !isOfOneFile(error)) throw error
       this.isWhole = false
