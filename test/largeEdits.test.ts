@@ -158,6 +158,18 @@ describe('a Yjs update over HTTP', () => {
     expect(status).toBe(404)
   })
 
+  it('is refused like anybody’s edit where it would make the document too large, and so is content', async () => {
+    const limited = await testServer({ WEFT_MAX_DOCUMENT_BYTES: '1048576', WEFT_WARN_DOCUMENT_BYTES: '524288' })
+    const { doc } = typist(4)
+    doc.getText('t').insert(0, 'x'.repeat(1_100_000))
+    const headers = { 'Content-Type': 'application/octet-stream', 'X-Requested-With': 'test' }
+    const body = Y.encodeStateAsUpdate(doc)
+    expect(outcome(await api(limited, 'PATCH', apiPath('full'), { headers, body }))).toEqual([413, 'too-large'])
+    expect(outcome(await putMarkdown(limited, 'full', 'y'.repeat(1_100_000)))).toEqual([413, 'too-large'])
+    expect((await api(limited, 'GET', apiPath('full'))).status).toBe(404)
+    expect((await putMarkdown(limited, 'full', 'short')).status).toBe(201)
+  })
+
   it('brings no deleted document back', async () => {
     const token = await tokenFor('owner')
     await putMarkdown(running(), 'gone', 'text', token)

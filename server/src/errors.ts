@@ -17,6 +17,7 @@ export const errorCodes = {
   STORAGE_WRITE_FAILED: { meaning: 'a write failed, nothing of it was stored', retry: true },
   DOCUMENT_DAMAGED: { meaning: 'stored records of a document are missing or damaged', retry: false },
   DOCUMENT_DELETED: { meaning: 'the document was deleted', retry: false },
+  DOCUMENT_FULL: { meaning: 'a document is at its size limit', retry: false },
   HEAD_MOVED: { meaning: 'the head of a document is not where the writer believes it to be', retry: false },
   WORKER_FAILED: { meaning: 'a worker thread ended or ran out of memory during a task', retry: true },
   WORKER_BUSY: { meaning: 'the queue of the worker threads is full', retry: true },

@@ -23,7 +23,8 @@ export const apiErrors = {
   stale: { status: 412, meaning: 'the version to compare with is held no more: read the document again' },
   'too-large': {
     status: 413,
-    meaning: 'the content is over 4 MiB, the update over 64 MiB, or what is said over 16 KiB',
+    meaning:
+      'the content is over 4 MiB, the update over 64 MiB, what is said over 16 KiB, or the document at its size limit',
   },
   'bad-type': { status: 415, meaning: 'a content type that is not what is taken here' },
   'bad-content': { status: 422, meaning: 'the content is not what its type says, or no document can hold it' },

@@ -37,6 +37,8 @@ function explain(error: unknown): ApiError {
 
 function explainWeftError({ code, message }: WeftError): ApiError {
   switch (code) {
+    case 'DOCUMENT_FULL':
+      return new ApiError('too-large', message)
     case 'DOCUMENT_DELETED':
       return new ApiError('deleted', 'the document was deleted')
     case 'DOCUMENT_DAMAGED':

@@ -3,6 +3,7 @@ import { type DocumentId, documentParts, PART_SEPARATOR, partOf } from '@weft/pr
 import { compareNames, type DocumentScope } from '../access/DocumentScope.ts'
 import type { ContentForm } from '../ContentError.ts'
 import type { Clock } from '../clock.ts'
+import type { UpdateContents } from '../crdt/readUpdate.ts'
 import { WeftError } from '../errors.ts'
 import type { ListedDocument, OpenedDocument, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
 import type { UploadStore } from '../uploads/UploadStore.ts'
@@ -10,6 +11,7 @@ import type { Rendering } from '../worker/contentTasks.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
 import type { Committer } from './Committer.ts'
 import { committedWithin } from './committedWithin.ts'
+import type { Room } from './Room.ts'
 import type { Rooms } from './Rooms.ts'
 import { readForRoom } from './readForRoom.ts'
 import type { Saving } from './Saving.ts'
@@ -196,6 +198,7 @@ export class Documents {
           if (update === null) return { found: presence, isChanged: false }
           const contents = await workshop.check(update, room.updateLimits)
           if (room.isFailed) throw await this.#lost(documentId)
+          refuseAsOfASession(room, update, contents)
           await committedWithin(room, room.admit(null, update, contents), clock)
           return { found: presence, isChanged: true }
         })
@@ -232,6 +235,7 @@ export class Documents {
           if (room.isMissing(checked.contents)) return { ...none, isMissing: true }
           const foreignClient = room.foreignClient(userId, checked.contents)
           if (foreignClient !== null) return { ...none, foreignClient }
+          refuseAsOfASession(room, checked.update, checked.contents)
           const isChanged = room.newsIn(checked.contents) !== 'nothing'
           await committedWithin(room, room.admit(null, checked.update, checked.contents), clock)
           return { ...none, isChanged }
@@ -334,6 +338,15 @@ export class Documents {
 
 function partsOf(documentId: DocumentId): DocumentId[] {
   return documentParts.map(part => partOf(documentId, part))
+}
+
+/** @throws {WeftError} `STORAGE_WRITE_FAILED`, `DOCUMENT_FULL`: nobody's edits are taken now, or none that make it grow */
+function refuseAsOfASession(room: Room, update: Uint8Array, contents: UpdateContents): void {
+  const { documentId } = room
+  if (room.isReadOnly) throw new WeftError('STORAGE_WRITE_FAILED', 'documents can only be read now', { documentId })
+  if (!room.refusesGrowth(update.length, contents)) return
+  const { maxDocumentBytes } = room.settings
+  throw new WeftError('DOCUMENT_FULL', `the document is at its size limit, ${maxDocumentBytes} bytes`, { documentId })
 }
 
 const EMPTY_LOG: StoredLog = { snapshot: null, updates: [] }

@@ -32,12 +32,14 @@ export class Growth {
   }
 
   /**
-   * Whether an update that brings operations is too much. The document is full from then on.
+   * Whether an update that brings operations is too much. Where there is hardly any room the document is full from then on; else
+   * it is this update's own affair, and others write on.
    * @param bytes of the document, without the update
    */
   refuses(bytes: number, updateBytes: number): boolean {
-    if (this.#state !== 'full' && bytes + updateBytes <= this.#limits.maxDocumentBytes) return false
-    this.#take('full')
+    const { maxDocumentBytes } = this.#limits
+    if (this.#state !== 'full' && bytes + updateBytes <= maxDocumentBytes) return false
+    if (bytes >= maxDocumentBytes * ROOM_AGAIN) this.#take('full')
     return true
   }
 
