@@ -35,9 +35,14 @@ export function helpText(): string {
   const names = rows.map(({ flag, env }) => (flag === null ? env : `${flag}  (${env})`))
   const width = Math.max(...names.map(name => name.length)) + 1
   const lines = rows.map((row, index) => `  ${names[index]?.padEnd(width)}  ${row.help} [${row.default}]`)
-  return ['Weft: write documents together. Every setting is a flag or an environment variable:', '', ...lines, ''].join(
-    '\n',
-  )
+  return [
+    'Weft: write documents together. Every setting is a flag or an environment variable:',
+    '',
+    ...lines,
+    '',
+    '--explain-limits prints every bound with its value, and what they cost in memory.',
+    '',
+  ].join('\n')
 }
 
 /** The README's table of settings, as Markdown. */

@@ -22,6 +22,7 @@ export const errorCodes = {
   WORKER_FAILED: { meaning: 'a worker thread ended or ran out of memory during a task', retry: true },
   WORKER_BUSY: { meaning: 'the queue of the worker threads is full', retry: true },
   WORKER_STOPPED: { meaning: 'the worker threads are stopped', retry: false },
+  OVERLOADED: { meaning: 'there is no memory for more documents now', retry: true },
   DOCUMENT_INCOMPLETE: { meaning: 'a log names operations that it does not hold', retry: false },
   BACKUP_FOREIGN: { meaning: 'this is no backup of ours', retry: false },
   BACKUP_DAMAGED: { meaning: 'a backup is damaged or was cut short', retry: false },

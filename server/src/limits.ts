@@ -71,6 +71,12 @@ export const limits = {
     [50, 1, 1_000_000],
     'connections of one user (a token’s `sub`); above it: 429, or close 1013 where the token came later',
   ),
+  maxSessions: integer(
+    'WEFT_MAX_SESSIONS',
+    'sessions',
+    [50_000, 1, 10_000_000],
+    'clients in documents at the same time, over all connections; above it: close 1013',
+  ),
   maxSessionsPerDocument: integer(
     'WEFT_MAX_SESSIONS_PER_DOCUMENT',
     'sessions',
@@ -169,6 +175,18 @@ export const limits = {
     [32 * MiB, 64 * KiB, 4 * GiB],
     'bytes that a connection may send at once; at least the largest message',
   ),
+  maxIncompleteBytes: integer(
+    'WEFT_MAX_INCOMPLETE_BYTES',
+    'bytes',
+    [256 * MiB, 16 * MiB, 64 * GiB],
+    'messages over 64 KiB that are coming in or worked on, of all connections; above it they wait',
+  ),
+  maxRememberedBytes: integer(
+    'WEFT_MAX_REMEMBERED_BYTES',
+    'bytes',
+    [128 * MiB, MiB, 16 * GiB],
+    'questions and acknowledgements that sessions are owed, of all sessions; above it: close 1013',
+  ),
   questionsPerSecond: integer(
     'WEFT_QUESTIONS_PER_SECOND',
     'questions/s',
@@ -181,6 +199,12 @@ export const limits = {
     'bytes',
     [MiB, 16 * KiB, GiB],
     'unsent bytes of a connection above which it is written to no more until it has read them',
+  ),
+  maxTotalUnsentBytes: integer(
+    'WEFT_MAX_TOTAL_UNSENT_BYTES',
+    'bytes',
+    [512 * MiB, 16 * MiB, 64 * GiB],
+    'unsent bytes of all connections; near it each may have 64 KiB, above it who has more is closed with 1013',
   ),
   slowReaderSeconds: integer(
     'WEFT_SLOW_READER_SECONDS',
@@ -241,6 +265,30 @@ export const limits = {
     [10, 1, 1_000_000],
     'documents that one user (without users: one address) may begin a minute, as many at once; others wait (this machine is exempt)',
   ),
+  maxOpenDocuments: integer(
+    'WEFT_MAX_OPEN_DOCUMENTS',
+    'documents',
+    [20_000, 1, 10_000_000],
+    'documents open at the same time; who opens another one is closed with 1013',
+  ),
+  maxOpenDocumentBytes: integer(
+    'WEFT_MAX_OPEN_DOCUMENT_BYTES',
+    'bytes',
+    [512 * MiB, 16 * MiB, 64 * GiB],
+    'what is known of all open documents, without their text; above it none is opened, and no edit is read',
+  ),
+  cacheBytes: integer(
+    'WEFT_CACHE_BYTES',
+    'bytes',
+    [128 * MiB, MiB, 64 * GiB],
+    'stored bytes of documents that are held for who comes next',
+  ),
+  maxLoadedBytes: integer(
+    'WEFT_MAX_LOADED_BYTES',
+    'bytes',
+    [512 * MiB, 16 * MiB, 64 * GiB],
+    'stored bytes of documents that are in use, for readers and for compaction; above it others wait',
+  ),
   idleDocumentSeconds: integer(
     'WEFT_IDLE_DOCUMENT_SECONDS',
     's',
@@ -280,5 +328,31 @@ export const limits = {
     'bytes',
     [64 * MiB, MiB, 16 * GiB],
     'edits that wait for the disk; above it no connection is read until it catches up',
+  ),
+  maxPendingSeconds: integer(
+    'WEFT_MAX_PENDING_SECONDS',
+    's',
+    [5, 1, 3600],
+    'while a write takes longer, no connection is read whose edits wait for it',
+  ),
+  maxWaitSeconds: integer(
+    'WEFT_MAX_WAIT_SECONDS',
+    's',
+    [60, 1, 3600],
+    'a connection that could not be read for so long, because of the disk or of memory, is closed with 1013',
+  ),
+
+  // ── Workers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  workerHeapMiB: integer(
+    'WEFT_WORKER_HEAP_MIB',
+    'MiB',
+    [1024, 64, 65_536],
+    'heap of one thread (a document takes about 12 times its size); a task that needs more fails',
+  ),
+  workerBytes: integer(
+    'WEFT_WORKER_BYTES',
+    'bytes',
+    [512 * MiB, 16 * MiB, 64 * GiB],
+    'what tasks that wait for a thread, or run, were given; above it they are refused',
   ),
 } as const satisfies Record<string, Setting>

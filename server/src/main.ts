@@ -3,6 +3,7 @@ import { asksForTokens } from './access/openKeys.ts'
 import { createLogger } from './createLogger.ts'
 import { helpText } from './describeSettings.ts'
 import { WeftError } from './errors.ts'
+import { explainLimits, memoryBound } from './explainLimits.ts'
 import { readConfig } from './readConfig.ts'
 import { ConfigError } from './Setting.ts'
 import { isLoopbackHost } from './socket/address.ts'
@@ -39,12 +40,21 @@ async function main(): Promise<void> {
     process.stdout.write(helpText())
     return
   }
-  const config = readConfig(process.env, args)
+  const isExplaining = args.includes('--explain-limits')
+  const config = readConfig(
+    process.env,
+    args.filter(arg => arg !== '--explain-limits'),
+  )
+  if (isExplaining) {
+    process.stdout.write(explainLimits(config))
+    return
+  }
   const logger = createLogger(config.logLevel)
   // A promise that was given up and fails is told, and ends nothing. (An error that is thrown where nobody catches it does: what
   // it left behind is unknown, and what was acknowledged is on disk.)
   process.on('unhandledRejection', error => logger.error({ err: error }, 'something failed that nobody waited for'))
   const server = await startServer(config, logger)
+  logger.info({ bytes: memoryBound(config) }, 'memory stays below this, whoever attacks it; --explain-limits says why')
   const places = [...config.publicUrls, server.url].join(' and ')
   process.stdout.write(`Weft is at ${places}\nDocuments are in ${resolve(config.data)}\n`)
   if (!asksForTokens(config)) {

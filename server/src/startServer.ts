@@ -32,9 +32,9 @@ import { LevelUpdateLog } from './log/LevelUpdateLog.ts'
 import { measureDisk } from './log/storeFolder.ts'
 import { noMeters } from './Meters.ts'
 import { rehearse } from './rehearse.ts'
-import { MAX_HELD_BYTES } from './room/BytesCache.ts'
 import { Committer } from './room/Committer.ts'
 import { Documents, MAX_CONTENT_TASKS } from './room/Documents.ts'
+import { Pressure } from './room/Pressure.ts'
 import { RecordDocument } from './room/RecordDocument.ts'
 import { Rooms } from './room/Rooms.ts'
 import { Saving } from './room/Saving.ts'
@@ -43,8 +43,9 @@ import type { Session } from './room/Session.ts'
 import { SpaceWatch } from './room/SpaceWatch.ts'
 import { COMMON_HEADER_LINES } from './securityHeaders.ts'
 import { HostCheck } from './socket/HostCheck.ts'
-import { MAX_HEADERS } from './socket/requestFault.ts'
+import { HTTP_CONNECTIONS, MAX_HEADERS } from './socket/requestFault.ts'
 import { TrustedProxies } from './socket/TrustedProxies.ts'
+import { UnsentBytes } from './socket/UnsentBytes.ts'
 import { WebSocketEndpoint } from './socket/WebSocketEndpoint.ts'
 import { UploadStore } from './uploads/UploadStore.ts'
 import { Workshop } from './worker/Workshop.ts'
@@ -90,8 +91,10 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   for (const warning of log.warnings) logger.warn(warning)
   const metrics = config.metricsPort === 0 ? null : new Metrics()
   const meters = metrics ?? noMeters
-  const workshop = new Workshop({ threads: config.workers })
-  const contentWorkshop = new Workshop({ threads: MAX_CONTENT_TASKS })
+  const workerLimits = { maxHeapMiB: config.workerHeapMiB, maxBytes: config.workerBytes }
+  const workshop = new Workshop({ threads: config.workers, ...workerLimits })
+  const contentWorkshop = new Workshop({ threads: MAX_CONTENT_TASKS, ...workerLimits })
+  const unsent = new UnsentBytes(config.maxUnsentBytes, config.maxTotalUnsentBytes)
   const saving = new Saving()
   const committer = new Committer(log, clock, logger, meters, saving)
   const auditLog = config.auditDays === 0 ? null : new AuditLog(config.data, config.auditDays, clock, logger)
@@ -103,9 +106,20 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     audit.record({ action: 'created', document, user, address: outlet.address })
   }
   const rooms = new Rooms(
-    { log, committer, workshop, clock, meters, logger, settings: config, saving, created },
+    {
+      log,
+      committer,
+      workshop,
+      clock,
+      meters,
+      logger,
+      settings: withUnsentBound(config, unsent),
+      saving,
+      created,
+    },
     config.idleDocumentSeconds * 1000,
   )
+  const pressure = new Pressure(committer, rooms, config, clock)
   saving.onChange(() => rooms.savingChanged())
   const spaceWatch = new SpaceWatch(() => measureDisk(config.data), saving, clock, logger, config)
   await spaceWatch.start()
@@ -129,7 +143,9 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       meters,
       logger,
       settings: config,
-      isBacklogged: () => committer.pendingBytes > config.maxPendingBytes,
+      unsent,
+      isBacklogged: () => pressure.isHigh,
+      isStalled: () => pressure.isStalled,
     },
     config,
     hosts,
@@ -181,6 +197,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const tlsServer = certificate && createTlsServer(options, certificate, app)
   const server = tlsServer ?? createServer(options, app)
   guard(server, logger)
+  server.maxConnections = config.maxConnections + HTTP_CONNECTIONS
   server.on('upgrade', (request, socket, head) => endpoint.upgrade(request, socket, head))
 
   await rehearse(log, workshop, config).catch(error => logger.debug({ err: error }, 'the rehearsal broke off'))
@@ -211,7 +228,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       connections: config.maxConnections,
       unsentBytes: config.maxUnsentBytes,
       pendingBytes: config.maxPendingBytes,
-      heldBytes: MAX_HELD_BYTES,
+      heldBytes: config.cacheBytes,
       workerTasks: workshop.maxTasks + MAX_CONTENT_TASKS,
     },
   })
@@ -268,6 +285,11 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     reload: reloads.length === 0 ? null : () => reloads.forEach(reload => void reload()),
     stop,
   }
+}
+
+/** The settings of rooms, whose bound for a slow reader becomes smaller where all readers together hold much. */
+function withUnsentBound(config: Config, unsent: UnsentBytes): Config {
+  return Object.create(config, { maxUnsentBytes: { get: () => unsent.bound, enumerable: true } }) as Config
 }
 
 /** @returns null where it can't listen: documents matter more than their numbers */

@@ -7,12 +7,14 @@ import { isRole } from '../../server/src/access/Role.ts'
 import type { VerifiedToken } from '../../server/src/access/verifyToken.ts'
 import { noAudit } from '../../server/src/audit/AuditEntry.ts'
 import type { Clock } from '../../server/src/clock.ts'
+import { MemoryBudget } from '../../server/src/MemoryBudget.ts'
 import { noMeters } from '../../server/src/Meters.ts'
 import { readConfig } from '../../server/src/readConfig.ts'
 import { Connection, type ConnectionServices, type Upgrade } from '../../server/src/socket/Connection.ts'
 import { ConnectionCount } from '../../server/src/socket/ConnectionCount.ts'
 import { FrameCompressor } from '../../server/src/socket/FrameCompressor.ts'
 import { Offences } from '../../server/src/socket/Offences.ts'
+import { UnsentBytes } from '../../server/src/socket/UnsentBytes.ts'
 import type { Random } from '../crdt/Random.ts'
 import type { SimulatedClock } from '../simulation/SimulatedClock.ts'
 import { SimulatedServer } from '../simulation/SimulatedServer.ts'
@@ -78,6 +80,7 @@ export class SpokenServer extends SimulatedServer {
     const serverClock = clock.forLife(this.life)
     this.#access = new NamedAccess(isAsking, serverClock)
     this.#access.onRecheck(() => this.rooms.review())
+    const config = readConfig({}, [])
     this.#services = {
       access: this.#access,
       audit: noAudit,
@@ -86,9 +89,12 @@ export class SpokenServer extends SimulatedServer {
       meters: noMeters,
       logger: pino({ level: 'error' }, { write: (line: string) => this.errors.push(line) }),
       offences: new Offences(),
-      settings: readConfig({}, []),
+      settings: config,
       compressor: new FrameCompressor(),
       isBacklogged: () => false,
+      isStalled: () => false,
+      incomplete: new MemoryBudget(config.maxIncompleteBytes),
+      unsent: new UnsentBytes(config.maxUnsentBytes, config.maxTotalUnsentBytes),
     }
   }
 

@@ -236,12 +236,21 @@ describe('a message that comes a byte at a time', () => {
     setBacklogged(true)
     await deliver(wire, clientFrame(opcode.binary, encodeSyncStep1(NOTHING)))
     await deliver(wire, beginning(100))
-    await pass(120)
+    await pass(50)
     setBacklogged(false)
     // The first sweep in which it is read is not held against it either.
     await pass(15)
     wire.write(Buffer.alloc(8 * MiB - 100))
     await until(expectMalformed(wire), 10)
+  })
+
+  it('waits for the disk for a minute, and then comes back later: 1013', async () => {
+    const { port, pass, deliver, setBacklogged } = await newEndpoint()
+    const wire = await WireSocket.upgrade({ port })
+    setBacklogged(true)
+    await deliver(wire, clientFrame(opcode.binary, encodeSyncStep1(NOTHING)))
+    await pass(65)
+    expect(await wire.nextClose()).toEqual([1013, 'overload: edits wait for the disk: retry after 10 s'])
   })
 
   it('is not what pongs are', async () => {

@@ -8,6 +8,10 @@ import { encodeStateVector } from './stateVector.ts'
 /** First byte of the stored form. */
 const FORMAT = 1
 
+/** An entry of a map from a number to a number; to a list. Measured, and rounded up. Lists grow by half: 16 bytes a number. */
+export const CLIENT_BYTES = 64
+const LIST_BYTES = 128
+
 const CUTS_ENTRY = 'it cuts an entry of a map, or an attribute, in two'
 
 /**
@@ -62,6 +66,18 @@ export class Knowledge {
     let count = 0
     for (const ranges of this.#deletes.values()) count += ranges.length / 2
     return count
+  }
+
+  /** What it takes in memory, about. */
+  get memoryBytes(): number {
+    let numbers = 0
+    let lists = 0
+    for (const map of [this.#deletes, this.#keyed, this.#wide]) {
+      lists += map.size
+      for (const ranges of map.values()) numbers += ranges.length
+    }
+    const encoded = (this.#encodedStateVector?.length ?? 0) + (this.#encodedDeleteSet?.length ?? 0)
+    return this.#clocks.size * CLIENT_BYTES + lists * LIST_BYTES + numbers * 16 + encoded
   }
 
   /** Whether adding this would change anything: operations beyond the state vector, or deletions that aren't known. */

@@ -47,6 +47,7 @@ function explainWeftError({ code, message }: WeftError): ApiError {
     case 'HEAD_MOVED':
       return new ApiError('stale', message)
     case 'WORKER_BUSY':
+    case 'OVERLOADED':
       return new ApiError('busy', message)
     // Not its message: the log's names folders of this machine.
     case 'STORAGE_WRITE_FAILED':

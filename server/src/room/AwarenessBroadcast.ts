@@ -46,6 +46,11 @@ export class AwarenessBroadcast {
     return this.#table.nextTick()
   }
 
+  /** What the table takes in memory, about. */
+  get memoryBytes(): number {
+    return this.#table.memoryBytes
+  }
+
   /** Who introduced a client id and is still here. */
   holderOf(clientID: number): Session | null {
     return this.#table.holderOf(clientID)

@@ -18,6 +18,8 @@ import { stampUser } from './stampUser.ts'
 const OPEN_BRACE = 0x7b
 /** Clocks of clients that left are remembered, so that one who returns is heard; the oldest are forgotten beyond this. */
 const MAX_REMEMBERED = 10_000
+/** An entry, without its state; which is held a second time as a frame for joiners. */
+const ENTRY_BYTES = 400
 /** A state that was not renewed for so long is gone: y-protocols renews every 15 to 18 s. */
 export const AWARENESS_TIMEOUT_MS = 45_000
 
@@ -84,6 +86,17 @@ export class AwarenessTable {
 
   get hasChanges(): boolean {
     return this.#dirty.size > 0
+  }
+
+  /** What it takes in memory, about. */
+  get memoryBytes(): number {
+    return this.#entries.size * ENTRY_BYTES + this.#stateBytes()
+  }
+
+  #stateBytes(): number {
+    let bytes = 0
+    for (const { json } of this.#entries.values()) bytes += json.length
+    return 2 * bytes
   }
 
   /** Who introduced a client id and is still here. */

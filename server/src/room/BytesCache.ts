@@ -1,4 +1,7 @@
 import type { Clock, Timer } from '../clock.ts'
+import { WeftError } from '../errors.ts'
+import { Pins } from './Pins.ts'
+import { Turnstile } from './Turnstile.ts'
 
 const LOOK_MS = 1000
 /**
@@ -8,8 +11,19 @@ const LOOK_MS = 1000
 const SMALL_BYTES = 32 * 1024
 /** Whoever comes with a wave of joiners comes within so long. */
 const KEPT_MS = 10_000
-/** Of all documents together. What somebody is being sent stays all the same. */
-export const MAX_HELD_BYTES = 128 << 20
+/** Documents that are read from the store at the same time: libuv reads four. */
+export const LOAD_WIDTH = 8
+
+/** Who waits for room looks so often, in ms. */
+const WAIT_MS = 100
+
+export interface CacheSettings {
+  /** What is held of all documents together, but for what is in use. */
+  readonly cacheBytes: number
+  /** What is in use; above it others wait. */
+  readonly maxLoadedBytes: number
+  readonly maxWaitSeconds: number
+}
 
 /** Somebody who holds a document's stored bytes and can read them again. */
 export interface BytesHolder {
@@ -21,13 +35,45 @@ export interface BytesHolder {
 
 /** Decides whose stored bytes stay in memory: an open but quiet document keeps its knowledge only. */
 export class BytesCache {
+  /** What is being sent of shared bytes. */
+  readonly pins = new Pins()
+  readonly #settings: CacheSettings
+  readonly #loads = new Turnstile(LOAD_WIDTH, Number.POSITIVE_INFINITY)
   readonly #clock: Clock
   /** When they were last used (monotonic ms), longest ago first. */
   readonly #usedAt = new Map<BytesHolder, number>()
   #timer: Timer | null = null
 
-  constructor(clock: Clock) {
+  constructor(settings: CacheSettings, clock: Clock) {
+    this.#settings = settings
     this.#clock = clock
+  }
+
+  /** Bytes that are held or being sent. */
+  get loadedBytes(): number {
+    let bytes = this.pins.bytes
+    for (const holder of this.#usedAt.keys()) bytes += holder.heldBytes
+    return bytes
+  }
+
+  /**
+   * Reads a document's stored bytes, when there is room for more.
+   * @throws {WeftError} `OVERLOADED`: there was none for too long
+   */
+  load<T>(read: () => Promise<T>): Promise<T> {
+    return this.#loads.pass(async () => {
+      const { maxLoadedBytes, maxWaitSeconds } = this.#settings
+      const end = this.#clock.now() + maxWaitSeconds * 1000
+      while (this.loadedBytes > maxLoadedBytes) {
+        // What nobody uses any more needn't wait for its time.
+        for (const holder of this.#usedAt.keys()) holder.dropBytes()
+        if (this.loadedBytes <= maxLoadedBytes) break
+        if (this.#clock.now() >= end)
+          throw new WeftError('OVERLOADED', `${this.loadedBytes} bytes of documents are in use`)
+        await new Promise<void>(resolve => this.#clock.setTimer(resolve, WAIT_MS))
+      }
+      return read()
+    })
   }
 
   /** Its bytes were read, or used. */
@@ -51,7 +97,7 @@ export class BytesCache {
     for (const holder of this.#usedAt.keys()) bytes += holder.heldBytes
     for (const [holder, usedAt] of this.#usedAt) {
       const { heldBytes } = holder
-      if (now - usedAt >= KEPT_MS || heldBytes <= SMALL_BYTES || bytes > MAX_HELD_BYTES) holder.dropBytes()
+      if (now - usedAt >= KEPT_MS || heldBytes <= SMALL_BYTES || bytes > this.#settings.cacheBytes) holder.dropBytes()
       bytes -= heldBytes - holder.heldBytes
       if (holder.heldBytes === 0) this.#usedAt.delete(holder)
     }

@@ -46,6 +46,7 @@ export class Committer {
   #isFailing = false
   #isStopped = false
   #lastWriteAt = 0
+  #writeBegan: number | null = null
   #lastDocuments = 0
   #idleWaiters: (() => void)[] = []
   #retryTimer: { timer: Timer; wake: () => void } | null = null
@@ -63,6 +64,11 @@ export class Committer {
   /** Whether the last write failed, or one is under way for too long. */
   get isFailing(): boolean {
     return this.#isFailing
+  }
+
+  /** For how many ms the write that is under way has taken; 0: none is, or the last one failed and waits to be tried again. */
+  get stalledMs(): number {
+    return this.#writeBegan === null ? 0 : this.#clock.now() - this.#writeBegan
   }
 
   /** Whether nothing has been written for a while, and nothing waits. */
@@ -167,7 +173,10 @@ export class Committer {
       try {
         if (this.#log.state === 'failed') await this.#log.reopen()
         const begin = this.#clock.now()
-        await this.#untilStalled(this.#log.append(batch), rooms)
+        this.#writeBegan = begin
+        await this.#untilStalled(this.#log.append(batch), rooms).finally(() => {
+          this.#writeBegan = null
+        })
         this.#meters.committed(measure(batch, this.#clock.now() - begin))
       } catch (error) {
         const refused = refusedDocument(error, batch)

@@ -12,12 +12,14 @@ import type { Grant } from '../access/Grant.ts'
 import type { Clock } from '../clock.ts'
 import { admitUpdate } from '../crdt/admitUpdate.ts'
 import { EMPTY_UPDATE } from '../crdt/emptyUpdate.ts'
-import { Knowledge } from '../crdt/Knowledge.ts'
+import { CLIENT_BYTES, Knowledge } from '../crdt/Knowledge.ts'
 import { notCovered, type Ranges } from '../crdt/ranges.ts'
 import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { covers, encodeStateVector, type StateVector, stateVectorKey } from '../crdt/stateVector.ts'
 import { NO_LIMITS, type UpdateLimitSettings, type UpdateLimits } from '../crdt/UpdateLimits.ts'
+import { WeftError } from '../errors.ts'
 import type { Append, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
+import type { MemoryBudget } from '../MemoryBudget.ts'
 import type { Meters } from '../Meters.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
 import { AwarenessBroadcast, type AwarenessSettings } from './AwarenessBroadcast.ts'
@@ -46,12 +48,22 @@ export interface RoomServices {
   readonly logger: Logger
   readonly settings: RoomSettings
   readonly updateLimits: UpdateLimits
+  readonly population: Population
   /** Left out: all is well, always. */
   readonly saving?: Saving
   /** Called when somebody's first edits of a document that nobody had written are on disk; null: no session's. */
   readonly created?: (documentId: DocumentId, author: Session | null) => void
   /** Told of the first words in a document. */
   readonly documentBegun?: (documentId: DocumentId) => void
+}
+
+/** What all rooms have together. */
+export interface Population {
+  sessions: number
+  /** What edits have added to the knowledge of documents since it was measured, at most. */
+  grownBytes: number
+  /** What sessions are owed. */
+  readonly remembered: MemoryBudget
 }
 
 export interface RoomSettings extends AwarenessSettings, GrowthLimits, UpdateLimitSettings {
@@ -65,6 +77,10 @@ export interface RoomSettings extends AwarenessSettings, GrowthLimits, UpdateLim
 
 /** Snapshots up to this size are diffed on the event loop (1 ms); larger ones by a worker. */
 const MAX_INLINE_DIFF_BYTES = 16 * 1024
+/** An open document of which nothing is known; measured, with its place in maps and its logger. */
+const BASE_BYTES = 8 * 1024
+/** What knowledge grows by a byte of an update, at most: a deletion of three bytes is two numbers, or begins a list. */
+const GROWTH_PER_BYTE = 16
 /** Pauses below a timer's resolution are none. */
 const MIN_PAUSE_MS = 1
 /** Weight of the newest measurement in a smoothed cost. */
@@ -213,12 +229,23 @@ export class Room implements BytesHolder {
     return this.#knowledge.encodeStateVector()
   }
 
+  get remembered(): MemoryBudget {
+    return this.#services.population.remembered
+  }
+
+  /** What is known of it, and of who is here, in bytes, about; without the stored bytes. */
+  get memoryBytes(): number {
+    const checkpoints = this.#tail.checkpointClients * CLIENT_BYTES
+    return BASE_BYTES + this.#knowledge.memoryBytes + checkpoints + this.awareness.memoryBytes
+  }
+
   join(session: Session): void {
+    this.#services.population.sessions++
     this.#sessions.add(session)
   }
 
   leave(session: Session): void {
-    this.#sessions.delete(session)
+    if (this.#sessions.delete(session)) this.#services.population.sessions--
     this.#owing.delete(session)
     this.#questions = this.#questions.filter(question => question.session !== session)
     this.#answers.delete(session)
@@ -384,6 +411,7 @@ export class Room implements BytesHolder {
     // Copied: what came in is a view of a larger buffer, which would be kept alive.
     this.#gathering.add(fresh === update ? new Uint8Array(update) : fresh, author)
     this.#services.committer.pendingBytes += fresh.length
+    this.#services.population.grownBytes += fresh.length * GROWTH_PER_BYTE
     this.#services.committer.request(this, this.#nextCommitAt)
     return this.#gathering.number
   }
@@ -632,6 +660,10 @@ export class Room implements BytesHolder {
   }
 
   #failSession(session: Session, error: unknown): void {
+    if (error instanceof WeftError && error.code === 'OVERLOADED') {
+      if (session.isOpen) session.outlet.close('overload', 'too many documents are being read: retry after 30 s')
+      return
+    }
     this.log.error({ err: error }, 'the document could not be read')
     if (session.isOpen) session.outlet.close('internal', 'this document cannot be read now')
   }
@@ -650,7 +682,7 @@ export class Room implements BytesHolder {
 
   async #readBytes(): Promise<StoredBytes> {
     const headBefore = this.#tail.head
-    const { stored } = await readForRoom(this.#services.log, this.documentId)
+    const { stored } = await this.#services.bytesCache.load(() => readForRoom(this.#services.log, this.documentId))
     const bytes = new StoredBytes(stored)
     // What was committed meanwhile is in the view that was read, or comes after it.
     bytes.append(headBefore, this.#bytesMissed)

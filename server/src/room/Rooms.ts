@@ -1,31 +1,55 @@
 import { type DocumentId, documentParts, partOf, splitPart } from '@weft/protocol'
 import { type UpdateLimits, updateLimitsOf } from '../crdt/UpdateLimits.ts'
 import { WeftError } from '../errors.ts'
+import { MemoryBudget } from '../MemoryBudget.ts'
 import { Sweep } from '../Sweep.ts'
-import { BytesCache } from './BytesCache.ts'
+import { BytesCache, type CacheSettings } from './BytesCache.ts'
 import { DELETED } from './Committer.ts'
-import { Room, type RoomServices } from './Room.ts'
+import type { Pins } from './Pins.ts'
+import { type Population, Room, type RoomServices, type RoomSettings } from './Room.ts'
 import { readForRoom } from './readForRoom.ts'
 import type { Session } from './Session.ts'
 
 const SWEEP_MS = 5000
 
+export interface RoomsSettings extends CacheSettings {
+  readonly maxOpenDocuments: number
+  readonly maxOpenDocumentBytes: number
+  readonly maxSessions: number
+  readonly maxRememberedBytes: number
+}
+
 /** The open documents: at most one room for each, from its first session until a while after its last. */
 export class Rooms {
   readonly #services: RoomServices
+  readonly #settings: RoomsSettings
+  readonly #population: Population
   readonly #idleMs: number
   readonly #rooms = new Map<DocumentId, Promise<Room>>()
   /** Each with its place in `#rooms`, which a deleted one has left to the next. */
   readonly #loaded = new Map<Room, Promise<Room>>()
   readonly #sweep: Sweep
+  #measuredBytes = 0
 
-  constructor(services: Omit<RoomServices, 'bytesCache' | 'updateLimits'>, idleMs: number) {
+  constructor(
+    services: Omit<RoomServices, 'bytesCache' | 'updateLimits' | 'population' | 'settings'> & {
+      readonly settings: RoomSettings & RoomsSettings
+    },
+    idleMs: number,
+  ) {
+    this.#population = {
+      sessions: 0,
+      grownBytes: 0,
+      remembered: new MemoryBudget(services.settings.maxRememberedBytes),
+    }
     this.#services = {
       ...services,
-      bytesCache: new BytesCache(services.clock),
+      bytesCache: new BytesCache(services.settings, services.clock),
+      population: this.#population,
       updateLimits: updateLimitsOf(services.settings),
       documentBegun: documentId => this.#tellParts(documentId),
     }
+    this.#settings = services.settings
     this.#idleMs = idleMs
     this.#sweep = new Sweep(services.clock, SWEEP_MS, () => this.#sweepAll())
   }
@@ -40,12 +64,50 @@ export class Rooms {
   }
 
   get sessionCount(): number {
-    return this.#sum(room => room.sessionCount)
+    return this.#population.sessions
   }
 
   /** Bytes of log entries that no snapshot holds yet. */
   get tailBytes(): number {
     return this.#sum(room => room.tailBytes)
+  }
+
+  /** What is being sent of shared bytes. */
+  get pins(): Pins {
+    return this.#services.bytesCache.pins
+  }
+
+  /** Stored bytes that are held or being sent. */
+  get loadedBytes(): number {
+    return this.#services.bytesCache.loadedBytes
+  }
+
+  /** What sessions are owed, in bytes. */
+  get rememberedBytes(): number {
+    return this.#population.remembered.used
+  }
+
+  /** Whether one more session is one too many. */
+  get isCrowded(): boolean {
+    return this.#population.sessions >= this.#settings.maxSessions
+  }
+
+  /** What is known of all open documents, in bytes. */
+  get memoryBytes(): number {
+    return this.#measuredBytes + this.#population.grownBytes
+  }
+
+  /** Whether what is known of open documents takes more memory than it may. */
+  get isOverMemory(): boolean {
+    if (this.memoryBytes <= this.#settings.maxOpenDocumentBytes) return false
+    // What was added is an estimate, and some of it has gone since.
+    this.#measure()
+    return this.memoryBytes > this.#settings.maxOpenDocumentBytes
+  }
+
+  #measure(): void {
+    this.#measuredBytes = this.#sum(room => room.memoryBytes)
+    this.#population.grownBytes = 0
   }
 
   /** Stored bytes held in memory for joiners. */
@@ -70,6 +132,9 @@ export class Rooms {
   open(documentId: DocumentId): Promise<Room> {
     const open = this.#rooms.get(documentId)
     if (open !== undefined) return open
+    if (this.#rooms.size >= this.#settings.maxOpenDocuments || this.isOverMemory) {
+      return Promise.reject(new WeftError('OVERLOADED', `${this.#rooms.size} documents are open`, { documentId }))
+    }
     const loading = this.#load(documentId)
     this.#rooms.set(documentId, loading)
     loading.then(
@@ -107,7 +172,8 @@ export class Rooms {
   }
 
   async #load(documentId: DocumentId): Promise<Room> {
-    const { stored, damage } = await readForRoom(this.#services.log, documentId)
+    const { bytesCache, log } = this.#services
+    const { stored, damage } = await bytesCache.load(() => readForRoom(log, documentId))
     if (stored.deletedAt !== null) {
       throw new WeftError('DOCUMENT_DELETED', `${documentId} was deleted`, { documentId })
     }
@@ -144,6 +210,7 @@ export class Rooms {
 
   /** @returns whether there is anything left to look at */
   #sweepAll(): boolean {
+    this.#measure()
     const now = this.#services.clock.now()
     for (const [room, place] of this.#loaded) {
       try {

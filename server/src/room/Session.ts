@@ -20,6 +20,7 @@ import {
 import { type Grant, UNASKED } from '../access/Grant.ts'
 import { includesRole, writerOf } from '../access/Role.ts'
 import type { Timer } from '../clock.ts'
+import { CLIENT_BYTES } from '../crdt/Knowledge.ts'
 import { MalformedUpdate, readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { readStateVector, type StateVector } from '../crdt/stateVector.ts'
 import { TokenBucket } from '../TokenBucket.ts'
@@ -35,6 +36,9 @@ import type { Deletes, Tidier } from './TidyingCheck.ts'
 const MAX_INLINE_UPDATE_BYTES = 64 * 1024
 /** An acknowledgement's payload is a number; a few bytes more do no harm. */
 const MAX_ACK_BYTES = 256
+/** Acknowledgements and clients that are worth counting; their bytes, measured and rounded up. */
+const MUCH_REMEMBERED = 10
+const OWED_BYTES = 500
 /** Acknowledgements that one session can be owed. */
 const MAX_OWED_ACKS = 10_000
 
@@ -177,8 +181,12 @@ export class Session implements Tidier {
   tidied: Deletes = NO_DELETES
   /** A worker looks at deletions of this reader: until it has, nothing is acknowledged. [S2] */
   #isJudged = false
+  /** It came while writes failed: it may read. Those who were there before are waited for with their edits. */
+  readonly #cameTooLate: boolean
   /** Edits that a full document did not take. */
   #editsOverSize = 0
+  /** What it is owed, as far as that is much: counted among what all sessions are. */
+  #rememberedBytes = 0
 
   constructor(room: Room, outlet: Outlet, dialect: Dialect = 'y-websocket', options: SessionOptions = {}) {
     this.room = room
@@ -187,6 +195,7 @@ export class Session implements Tidier {
     this.#watcher = options.watcher ?? null
     this.openedAt = room.clock.wallTime()
     this.#questions = options.questions ?? null
+    this.#cameTooLate = room.saving === 'saving-failing'
     this.#countsQueued = options.countsQueued ?? false
     this.#grant = options.grant ?? UNASKED
     this.#mayWrite = this.#isWriter(this.#grant)
@@ -202,6 +211,11 @@ export class Session implements Tidier {
   get id(): string {
     this.#id ??= randomBytes(12).toString('base64url')
     return this.#id
+  }
+
+  /** Whether something that it wrote waits for the disk. */
+  get hasPending(): boolean {
+    return this.#lastBatch > this.room.committedBatch
   }
 
   /** Whose it is; null where nobody is asked. */
@@ -347,10 +361,25 @@ export class Session implements Tidier {
     try {
       this.#greet()
       const done = this.#handle(message)
+      this.#countRemembered()
       return done instanceof Promise ? done.catch(error => this.#refuse(error)) : done
     } catch (error) {
       this.#refuse(error)
     }
+  }
+
+  // Few owe much: what each session is owed for a moment is part of it.
+  #countRemembered(): void {
+    const clients = (this.nextQuestion?.size ?? 0) + (this.#begunSync?.clientCount ?? 0)
+    const owed = this.#owedAcks.length + this.#owedReceipts.length
+    const much = clients > MUCH_REMEMBERED || owed > MUCH_REMEMBERED
+    const bytes = this.#isEnded || !much ? 0 : clients * CLIENT_BYTES + owed * OWED_BYTES
+    if (bytes === this.#rememberedBytes) return
+    const { remembered } = this.room
+    remembered.give(this.#rememberedBytes)
+    this.#rememberedBytes = 0
+    if (remembered.take(bytes)) this.#rememberedBytes = bytes
+    else this.outlet.close('overload', 'too much is owed to all sessions: retry after 10 s')
   }
 
   #handle(message: Message): void | Promise<void> {
@@ -471,6 +500,10 @@ export class Session implements Tidier {
   #admit(update: Uint8Array, contents: UpdateContents, isStep2: boolean): void | Promise<void> {
     if (this.#isEnded) return
     if (!this.#mayWrite) return this.#passOver(contents, isStep2)
+    if (this.#cameTooLate && this.room.saving === 'saving-failing' && this.room.newsIn(contents) !== 'nothing') {
+      this.outlet.close('overload', 'edits cannot be stored now: retry after 10 s')
+      return
+    }
     if (this.room.refusesGrowth(update.length, contents)) return this.#refuseGrowth(contents, isStep2)
     if (this.room.isMissing(contents)) {
       if (isStep2) return this.#admitClosedPart(update)
@@ -671,6 +704,7 @@ export class Session implements Tidier {
     if (due.length > 0) {
       this.#owedAcks.splice(0, due.length)
       this.outlet.write(Buffer.concat(due))
+      if (this.#rememberedBytes > 0) this.#countRemembered()
     }
     if (this.#owedAcks.length > 0) this.room.awaitCommit(this)
   }
@@ -740,6 +774,7 @@ export class Session implements Tidier {
   end(): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    this.#countRemembered()
     if (this.#questionTimer !== null) this.room.clock.clearTimer(this.#questionTimer)
     if (this.#expiryTimer !== null) this.room.clock.clearTimer(this.#expiryTimer)
     this.room.leave(this)

@@ -4,6 +4,8 @@ import type { StoredDocument } from '../log/UpdateLog.ts'
 
 /** Entries between two remembered state vectors: a client that was away gets at most so many entries too many. */
 const CHECKPOINT_ENTRIES = 64
+/** Clients in all state vectors that are remembered of one document, beside its oldest and its newest: about 6 MB. */
+const MAX_CHECKPOINT_CLIENTS = 100_000
 /** Few but large entries are tidied beyond so many bytes. */
 const TIDY_BYTES = 64 * 1024
 /** What was committed before a snapshot stays for so long, for those who were away. */
@@ -92,6 +94,14 @@ export class Tail {
   checkpoint(stateVector: StateVector, now: number): void {
     if (this.#checkpoints.at(-1)?.seq === this.#head) this.#checkpoints.pop()
     this.#checkpoints.push({ seq: this.#head, stateVector, at: now, bytesBefore: this.#writtenBytes })
+    // Whoever was away longer than to the second newest then gets more than needed, from the oldest on.
+    while (this.#checkpoints.length > 2 && this.checkpointClients > MAX_CHECKPOINT_CLIENTS)
+      this.#checkpoints.splice(1, 1)
+  }
+
+  /** Clients in all remembered state vectors. */
+  get checkpointClients(): number {
+    return this.#checkpoints.reduce((sum, { stateVector }) => sum + stateVector.size, 0)
   }
 
   /** The position of the last checkpoint that a state vector covers; null where it covers none. */

@@ -16,6 +16,7 @@ import type { Denial } from '../access/Grant.ts'
 import type { VerifiedToken } from '../access/verifyToken.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
 import type { Clock } from '../clock.ts'
+import type { MemoryBudget } from '../MemoryBudget.ts'
 import type { Meters } from '../Meters.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
@@ -30,6 +31,7 @@ import type { Offences } from './Offences.ts'
 import type { Peer } from './Peer.ts'
 import { type ReaderSettings, SocketReader } from './SocketReader.ts'
 import { SocketWriter } from './SocketWriter.ts'
+import type { UnsentBytes } from './UnsentBytes.ts'
 import { YWebsocketPeer } from './YWebsocketPeer.ts'
 
 /** Pings and pongs of a client are taken for a flood after so long, in s. Providers send none, browsers answer ours. */
@@ -77,12 +79,19 @@ export interface ConnectionServices {
   readonly offences: Offences
   readonly settings: ConnectionSettings
   readonly compressor: FrameCompressor
+  /** Large messages that are coming in or worked on, of all connections. */
+  readonly incomplete: MemoryBudget
+  readonly unsent: UnsentBytes
   /** Whether edits wait for the disk beyond the bound: nothing more is read then. */
   readonly isBacklogged: () => boolean
+  /** Whether the disk takes too long for a write: nothing more is read from those whose edits wait for it. */
+  readonly isStalled: () => boolean
 }
 
 /** Sweeps (one each 5 s) without a written frame before a keep-alive. */
 const QUIET_SWEEPS = 3
+/** Whoever is sent away for overload comes back after so long, in s. */
+const OVERLOAD_RETRY_S = 10
 /** How often `sweep` is called. */
 export const SWEEP_MS = 5000
 
@@ -146,15 +155,23 @@ export class Connection implements Outlet {
     this.#services = services
     this.#log = services.logger
     const { clock, settings } = services
-    this.#reader = new SocketReader(webSocket, clock, settings, services.isBacklogged)
+    this.#incomplete = new IncompleteMessage(socket, settings.leastBytes, services.incomplete)
+    // Those who write wait for a disk that takes long; who only reads, and is seen, goes on.
+    const waitsForDisk = () => services.isBacklogged() || (services.isStalled() && this.#peer?.hasPending === true)
+    const isBacklogged = () => waitsForDisk() || this.#incomplete.isTooMuch()
+    this.#reader = new SocketReader(webSocket, clock, settings, isBacklogged, () => {
+      const what = waitsForDisk() ? 'edits wait for the disk' : 'too many large messages are coming in'
+      this.#cutOff('overload', `${what}: retry after ${OVERLOAD_RETRY_S} s`)
+    })
     this.#writer = new SocketWriter(socket, {
       meters: services.meters,
+      unsent: services.unsent,
+      pins: services.rooms.pins,
       compressor: webSocket.extensions === '' ? null : services.compressor,
       isOpen: () => this.isOpen,
       onDrain: () => this.#peer?.drained(),
     })
     this.#heartbeat = new Heartbeat(webSocket, socket, clock, settings.pingSeconds * 1000, () => this.#reader.isPaused)
-    this.#incomplete = new IncompleteMessage(socket, settings.leastBytes)
     webSocket.binaryType = 'nodebuffer'
     webSocket.on('error', error => this.#log.debug({ err: error, address }, 'a connection broke'))
     webSocket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
@@ -167,6 +184,7 @@ export class Connection implements Outlet {
     this.#isStranger = verified !== null && 'close' in verified
     // After `ws`, which has taken out by then what is complete.
     if (this.#isStranger) socket.on('data', this.#watchStranger)
+    socket.on('data', this.#watchSize)
     this.#log.debug({ address, path }, 'connection opened')
   }
 
@@ -199,6 +217,9 @@ export class Connection implements Outlet {
     if (!this.isOpen) return
     this.#quietSweeps = 0
     this.#writer.write(frames, sharedBy, address)
+    if (!this.#services.unsent.isTooMuch(this.unsentBytes)) return
+    this.close('overload', `too slow a reader: retry after ${OVERLOAD_RETRY_S} s`)
+    this.#webSocket.terminate()
   }
 
   isAlive(): Promise<boolean> {
@@ -251,9 +272,12 @@ export class Connection implements Outlet {
 
   #receive(data: Buffer, isBinary: boolean): void {
     this.#heartbeat.heard()
-    this.#incomplete.ended()
+    this.#incomplete.ended(data.length)
     this.#services.meters.received(data.length)
-    if (this.#isDeaf) return
+    if (this.#isDeaf) {
+      this.#incomplete.done(data.length)
+      return
+    }
     if (!isBinary) {
       this.close('text', 'messages are binary frames')
       return
@@ -283,13 +307,17 @@ export class Connection implements Outlet {
         done = this.#peer.receive(frame)
       } catch (error) {
         this.#fail(error)
+        done = undefined
+      }
+      if (!(done instanceof Promise)) {
+        this.#incomplete.done(frame.length)
         continue
       }
-      if (!(done instanceof Promise)) continue
       this.#isBusy = true
       this.#reader.hold()
       const goOn = () => {
         this.#isBusy = false
+        this.#incomplete.done(frame.length)
         this.#reader.release()
         this.#work()
       }
@@ -312,6 +340,7 @@ export class Connection implements Outlet {
     if (this.#idleWaiters.length > 0) for (const wake of this.#idleWaiters.splice(0)) wake()
     if (this.#isGone && !this.#isOver) {
       this.#isOver = true
+      this.#incomplete.release()
       this.#onEnd()
     }
   }
@@ -363,6 +392,10 @@ export class Connection implements Outlet {
     return true
   }
 
+  readonly #watchSize = (): void => {
+    if (this.#incomplete.isTooMuch()) this.#reader.heedBacklog()
+  }
+
   // `ws` has one limit for a connection's whole life, which is that of messages from people who are known.
   readonly #watchStranger = (): void => {
     const { maxStrangerBytes } = this.#services.settings
@@ -392,6 +425,7 @@ export class Connection implements Outlet {
 
   #closed(code: number): void {
     this.#reader.stop()
+    this.#writer.stop()
     this.#isGone = true
     this.#closeCode ??= code
     this.#services.meters.closed(code)

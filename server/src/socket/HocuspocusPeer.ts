@@ -24,9 +24,9 @@ import { KEEP_ALIVE, type Peer } from './Peer.ts'
 import type { Seat } from './Seat.ts'
 import { type SeatHost, Seats } from './Seats.ts'
 
-/** Addresses whose refusal is remembered, and clients in the state vectors of all of them: about 1 MB. */
-const MAX_DENIED = 1000
-const MAX_DENIED_CLIENTS = 10_000
+/** Addresses whose refusal is remembered, and clients in the state vectors of all of them: about 100 KB. */
+export const MAX_DENIED = 100
+export const MAX_DENIED_CLIENTS = 1000
 /** Larger updates of who is denied are not read: they count as none. */
 const MAX_DENIED_UPDATE_BYTES = 64 * 1024
 /** A provider comes back to a document only with a new socket: those whose session failed get one after so long. */
@@ -209,6 +209,10 @@ export class HocuspocusPeer implements Peer, SeatHost {
 
   drained(): void {
     this.#seats.drained()
+  }
+
+  get hasPending(): boolean {
+    return this.#seats.hasPending
   }
 
   keepAlive(): Buffer {

@@ -110,6 +110,10 @@ export class MultiplexPeer implements Peer, SeatHost {
     this.#seats.drained()
   }
 
+  get hasPending(): boolean {
+    return this.#seats.hasPending
+  }
+
   keepAlive(): Buffer {
     const address = this.#seats.someAddress
     return address === undefined ? PONG : Buffer.concat(addressFrames(KEEP_ALIVE, address))

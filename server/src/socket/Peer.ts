@@ -10,6 +10,8 @@ export interface Peer {
   receive(frame: Uint8Array): void | Promise<void>
   /** The connection has room again for what was held back. */
   drained(): void
+  /** Whether something that came over it waits for the disk. */
+  readonly hasPending: boolean
   /** Data for a connection on which nothing else is said: stock clients leave after 30 s without, and count no pings. */
   keepAlive(): Buffer
   /** Says in the dialect's own form, before a final close code, why: older stock clients don't know such codes. */

@@ -113,6 +113,12 @@ export class Seats {
     for (const { session } of [...this.#seats.values()]) session?.drained()
   }
 
+  /** Whether something that any of them wrote waits for the disk. */
+  get hasPending(): boolean {
+    for (const { session } of this.#seats.values()) if (session?.hasPending) return true
+    return false
+  }
+
   end(): void {
     for (const seat of [...this.#seats.values()]) seat.end()
   }

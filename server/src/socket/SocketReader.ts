@@ -16,6 +16,7 @@ export interface ReaderSettings {
   readonly messageBurst: number
   readonly bytesPerSecond: number
   readonly byteBurst: number
+  readonly maxWaitSeconds: number
 }
 
 /**
@@ -28,6 +29,10 @@ export class SocketReader {
   readonly #messages: TokenBucket
   readonly #bytes: TokenBucket
   readonly #isBacklogged: () => boolean
+  readonly #onOverload: () => void
+  readonly #maxWaitMs: number
+  /** Since when it waits for the disk or for memory. */
+  #waitsSince: number | null = null
   #isHeld = false
   #isPaused = false
   #isYielding = false
@@ -40,8 +45,19 @@ export class SocketReader {
   /** It was above its rate at the last sweep, or since. */
   #isSlowed = false
 
-  /** @param isBacklogged whether edits wait for the disk beyond the bound */
-  constructor(webSocket: WebSocket, clock: Clock, settings: ReaderSettings, isBacklogged: () => boolean) {
+  /**
+   * @param isBacklogged whether what comes must wait: edits for the disk, a large message for memory
+   * @param onOverload called where it has waited too long
+   */
+  constructor(
+    webSocket: WebSocket,
+    clock: Clock,
+    settings: ReaderSettings,
+    isBacklogged: () => boolean,
+    onOverload: () => void,
+  ) {
+    this.#onOverload = onOverload
+    this.#maxWaitMs = settings.maxWaitSeconds * 1000
     this.#webSocket = webSocket
     this.#clock = clock
     this.#isBacklogged = isBacklogged
@@ -63,9 +79,16 @@ export class SocketReader {
     else this.#takeTurn(bytes, now)
   }
 
-  /** Waits where edits wait for the disk. */
+  /** Waits where it must. */
   heedBacklog(): void {
-    if (this.#isBacklogged()) this.#pauseFor(BACKLOG_LOOK_MS)
+    if (!this.#isBacklogged()) return
+    this.#waitsSince ??= this.#clock.now()
+    this.#pauseFor(BACKLOG_LOOK_MS)
+  }
+
+  /** Whether it waits for the disk or for memory. */
+  get isWaiting(): boolean {
+    return this.#waitsSince !== null
   }
 
   /** Reads nothing until `release`. */
@@ -135,8 +158,15 @@ export class SocketReader {
     this.#isSlowed = true
     this.#resumeTimer = this.#clock.setTimer(() => {
       this.#resumeTimer = null
-      if (this.#isBacklogged()) this.#pauseFor(BACKLOG_LOOK_MS)
-      else this.#resumeUnlessHeld()
+      const now = this.#clock.now()
+      if (!this.#isBacklogged()) {
+        this.#waitsSince = null
+        this.#resumeUnlessHeld()
+        return
+      }
+      this.#waitsSince ??= now
+      if (now - this.#waitsSince < this.#maxWaitMs) this.#pauseFor(BACKLOG_LOOK_MS)
+      else this.#onOverload()
     }, ms)
   }
 }

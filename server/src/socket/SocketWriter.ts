@@ -2,15 +2,19 @@ import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import type { Meters } from '../Meters.ts'
 import { addressFrames } from '../room/encodeFrame.ts'
+import type { Pins } from '../room/Pins.ts'
 import { CompressedWriter } from './CompressedWriter.ts'
 import type { FrameCompressor } from './FrameCompressor.ts'
 import { handleCount, systemQueueBytes } from './socketCounts.ts'
+import type { UnsentBytes } from './UnsentBytes.ts'
 
 /** Encryption copies what is written: a large frame is handed to it in slices of so many bytes, as fast as they leave. */
 const ENCRYPTED_SLICE_BYTES = 64 << 10
 
 export interface WriterOptions {
   readonly meters: Meters
+  readonly unsent: UnsentBytes
+  readonly pins: Pins
   /** Null: its client did not agree to `permessage-deflate`. */
   readonly compressor: FrameCompressor | null
   readonly isOpen: () => boolean
@@ -25,6 +29,10 @@ export interface WriterOptions {
 export class SocketWriter {
   readonly #socket: Duplex
   readonly #meters: Meters
+  readonly #unsent: UnsentBytes
+  readonly #pins: Pins
+  /** What of it was counted among the unsent bytes of all. */
+  #counted = 0
   readonly #compressed: CompressedWriter | null
   readonly #isEncrypted: boolean
   #sharedUnsent = 0
@@ -33,10 +41,15 @@ export class SocketWriter {
   /** Bytes that the operating system had taken at the last look. */
   #takenBytes = 0
 
-  constructor(socket: Duplex, { meters, compressor, isOpen, onDrain }: WriterOptions) {
+  constructor(socket: Duplex, { meters, unsent, pins, compressor, isOpen, onDrain }: WriterOptions) {
     this.#socket = socket
     this.#meters = meters
-    socket.on('drain', onDrain)
+    this.#unsent = unsent
+    this.#pins = pins
+    socket.on('drain', () => {
+      this.#count()
+      onDrain()
+    })
     this.#compressed =
       compressor &&
       new CompressedWriter(
@@ -58,6 +71,21 @@ export class SocketWriter {
   write(frames: Buffer, sharedBy: object | null, address: string | null): void {
     if (this.#compressed === null) this.#send(frames, sharedBy, address)
     else this.#compressed.write(frames, sharedBy, address)
+    this.#count()
+  }
+
+  /** The socket is closed. */
+  stop(): void {
+    this.#unsent.changed(-this.#counted)
+    this.#counted = 0
+    if (this.#sharedBy !== null) this.#pins.remove(this.#sharedBy)
+    this.#sharedBy = null
+  }
+
+  #count(): void {
+    const { unsentBytes } = this
+    this.#unsent.changed(unsentBytes - this.#counted)
+    this.#counted = unsentBytes
   }
 
   /** Writes what waits to be compressed as it is: the connection is about to end. */
@@ -89,11 +117,14 @@ export class SocketWriter {
       this.#socket.write(frames)
       return
     }
+    if (this.#sharedBy === null) this.#pins.add(sharedBy)
     this.#sharedBy = sharedBy
     this.#sharedUnsent += frames.length
     this.#socket.write(frames, () => {
       this.#sharedUnsent -= frames.length
-      if (this.#sharedUnsent === 0) this.#sharedBy = null
+      if (this.#sharedUnsent > 0 || this.#sharedBy === null) return
+      this.#pins.remove(this.#sharedBy)
+      this.#sharedBy = null
     })
   }
 
@@ -104,6 +135,7 @@ export class SocketWriter {
    *   and whether some of what waited then has left
    */
   sweep(now: number): { stuckMs: number; hasDrained: boolean } {
+    this.#count()
     const unsent = systemQueueBytes(this.#socket)
     const taken = handleCount(this.#socket, 'bytesWritten', 0) - unsent
     const stuckSince = this.#stuckSince

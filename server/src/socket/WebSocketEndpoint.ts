@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { tokenOfCookie } from '../access/sessionCookie.ts'
 import { chooseSubprotocol, tokenOfRequest } from '../access/tokenOfRequest.ts'
+import { MemoryBudget } from '../MemoryBudget.ts'
 import { Sweep } from '../Sweep.ts'
 import { COMMON_HEADER_LINES } from '../securityHeaders.ts'
 import { Connection, type ConnectionServices, SWEEP_MS, type Upgrade } from './Connection.ts'
@@ -13,6 +14,7 @@ import type { HostCheck } from './HostCheck.ts'
 import { Offences } from './Offences.ts'
 import { requestFault } from './requestFault.ts'
 import type { TrustedProxies } from './TrustedProxies.ts'
+import { UnsentBytes } from './UnsentBytes.ts'
 
 /** Inflations at the same time, over all connections: each may grow to the largest message. */
 const MAX_INFLATIONS = 4
@@ -25,6 +27,9 @@ export interface EndpointSettings extends CountSettings {
   readonly maxMessageBytes: number
   readonly maxUrlBytes: number
   readonly maxFragments: number
+  readonly maxUnsentBytes: number
+  readonly maxTotalUnsentBytes: number
+  readonly maxIncompleteBytes: number
   readonly maxBufferedChunks: number
   readonly maxPendingPongs: number
   /** `on`: `permessage-deflate` is agreed to where a client offers it. */
@@ -47,12 +52,22 @@ export class WebSocketEndpoint {
   #isStopping = false
 
   constructor(
-    services: Omit<ConnectionServices, 'offences' | 'compressor'>,
+    services: Omit<ConnectionServices, 'offences' | 'compressor' | 'incomplete' | 'unsent' | 'isStalled'> & {
+      readonly unsent?: UnsentBytes
+      readonly isStalled?: () => boolean
+    },
     settings: EndpointSettings,
     hosts: HostCheck,
     proxies: TrustedProxies,
   ) {
-    this.#services = { ...services, offences: new Offences(), compressor: new FrameCompressor() }
+    this.#services = {
+      isStalled: () => false,
+      ...services,
+      unsent: services.unsent ?? new UnsentBytes(settings.maxUnsentBytes, settings.maxTotalUnsentBytes),
+      incomplete: new MemoryBudget(settings.maxIncompleteBytes),
+      offences: new Offences(),
+      compressor: new FrameCompressor(),
+    }
     this.#settings = settings
     this.#sweep = new Sweep(services.clock, SWEEP_MS, () => this.#sweepAll())
     this.#count = new ConnectionCount(settings)

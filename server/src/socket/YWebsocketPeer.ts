@@ -102,6 +102,10 @@ export class YWebsocketPeer implements Peer {
     this.#session?.drained()
   }
 
+  get hasPending(): boolean {
+    return this.#session?.hasPending ?? false
+  }
+
   keepAlive(): Buffer {
     return KEEP_ALIVE
   }

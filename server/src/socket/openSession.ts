@@ -43,6 +43,7 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<Session | Refusal | null> {
   try {
+    if (rooms.isCrowded) return { close: 'overload', text: 'too many sessions: retry after 30 s' }
     const room = await rooms.open(documentId)
     if (!isWanted()) return null
     if (room.isFailed) return { close: 'internal', text: 'this document cannot be written to now' }
@@ -64,6 +65,9 @@ export async function openSession(
   } catch (error) {
     if (error instanceof WeftError && error.code === 'DOCUMENT_DELETED')
       return { close: 'deleted', text: 'the document was deleted' }
+    if (error instanceof WeftError && error.code === 'OVERLOADED') {
+      return { close: 'overload', text: 'too many documents are open: retry after 30 s' }
+    }
     logger.error({ err: error, document: documentId }, 'a document could not be read')
     return { close: 'internal', text: 'this document cannot be read now' }
   }

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 
+/** Connections beside WebSockets, for requests: what comes on top of `WEFT_MAX_CONNECTIONS` is hung up on. */
+export const HTTP_CONNECTIONS = 1000
 /** Headers of one request. Node hands over so many, and is silent about the rest. */
 export const MAX_HEADERS = 100
 

@@ -64,8 +64,7 @@ export class Workshop {
   #isTerminated = false
 
   constructor(options: WorkshopOptions = {}) {
-    const fitting = Math.max(1, Math.min(4, availableParallelism() - 1))
-    this.#threads = options.threads || fitting
+    this.#threads = threadsThatFit(options.threads ?? 0)
     this.#maxQueued = options.maxQueued ?? 256
     this.#maxBytes = options.maxBytes ?? 512 << 20
     const file = new URL(import.meta.url.endsWith('.ts') ? '../../dist/worker/tasks.js' : './tasks.js', import.meta.url)
@@ -302,6 +301,11 @@ export class Workshop {
       return new WeftError('WORKER_STOPPED', `the worker for ${name} was stopped`, { cause: error })
     return new WeftError('WORKER_FAILED', `the worker for ${name} failed: ${text}`, { cause: error })
   }
+}
+
+/** @param threads 0: as many as fit this machine */
+export function threadsThatFit(threads: number): number {
+  return threads || Math.max(1, Math.min(4, availableParallelism() - 1))
 }
 
 function isOutOfMemory(error: unknown): boolean {
