@@ -110,7 +110,7 @@ describe.each(clientKinds)('$name', kind => {
     const cy = other.open(server, 'team/a', await tokenFor('editor', { sub: 'cy' }))
     await cy.synced()
     type(cy, 'hello')
-    const vi1 = kind.open(server, 'team/a', await sign({ docs: [{ prefix: 'team/', role: 'viewer' }] }))
+    const vi1 = kind.open(server, 'team/a', await sign({ name: 'Vi', docs: [{ prefix: 'team/', role: 'viewer' }] }))
     await vi1.synced()
     await eventually('the text', () => textIn(vi1) === 'hello')
     expect(vi1.isReadOnly).toBe(kind.family === 'hocuspocus' ? true : null)
