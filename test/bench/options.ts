@@ -16,6 +16,8 @@ export interface Options {
   /** Of `hostile`. */
   readonly connections: number | undefined
   readonly seconds: number | undefined
+  /** Empty: all. */
+  readonly kinds: readonly string[]
 }
 
 export const usage = `npm run bench -- [options]
@@ -26,6 +28,8 @@ export const usage = `npm run bench -- [options]
   --trace FILE            keystrokes for coldload (josephg/editing-traces, may be gzipped)
   --connections N         connections of hostile, a tenth of them hostile [5000]
   --seconds N             how long hostile measures, without them and with them [180]
+  --kinds KIND[,KIND]     what the hostile ones of hostile do: flood, malformed, slow, silent, awareness, questions,
+                          trickle, halfOpen [all]
   --json FILE             all figures of all runs
   --list                  the names of scenarios and servers
 `
@@ -42,6 +46,7 @@ export function parseOptions(args: readonly string[]): Options & { readonly isLi
       trace: { type: 'string' },
       connections: { type: 'string' },
       seconds: { type: 'string' },
+      kinds: { type: 'string', multiple: true, default: [] },
       json: { type: 'string' },
       list: { type: 'boolean', default: false },
     },
@@ -63,6 +68,7 @@ export function parseOptions(args: readonly string[]): Options & { readonly isLi
     traceFile: values.trace ?? null,
     connections: whole('connections', 100),
     seconds: whole('seconds', 1),
+    kinds: values.kinds.flatMap(names => names.split(',')),
     isList: values.list,
   }
 }

@@ -10,7 +10,7 @@ import { ServerProcess } from './servers/ServerProcess.ts'
 export async function runScenario(
   scenario: Scenario,
   kind: ServerKind,
-  options: Pick<Bench, 'isQuick' | 'traceFile' | 'connections' | 'seconds'>,
+  options: Pick<Bench, 'isQuick' | 'traceFile' | 'connections' | 'seconds' | 'kinds'>,
 ): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), `weft-bench-${kind.name}-`))
   const servers: ServerProcess[] = []

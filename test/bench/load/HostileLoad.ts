@@ -11,6 +11,8 @@ export interface HostilePlan {
   readonly documents: readonly string[]
   /** Connections, shared equally among the kinds. */
   readonly count: number
+  /** Only these. Empty: all. */
+  readonly kinds: readonly string[]
   readonly seed: number
 }
 
@@ -184,8 +186,11 @@ export class HostileLoad {
   begin(plan: HostilePlan): void {
     this.#plan = plan
     this.#random = new Random(plan.seed)
+    const unknown = plan.kinds.filter(kind => !kinds.some(known => known === kind))
+    if (unknown.length > 0) throw new Error(`'${unknown}' is none of ${kinds.join(', ')}`)
+    const chosen = plan.kinds.length === 0 ? kinds : kinds.filter(kind => plan.kinds.includes(kind))
     for (let i = 0; i < plan.count; i++) {
-      const kind = kinds[i % kinds.length] ?? 'flood'
+      const kind = chosen[i % chosen.length] ?? 'flood'
       if (kind === 'halfOpen') this.#openHalf()
       else {
         const attacker = new Attacker(behaviours[kind], this.#random.clientID())

@@ -30,6 +30,7 @@ export interface Bench {
   /** Where a scenario asks for them: instead of its own number of connections, and its own time. */
   readonly connections?: number | undefined
   readonly seconds?: number | undefined
+  readonly kinds?: readonly string[]
   /** @param weftSettings only where a scenario can't be had with the defaults; others have no such limits */
   startServer(weftSettings?: Readonly<Record<string, string>>): Promise<ServerProcess>
   startLoad(): Promise<LoadProcess>

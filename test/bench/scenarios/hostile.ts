@@ -78,7 +78,13 @@ export const hostile: Scenario = {
     const without = await type(seconds)
 
     // From their first moment on: a burst is felt most when it comes.
-    await others.call('hostile', 'begin', { target: server.target, documents, count: hostileCount, seed: 2 })
+    await others.call('hostile', 'begin', {
+      target: server.target,
+      documents,
+      count: hostileCount,
+      kinds: bench.kinds ?? [],
+      seed: 2,
+    })
     server.usage.resetPeak()
     const cpuBefore = server.usage.cpuMs
     const result = await people.call('typing', 'type', PER_SECOND, seconds)
