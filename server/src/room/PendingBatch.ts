@@ -15,7 +15,7 @@ export class PendingBatch {
   /** Batches of a room are counted from 1. */
   readonly number: number
   byteLength = 0
-  readonly #updates: Uint8Array[] = []
+  readonly #runs = new Runs()
   readonly #authors = new Set<Session | null>()
 
   constructor(number: number) {
@@ -23,11 +23,11 @@ export class PendingBatch {
   }
 
   get isEmpty(): boolean {
-    return this.#updates.length === 0
+    return this.#authors.size === 0
   }
 
   add(update: Uint8Array, author: Session | null): void {
-    this.#updates.push(update)
+    this.#runs.add(update)
     this.#authors.add(author)
     this.byteLength += update.length
   }
@@ -41,7 +41,7 @@ export class PendingBatch {
 
   /** What goes into the log, an entry each: updates in order, merged in runs of at most 100. */
   merge(): Uint8Array[] {
-    return mergeRuns(this.#updates)
+    return this.#runs.end()
   }
 }
 
@@ -56,25 +56,40 @@ function merge(run: Uint8Array[]): Uint8Array[] {
 
 /** Merges small neighbours in runs of at most 100 updates and 16 KiB; order and content stay the same. */
 export function mergeRuns(updates: readonly Uint8Array[]): Uint8Array[] {
-  const merged: Uint8Array[] = []
-  let run: Uint8Array[] = []
-  let runBytes = 0
-  const endRun = () => {
-    const only = run[0]
-    if (only !== undefined) merged.push(...(run.length === 1 ? [only] : merge(run)))
-    run = []
-    runBytes = 0
-  }
-  for (const update of updates) {
+  const runs = new Runs()
+  for (const update of updates) runs.add(update)
+  return runs.end()
+}
+
+/** A run is merged as soon as it is full: whoever sends many updates pays with its own turn, and no commit is held up by it. */
+class Runs {
+  #merged: Uint8Array[] = []
+  #run: Uint8Array[] = []
+  #runBytes = 0
+
+  add(update: Uint8Array): void {
     if (update.length > MAX_MERGED_UPDATE_BYTES) {
-      endRun()
-      merged.push(update)
-      continue
+      this.#endRun()
+      this.#merged.push(update)
+      return
     }
-    if (run.length === MAX_RUN_UPDATES || runBytes + update.length > MAX_RUN_BYTES) endRun()
-    run.push(update)
-    runBytes += update.length
+    if (this.#run.length === MAX_RUN_UPDATES || this.#runBytes + update.length > MAX_RUN_BYTES) this.#endRun()
+    this.#run.push(update)
+    this.#runBytes += update.length
   }
-  endRun()
-  return merged
+
+  /** @returns all of it, and begins anew */
+  end(): Uint8Array[] {
+    this.#endRun()
+    const merged = this.#merged
+    this.#merged = []
+    return merged
+  }
+
+  #endRun(): void {
+    const only = this.#run[0]
+    if (only !== undefined) this.#merged.push(...(this.#run.length === 1 ? [only] : merge(this.#run)))
+    this.#run = []
+    this.#runBytes = 0
+  }
 }

@@ -23,6 +23,7 @@ import type { Rooms } from '../room/Rooms.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import type { ConnectionPlace } from './ConnectionCount.ts'
 import type { FrameCompressor } from './FrameCompressor.ts'
+import { FrameQueue } from './FrameQueue.ts'
 import { Heartbeat } from './Heartbeat.ts'
 import { HocuspocusPeer } from './HocuspocusPeer.ts'
 import { IncompleteMessage } from './IncompleteMessage.ts'
@@ -31,6 +32,7 @@ import type { Offences } from './Offences.ts'
 import type { Peer } from './Peer.ts'
 import { type ReaderSettings, SocketReader } from './SocketReader.ts'
 import { SocketWriter } from './SocketWriter.ts'
+import type { Turns, TurnTaker } from './Turns.ts'
 import type { UnsentBytes } from './UnsentBytes.ts'
 import { YWebsocketPeer } from './YWebsocketPeer.ts'
 
@@ -82,6 +84,7 @@ export interface ConnectionServices {
   /** Large messages that are coming in or worked on, of all connections. */
   readonly incomplete: MemoryBudget
   readonly unsent: UnsentBytes
+  readonly turns: Turns
   /** Whether edits wait for the disk beyond the bound: nothing more is read then. */
   readonly isBacklogged: () => boolean
   /** Whether the disk takes too long for a write: nothing more is read from those whose edits wait for it. */
@@ -92,11 +95,19 @@ export interface ConnectionServices {
 const QUIET_SWEEPS = 3
 /** Whoever is sent away for overload comes back after so long, in s. */
 const OVERLOAD_RETRY_S = 10
+/**
+ * What one connection may bring that is handled at once: so many messages, each with one more for each KiB of it, and so many
+ * more each second. What comes faster stands in line. People type ten characters a second, and send back what they hear of
+ * others some twenty times; a message of 64 KiB takes about as long as a hundred keystrokes.
+ */
+const AT_ONCE_BURST = 200
+const AT_ONCE_PER_SECOND = 50
+const KiB = 1024
 /** How often `sweep` is called. */
 export const SWEEP_MS = 5000
 
 /** One WebSocket: bytes in, bytes out, back pressure. Its peer, which carries the sessions, is chosen by the first frame. */
-export class Connection implements Outlet {
+export class Connection implements Outlet, TurnTaker {
   readonly address: string
   readonly isLocal: boolean
   readonly #place: ConnectionPlace
@@ -115,8 +126,10 @@ export class Connection implements Outlet {
   #controls: TokenBucket | null = null
   #peer: Peer | null = null
   /** Frames that wait: for the room, for a worker that checks the one before. */
-  readonly #inbox: Uint8Array[] = []
+  readonly #inbox = new FrameQueue()
   #isBusy = false
+  readonly #atOnce: TokenBucket
+  #isInLine = false
   /** We ended it: nothing more is taken in. */
   #isDeaf = false
   /** We ended it for what the peer did: what waits is dropped. Where the peer ended it, that is worked to its end. */
@@ -172,6 +185,7 @@ export class Connection implements Outlet {
       onDrain: () => this.#peer?.drained(),
     })
     this.#heartbeat = new Heartbeat(webSocket, socket, clock, settings.pingSeconds * 1000, () => this.#reader.isPaused)
+    this.#atOnce = new TokenBucket(AT_ONCE_PER_SECOND, AT_ONCE_BURST, clock.now())
     webSocket.binaryType = 'nodebuffer'
     webSocket.on('error', error => this.#log.debug({ err: error, address }, 'a connection broke'))
     webSocket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
@@ -240,7 +254,7 @@ export class Connection implements Outlet {
     // A stop is no verdict on what was sent.
     if (name !== 'restart') {
       this.#isRefused = true
-      this.#inbox.length = 0
+      this.#inbox.clear()
       this.#peer?.end()
     }
     if (this.isOpen) {
@@ -288,15 +302,30 @@ export class Connection implements Outlet {
   }
 
   get #hasWork(): boolean {
-    return this.#isBusy || this.#inbox.length > 0
+    return this.#isBusy || !this.#inbox.isEmpty
   }
 
-  // Frames are handled one after the other. While one is with a worker, or the room is being loaded, the rest waits,
-  // and the socket is not read.
-  #work(): void {
-    while (!this.#isBusy) {
+  takeTurn(until: number): boolean {
+    this.#isInLine = false
+    this.#work(until)
+    if (this.#isInLine) return false
+    if (!this.#isBusy) this.#reader.release()
+    return true
+  }
+
+  // Frames are handled one after the other. While one is with a worker, or the room is being loaded, or it is others' turn, the
+  // rest waits, and the socket is not read.
+  /** @param until of its turn, where it is that */
+  #work(until: number | null = null): void {
+    while (!this.#isBusy && !this.#isInLine) {
+      if (this.#mustWait(until)) {
+        this.#isInLine = true
+        this.#reader.hold()
+        if (until === null) this.#services.turns.enter(this)
+        return
+      }
       this.#reader.heedBacklog()
-      const frame = this.#inbox.shift()
+      const frame = this.#inbox.take()
       if (frame === undefined) {
         this.#finish()
         return
@@ -332,6 +361,13 @@ export class Connection implements Outlet {
   #fail(error: unknown): void {
     this.#log.error({ err: error }, 'a message could not be handled')
     this.close('internal', 'this message could not be handled')
+  }
+
+  #mustWait(until: number | null): boolean {
+    const next = this.#inbox.first
+    if (next === undefined) return false
+    const now = this.#services.clock.now()
+    return until === null ? !this.#atOnce.tryTake(1 + next.length / KiB, now) : now >= until
   }
 
   // Somebody who said goodbye right after a large edit has left before the edit is checked: it counts all the same.

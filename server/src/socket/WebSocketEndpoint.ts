@@ -14,6 +14,7 @@ import type { HostCheck } from './HostCheck.ts'
 import { Offences } from './Offences.ts'
 import { requestFault } from './requestFault.ts'
 import type { TrustedProxies } from './TrustedProxies.ts'
+import { Turns } from './Turns.ts'
 import { UnsentBytes } from './UnsentBytes.ts'
 
 /** Inflations at the same time, over all connections: each may grow to the largest message. */
@@ -52,7 +53,7 @@ export class WebSocketEndpoint {
   #isStopping = false
 
   constructor(
-    services: Omit<ConnectionServices, 'offences' | 'compressor' | 'incomplete' | 'unsent' | 'isStalled'> & {
+    services: Omit<ConnectionServices, 'offences' | 'compressor' | 'turns' | 'incomplete' | 'unsent' | 'isStalled'> & {
       readonly unsent?: UnsentBytes
       readonly isStalled?: () => boolean
     },
@@ -67,6 +68,7 @@ export class WebSocketEndpoint {
       incomplete: new MemoryBudget(settings.maxIncompleteBytes),
       offences: new Offences(),
       compressor: new FrameCompressor(),
+      turns: new Turns(services.clock),
     }
     this.#settings = settings
     this.#sweep = new Sweep(services.clock, SWEEP_MS, () => this.#sweepAll())
