@@ -14,6 +14,7 @@ import { Connection, type ConnectionServices, type Upgrade } from '../../server/
 import { ConnectionCount } from '../../server/src/socket/ConnectionCount.ts'
 import { FrameCompressor } from '../../server/src/socket/FrameCompressor.ts'
 import { Offences } from '../../server/src/socket/Offences.ts'
+import { Turns } from '../../server/src/socket/Turns.ts'
 import { UnsentBytes } from '../../server/src/socket/UnsentBytes.ts'
 import type { Random } from '../crdt/Random.ts'
 import type { SimulatedClock } from '../simulation/SimulatedClock.ts'
@@ -91,6 +92,7 @@ export class SpokenServer extends SimulatedServer {
       offences: new Offences(),
       settings: config,
       compressor: new FrameCompressor(),
+      turns: new Turns(serverClock),
       isBacklogged: () => false,
       isStalled: () => false,
       incomplete: new MemoryBudget(config.maxIncompleteBytes),
