@@ -6,12 +6,13 @@ import * as Y from 'yjs'
 import { recordKind } from '../server/dist/log/levelRecord.js'
 import { BACKUP, documentsOf, fingerprint, lines, told } from './support/backups.ts'
 import { damageRecord } from './support/damageRecord.ts'
+import { eventually } from './support/eventually.ts'
 import { compactedDocument, deletedDocument, makeStore, readStore, writtenDocument } from './support/madeStore.ts'
 import { ServerProcess } from './support/ServerProcess.ts'
 import { makeTemporaryFolder, removeFolder } from './support/temporaryFolder.ts'
 import { testFolder, testServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
-import { runCommand } from './support/weftCommand.ts'
+import { runCommand, startCommand } from './support/weftCommand.ts'
 
 describe('weft backup, restore and verify', () => {
   let bytes: Buffer
@@ -64,6 +65,33 @@ describe('weft backup, restore and verify', () => {
     expect(told(inUse)).toEqual([1, [expect.stringContaining('is in use by another process')]])
     expect(inUse.stdout).toBe('no documents; not all could be read\n')
     await server.stop()
+  })
+
+  it('take away what was left by one that was killed, and make files that only their owner may read', async () => {
+    const folder = await testFolder()
+    const file = join(folder, 'x.weft')
+    await writeFile(file, bytes)
+    // Killed in its midst: what it was writing stays.
+    const killed = startCommand(['restore', file, '--data', join(folder, 'data')], { NODE_OPTIONS: '' })
+    const beside = async () => (await readdir(folder)).filter(name => name.startsWith('.data.weft-'))
+    const begun = eventually('something beside', async () => (await beside()).length > 0)
+    await Promise.race([begun.catch(() => {}), killed.result])
+    killed.child.kill('SIGKILL')
+    await killed.result
+    // On a fast machine it may have been done by then.
+    const isDone = (await readdir(folder)).includes('data')
+    if (!isDone) expect((await beside()).length).toBe(1)
+    const data = join(folder, isDone ? 'other' : 'data')
+    expect((await runCommand(['restore', file, '--data', data])).code).toBe(0)
+    expect((await readdir(folder)).filter(name => name.startsWith('.data') || name.startsWith('.other'))).toEqual([])
+    for (const place of [data, ...(await readdir(data)).map(name => join(data, name))]) {
+      expect([place, (await stat(place)).mode & 0o077]).toEqual([place, 0])
+    }
+    // And so is what a server makes.
+    const server = await testServer({}, join(folder, 'new', 'data'))
+    for (const place of [server.folder, ...(await readdir(server.folder)).map(name => join(server.folder, name))]) {
+      expect([place, (await stat(place)).mode & 0o077]).toEqual([place, 0])
+    }
   })
 
   it('called in a wrong way end with 2 and one line', async () => {

@@ -78,7 +78,8 @@ describe('[threat S2] a damaged document', () => {
     },
   )
 
-  it('is exported as far as it goes, deleted, and made whole again from a backup', async () => {
+  // Eight commands and three servers, each a process.
+  it('is exported as far as it goes, deleted, and made whole again from a backup', { timeout: 180_000 }, async () => {
     const data = await hurtStore(recordKind.entry, 3)
     const folder = await testFolder()
     const backup = join(folder, 'x.weft')

@@ -49,6 +49,8 @@ async function main(): Promise<void> {
     process.stdout.write(explainLimits(config))
     return
   }
+  // What people write is in its files, LevelDB's too: only its owner may read them.
+  process.umask(0o077)
   const logger = createLogger(config.logLevel)
   // A promise that was given up and fails is told, and ends nothing. (An error that is thrown where nobody catches it does: what
   // it left behind is unknown, and what was acknowledged is on disk.)

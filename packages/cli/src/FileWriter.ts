@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import { lstat, mkdir, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { CommandError } from './errors.ts'
+import { clearLeftovers, temporaryName } from './TemporaryName.ts'
 
 /** One file can't be written; others may. */
 export class RefusedFileError extends CommandError {}
@@ -48,7 +48,8 @@ export class FileWriter {
 /** Writes beside, then renames: nobody ever finds half a file, after a loss of power either. */
 async function replaceFile(file: string, bytes: Uint8Array, there: BigIntStats | null): Promise<BigIntStats> {
   const mode = there?.isFile() === true ? Number(there.mode) & 0o777 : null
-  const beside = join(dirname(file), `.weft-${randomUUID()}`)
+  await clearLeftovers(dirname(file), '')
+  const beside = join(dirname(file), temporaryName(''))
   try {
     const handle = await open(beside, 'wx', mode === null ? 0o666 : 0o600)
     try {

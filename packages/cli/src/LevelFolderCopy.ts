@@ -1,11 +1,12 @@
 import { constants } from 'node:fs'
-import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, statfs } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readdir, readFile, realpath, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkLevelFiles } from '@weft/server/checkLevelFiles'
 import { LevelStore } from '@weft/server/LevelStore'
 import { CommandError } from './errors.ts'
 import { holdLock, sizeOf } from './holdLock.ts'
+import { makeTemporaryFolder } from './makeTemporaryFolder.ts'
 
 /**
  * The files that LevelDB reads (its db/filename.cc). Not LOG, its diary, nor LOCK, which must not even be opened: closing any
@@ -51,7 +52,7 @@ export class LevelFolderCopy {
    * @throws {CommandError} it can't be copied or opened, or another process uses it
    */
   static async open(folder: string, whenInUse: string, signal: AbortSignal): Promise<LevelFolderCopy> {
-    const temporary = await mkdtemp(join(tmpdir(), 'weft-copy-')).catch(error => {
+    const temporary = await makeTemporaryFolder('weft-copy').catch(error => {
       throw new CommandError(`a folder for temporary files can't be made (TMPDIR chooses where): ${error.message}`)
     })
     const copy = new LevelFolderCopy(folder, temporary)

@@ -38,7 +38,7 @@ export async function prepareFolder(folder: string, create: boolean): Promise<Fo
   try {
     if (names === null) {
       // The name of a folder is an entry of its parent, and as lost as that after a loss of power unless that is synced.
-      const first = await mkdir(folder, { recursive: true })
+      const first = await mkdir(folder, { recursive: true, mode: 0o700 })
       for (let made = resolve(folder); first !== undefined; made = dirname(made)) {
         await syncFolder(dirname(made))
         if (made === resolve(first) || made === dirname(made)) break

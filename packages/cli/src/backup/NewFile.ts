@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { link, lstat, open, rename, rm } from 'node:fs/promises'
@@ -7,6 +6,7 @@ import { PassThrough, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { CommandError } from '../errors.ts'
+import { clearLeftovers, temporaryName } from '../TemporaryName.ts'
 
 /** What file systems answer that have no hard links. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV']
@@ -39,7 +39,8 @@ export class NewFile {
     const present = await lstat(path).catch(() => null)
     if (present?.isDirectory() === true) throw new CommandError(`${path} is a folder`)
     if (present !== null && !mayReplace) throw isThere(path)
-    const beside = join(dirname(path), `.${basename(path)}.${randomUUID()}`)
+    await clearLeftovers(dirname(path), `.${basename(path)}`)
+    const beside = join(dirname(path), temporaryName(`.${basename(path)}`))
     try {
       const file = createWriteStream(beside, { flags: 'wx', mode: 0o600, flush: true })
       await once(file, 'open')

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { chmod, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { buildLevelStore } from '@weft/server/buildLevelStore'
 import type { WholeDocument } from '@weft/server/UpdateLog'
 import { CommandError } from '../errors.ts'
+import { clearLeftovers, temporaryName } from '../TemporaryName.ts'
 
 /**
  * Makes the data folder of a server, with these documents: as a whole, or not at all.
@@ -22,7 +22,10 @@ export async function restoreFolder(folder: string, documents: AsyncIterable<Who
   // A link leads to the folder that counts.
   const path = present === null ? resolve(folder) : await realpath(folder)
   const parent = dirname(path)
-  const beside = join(parent, `.${basename(path)}.${randomUUID()}`)
+  await clearLeftovers(parent, `.${basename(path)}`)
+  const beside = join(parent, temporaryName(`.${basename(path)}`))
+  // What everybody wrote is in it: only its owner may read it, whatever LevelDB would give its files.
+  process.umask(0o077)
   try {
     await mkdir(parent, { recursive: true })
     await mkdir(beside)

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LevelStore } from '@weft/server/LevelStore'
 import { repairStore } from '@weft/server/repairStore'
@@ -10,6 +9,7 @@ import { withCommandErrors } from '../backup/storeErrors.ts'
 import { CommandError, UsageError } from '../errors.ts'
 import { escapeInvisible } from '../escapeInvisible.ts'
 import { holdLock, sizeOf } from '../holdLock.ts'
+import { makeTemporaryFolder } from '../makeTemporaryFolder.ts'
 import { quoteName } from '../quoteName.ts'
 import { defineVerb, type Surroundings } from '../Verb.ts'
 
@@ -41,7 +41,7 @@ wrong way.`,
       throw new UsageError('expected --data and --to (weft repair --help)')
     }
     const report = new Report(json, surroundings)
-    const temporary = await mkdtemp(join(tmpdir(), 'weft-repair-')).catch(error => {
+    const temporary = await makeTemporaryFolder('weft-repair').catch(error => {
       throw new CommandError(`a folder for temporary files can't be made (TMPDIR chooses where): ${error.message}`)
     })
     const lock = new LevelStore(join(temporary, 'lock'))
