@@ -342,8 +342,8 @@ describe('a deleted document', () => {
     expect(outcome(await get(server, 'doomed'))).toEqual([410, 'deleted'])
     await expect(connect(`${server.socketUrl}/doomed`)).rejects.toMatchObject({ code: 4404 })
     await server.stop()
-    const stored = await readStored(server.folder, 'doomed')
-    expect([stored.entries.length, stored.snapshot]).toEqual([0, null])
+    const { entries, deletedAt } = await readStored(server.folder, 'doomed')
+    expect([entries.length, deletedAt]).toEqual([1, expect.any(Number)])
   })
 
   it('begins anew, empty, where that is asked for; content that can’t be taken leaves it deleted', async () => {

@@ -116,7 +116,7 @@ describe('a change with a condition', () => {
     await putMarkdown(server, 'a', 'kept')
     const { headers } = await get(server, 'a')
     const conditions = [
-      { 'If-None-Match': '*' },
+      { 'If-None-Match': headers.get('etag') ?? '' },
       { 'If-Match': headers.get('etag') ?? '' },
       { 'Content-Range': 'bytes 0-1/9' },
     ]
@@ -124,6 +124,8 @@ describe('a change with a condition', () => {
       expect(outcome(await put(server, apiPath('a'), 'new', condition))).toEqual([400, 'bad-request'])
       expect(outcome(await remove(server, 'a', condition))).toEqual([400, 'bad-request'])
     }
+    // What is looked at when something is written isn't when it is deleted.
+    expect(outcome(await remove(server, 'a', { 'If-None-Match': '*' }))).toEqual([400, 'bad-request'])
     expect((await get(server, 'a')).text).toBe('kept\n')
   })
 })

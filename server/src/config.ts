@@ -141,6 +141,15 @@ export const settings = {
     env: 'WEFT_OPEN',
     help: 'serves other machines although nobody is asked for a token: who reaches the address reads and writes every document',
   },
+  binDays: {
+    type: 'integer',
+    env: 'WEFT_BIN_DAYS',
+    unit: 'days',
+    default: 30,
+    min: 0,
+    max: 3660,
+    help: 'a deleted document can be restored for so long (0: it is gone at once)',
+  },
   auditDays: {
     type: 'integer',
     env: 'WEFT_AUDIT_DAYS',

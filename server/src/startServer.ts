@@ -18,6 +18,8 @@ import { accessRoutes } from './http/accessRoutes.ts'
 import { createApp } from './http/app.ts'
 import { auditRoutes } from './http/auditRoutes.ts'
 import { backupApi } from './http/backupApi.ts'
+import { binRoutes } from './http/binRoutes.ts'
+import { contentRoutes } from './http/contentRoutes.ts'
 import { documentsApi } from './http/documentsApi.ts'
 import { hostApi } from './http/hostApi.ts'
 import { linkRoutes } from './http/linkRoutes.ts'
@@ -54,6 +56,9 @@ const { version: VERSION } = createRequire(import.meta.url)('../package.json') a
 
 /** How long the store must have been quiet before space is given back to the file system. */
 const RECLAIM_QUIET_MS = 10_000
+/** The bin is looked through once a day, and so long after a start. */
+const FIRST_BIN_MS = 60_000
+const DAY_MS = 24 * 60 * 60_000
 /** Sessions get so long to hear of their last commits before the end. */
 const STOP_GRACE_MS = 250
 /** What workers have under way is ended then: nobody was told that it is done. */
@@ -170,6 +175,8 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     ...linkRoutes({ ...apiServices, recheck: () => access.recheck(), publicUrls: config.publicUrls }),
     ...accessRoutes(apiServices),
     ...sessionRoutes(apiServices),
+    ...binRoutes({ ...apiServices, documents, binDays: config.binDays }),
+    ...contentRoutes,
     ...auditRoutes({ log: auditLog, gate }),
   ]
   const app = createApp({
@@ -177,7 +184,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     logger,
     hosts,
     proxies,
-    documentsApi: documentsApi({ documents, gate, proxies, audit, logger }),
+    documentsApi: documentsApi({ documents, gate, proxies, audit, hasBin: config.binDays > 0, logger }),
     uploadsApi: uploadsApi({ uploads, documents, gate, logger, settings: config }),
     sessionApi: sessionApi({ access, gate, proxies, clock, logger }),
     hostApi: hostApi(routes, VERSION, logger),
@@ -248,9 +255,24 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   scheduleReclaim()
   scrub.start()
 
+  let binTimer: Timer
+  const scheduleBin = (delayMs: number) => {
+    binTimer = clock.setTimer(async () => {
+      try {
+        const count = await documents.emptyBin(clock.wallTime() - config.binDays * DAY_MS)
+        if (count > 0) logger.info({ count }, 'documents that were long in the bin are gone for good')
+      } catch (error) {
+        logger.warn({ err: error }, 'the bin could not be emptied')
+      }
+      scheduleBin(DAY_MS)
+    }, delayMs)
+  }
+  scheduleBin(FIRST_BIN_MS)
+
   const pause = (ms: number) => new Promise<void>(resolve => clock.setTimer(resolve, ms))
   const stop = async () => {
     clock.clearTimer(reclaimTimer)
+    clock.clearTimer(binTimer)
     spaceWatch.stop()
     scrub.stop()
     keys.stop()

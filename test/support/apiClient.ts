@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import { within } from './eventually.ts'
+import { OpenApi } from './openApi.ts'
 import type { ServerProcess } from './ServerProcess.ts'
 
 /** The path of a document in the HTTP API. */
@@ -14,7 +15,7 @@ export interface ApiAnswer {
   readonly code: string | null
 }
 
-/** One request to the HTTP API. */
+/** One request to the HTTP API. @throws the answer is not as the server's own OpenAPI document says */
 export async function api(
   server: ServerProcess,
   method: string,
@@ -28,6 +29,9 @@ export async function api(
     ...(body !== undefined && { body: body as BodyInit }),
   })
   const text = await response.text()
+  const type = response.headers.get('content-type')
+  const fault = (await OpenApi.of(server)).fault(method, path, response.status, type, text)
+  if (fault !== null) throw new Error(fault)
   const isJSON = response.headers.get('content-type')?.startsWith('application/json') === true
   const code = isJSON && !response.ok ? JSON.parse(text).error.code : null
   return { status: response.status, headers: response.headers, text, code }

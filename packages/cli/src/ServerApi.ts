@@ -186,6 +186,13 @@ export class ServerApi {
     if (deleted !== true) throw this.#foreign()
   }
 
+  /** Takes a document out of the bin. */
+  async restore(documentId: DocumentId): Promise<void> {
+    const body = new TextEncoder().encode(JSON.stringify({ document: documentId }))
+    const { restored } = await this.#readJson(await this.#request('POST', '/bin/restore', JSON_BODY, body))
+    if (restored !== true) throw this.#foreign()
+  }
+
   async makeLink(wanted: {
     document: DocumentId
     role?: string

@@ -152,7 +152,6 @@ describe('a stored document', () => {
       { ...sound, snapshot: Y.encodeStateAsUpdate(merged(typed(1, 4))) },
       /^the snapshot: knowledge has/,
     ],
-    ['a deleted one has content', { ...sound, deletedAt: time }, /^it is deleted, and its content is still there$/],
   ])('is told where %s', (_, stored, problem) => {
     expect(checkStoredDocument(stored)[0]).toMatch(problem)
   })

@@ -61,7 +61,7 @@ class Replay {
   }
 
   #checkPositions(): void {
-    const { head, keptAfter, snapshotSeq, snapshot, entries, deletedAt } = this.#stored
+    const { head, keptAfter, snapshotSeq, snapshot, entries } = this.#stored
     entries.forEach(({ seq }, i) => {
       if (seq !== keptAfter + 1 + i) throw new Damage(`entry ${seq} in place of ${keptAfter + 1 + i}`)
     })
@@ -73,9 +73,6 @@ class Replay {
       throw new Damage(`the entries after its snapshot (${snapshotSeq}) begin at ${keptAfter + 1}`)
     }
     if ((snapshot === null) !== (snapshotSeq === 0)) throw new Damage('its snapshot is missing, or is too much')
-    if (deletedAt !== null && (snapshot !== null || entries.length > 0)) {
-      this.problems.push('it is deleted, and its content is still there')
-    }
   }
 
   #loadSnapshot(): void {

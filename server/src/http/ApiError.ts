@@ -21,6 +21,7 @@ export const apiErrors = {
   deleted: { status: 410, meaning: 'the document was deleted' },
   'link-over': { status: 410, meaning: 'the share link has expired, or was used as often as it may be' },
   stale: { status: 412, meaning: 'the version to compare with is held no more: read the document again' },
+  exists: { status: 412, meaning: 'somebody has written this document already (`If-None-Match: *`)' },
   'too-large': {
     status: 413,
     meaning:

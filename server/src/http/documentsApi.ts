@@ -5,6 +5,7 @@ import type { Grant } from '../access/Grant.ts'
 import { writerOf } from '../access/Role.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
 import { type ContentForm, contentForms } from '../ContentError.ts'
+import { WeftError } from '../errors.ts'
 import type { Documents, FoundDocument } from '../room/Documents.ts'
 import { INERT_POLICY } from '../securityHeaders.ts'
 import type { TrustedProxies } from '../socket/TrustedProxies.ts'
@@ -13,7 +14,9 @@ import { ApiError, badMethod } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
 import { ByteBudget } from './ByteBudget.ts'
+import { contentQueries, contentTypes as types } from './contentRoutes.ts'
 import { type RequestBody, readBody } from './readBody.ts'
+import { readQuery } from './readRequest.ts'
 
 /** Largest content that is taken in. 4 MiB of Markdown are 2 s of a worker. */
 const MAX_CONTENT_BYTES = 4 << 20
@@ -23,27 +26,19 @@ const MAX_UPDATE_BYTES = 64 << 20
 const MAX_HELD_BYTES = 128 << 20
 /** Who reads nothing of an answer for so long is hung up on, in ms; within twice that, for Node looks as often. */
 const STALL_LIMIT_MS = 60_000
-/** Documents in one listing. */
-const DEFAULT_LIMIT = 100
-const MAX_LIMIT = 1000
 /**
  * Conditions for a change that aren't looked at (`base` is). Whoever sends one relies on it: passed over, it would overwrite
  * what it was meant to keep (RFC 9110, sections 13 and 14.5).
  */
 const CONDITIONS = ['if-match', 'if-none-match', 'if-unmodified-since', 'content-range']
 
-const types: Readonly<Record<ContentForm, string>> = {
-  markdown: 'text/markdown',
-  html: 'text/html',
-  json: 'application/json',
-  yjs: 'application/octet-stream',
-}
-
 export interface DocumentsApiServices {
   readonly documents: Documents
   readonly gate: ApiGate
   readonly proxies: TrustedProxies
   readonly audit: Audit
+  /** Whether what is deleted is kept for a while. */
+  readonly hasBin: boolean
   readonly logger: Logger
 }
 
@@ -51,7 +46,7 @@ export interface DocumentsApiServices {
  * Documents over HTTP (`PROTOCOL.md`): listed, given out, taken in and deleted. The path is the document's name, as in the
  * WebSocket's URL. Each answer that isn't content is JSON; errors are `{ error: { code, message } }` (`ApiError`).
  */
-export function documentsApi({ documents, gate, proxies, audit, logger }: DocumentsApiServices): Router {
+export function documentsApi({ documents, gate, proxies, audit, hasBin, logger }: DocumentsApiServices): Router {
   const router = express.Router()
   const budget = new ByteBudget(MAX_HELD_BYTES)
 
@@ -67,8 +62,7 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
   async function answerList(request: Request, response: Response): Promise<void> {
     if (request.method !== 'GET' && request.method !== 'HEAD') throw badMethod(response, 'GET, HEAD')
     const scopes = await gate.readable(request)
-    const { prefix = '', after, limit: limitText } = readQuery(request, ['prefix', 'after', 'limit'])
-    const limit = readLimit(limitText)
+    const { prefix, after, limit } = readQuery(contentQueries.list, request)
     const names: { name: string; createdAt: string }[] = []
     let next: string | null = null
     // Only what may be read is looked at: nothing tells of other names, and none of them costs anything.
@@ -101,10 +95,10 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
 
   async function give(request: Request, response: Response, document: DocumentId): Promise<void> {
     const { userId } = await gate.admit(request, document, 'viewer')
-    const { part, ...query } = readQuery(request, ['format', 'part', 'damaged'])
+    const { part, ...query } = readQuery(contentQueries.get, request)
     const documentId = readPart(document, part)
     const form = readForm(request, query.format)
-    const isDamaged = readsDamaged(query.damaged)
+    const isDamaged = query.damaged === 'true'
     const describe = ({ presence, version, tag }: FoundDocument) => {
       if (presence !== 'there') throw absent(presence)
       response.set('Weft-Version', String(version))
@@ -139,17 +133,18 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
 
   async function take(request: Request, response: Response, documentId: DocumentId): Promise<void> {
     const grant = await gate.admit(request, documentId, 'editor')
-    const { anew, base } = readQuery(request, ['anew', 'base'])
-    if (base !== undefined && !/^\d{1,15}$/u.test(base)) throw new ApiError('bad-request', 'base is a Weft-Version')
-    if (anew !== undefined && anew !== 'true') throw new ApiError('bad-request', 'anew is true, or not there')
+    const { anew, base } = readQuery(contentQueries.put, request)
     // It takes back what only an owner may do.
     if (anew === 'true') await gate.admit(request, documentId, 'owner')
-    refuseConditions(request)
+    const mustBeEmpty = request.headers['if-none-match']?.trim() === '*'
+    refuseConditions(request, mustBeEmpty ? ['if-none-match'] : [])
+    if (mustBeEmpty && base !== undefined) throw new ApiError('bad-request', 'base is of a document that is there')
     await refuseCreation(grant, documentId)
     const form = readContentType(request)
     const options = {
-      base: base === undefined ? null : Number(base),
+      base: base ?? null,
       isAnew: anew === 'true',
+      mustBeEmpty,
       signal: goneSignal(response),
     }
     // Read only now: nobody unknown makes us hold anything.
@@ -159,13 +154,18 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
       if (found === 'deleted' && anew !== 'true') throw absent(found)
       if (found !== 'there') created(request, documentId, grant.userId, body.content.length)
       response.status(found === 'there' ? 200 : 201).json({ document: documentId, changed: isChanged })
+    } catch (error) {
+      if (mustBeEmpty && error instanceof WeftError && error.code === 'HEAD_MOVED') {
+        throw new ApiError('exists', error.message)
+      }
+      throw error
     } finally {
       body.release()
     }
   }
 
   async function merge(request: Request, response: Response, document: DocumentId): Promise<void> {
-    const documentId = readPart(document, readQuery(request, ['part']).part)
+    const documentId = readPart(document, readQuery(contentQueries.patch, request).part)
     const grant = await gate.admit(request, documentId, writerOf(splitPart(documentId).part))
     refuseConditions(request)
     await refuseCreation(grant, documentId)
@@ -202,10 +202,13 @@ export function documentsApi({ documents, gate, proxies, audit, logger }: Docume
 
   async function remove(request: Request, response: Response, documentId: DocumentId): Promise<void> {
     const { userId } = await gate.admit(request, documentId, 'owner')
+    const { purge } = readQuery(contentQueries.delete, request)
     refuseConditions(request)
-    const found = await documents.delete(documentId)
-    if (found !== 'there') throw absent(found)
-    audit.record({ ...actorOf(request, proxies, userId), action: 'deleted', document: documentId })
+    const isForGood = purge === 'true' || !hasBin
+    const found = await documents.delete(documentId, isForGood)
+    if (found === 'missing' || (found === 'deleted' && purge !== 'true')) throw absent(found)
+    const action = isForGood ? 'purged' : 'deleted'
+    audit.record({ ...actorOf(request, proxies, userId), action, document: documentId })
     response.json({ document: documentId, deleted: true })
   }
 
@@ -220,8 +223,8 @@ function goneSignal(response: Response): AbortSignal {
   return gone.signal
 }
 
-function refuseConditions({ headers }: Request): void {
-  const condition = CONDITIONS.find(name => headers[name] !== undefined)
+function refuseConditions({ headers }: Request, heeded: readonly string[] = []): void {
+  const condition = CONDITIONS.find(name => headers[name] !== undefined && !heeded.includes(name))
   if (condition === undefined) return
   throw new ApiError('bad-request', `a change heeds no ${condition}: base says what it was made of`)
 }
@@ -256,45 +259,13 @@ function readPart(documentId: DocumentId, part: string | undefined): DocumentId 
   }
 }
 
-/** The parameters of a query, each once at most. @throws {ApiError} `bad-request`: another one, or one twice */
-function readQuery<Name extends string>(request: Request, allowed: readonly Name[]): { [N in Name]?: string } {
-  const query: { [N in Name]?: string } = {}
-  const start = request.url.indexOf('?')
-  for (const [name, value] of new URLSearchParams(start < 0 ? '' : request.url.slice(start + 1))) {
-    const known = allowed.find(candidate => candidate === name)
-    if (known === undefined)
-      throw new ApiError('bad-request', `there is no parameter ${JSON.stringify(name.slice(0, 50))} here`)
-    if (query[known] !== undefined) throw new ApiError('bad-request', `${known} is given twice`)
-    query[known] = value
-  }
-  return query
-}
-
-function readLimit(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_LIMIT
-  const limit = /^\d{1,6}$/u.test(text) ? Number(text) : 0
-  if (limit < 1 || limit > MAX_LIMIT)
-    throw new ApiError('bad-request', `limit is a whole number from 1 to ${MAX_LIMIT}`)
-  return limit
-}
-
 /** `?format=`, else `Accept`, else Markdown. */
-function readForm(request: Request, format: string | undefined): ContentForm {
-  if (format === undefined) {
-    const type = request.accepts(contentForms.map(form => types[form]))
-    const form = contentForms.find(candidate => types[candidate] === type)
-    if (form !== undefined) return form
-    throw new ApiError('not-acceptable', `there is ${Object.values(types).join(', ')}`)
-  }
-  const form = contentForms.find(candidate => candidate === format)
-  if (form === undefined) throw new ApiError('bad-request', `format is one of ${contentForms.join(', ')}`)
-  return form
-}
-
-/** Whether what is left of a damaged document is wanted. */
-function readsDamaged(damaged: string | undefined): boolean {
-  if (damaged !== undefined && damaged !== 'true') throw new ApiError('bad-request', 'damaged is true, or not there')
-  return damaged === 'true'
+function readForm(request: Request, format: ContentForm | undefined): ContentForm {
+  if (format !== undefined) return format
+  const type = request.accepts(contentForms.map(form => types[form]))
+  const form = contentForms.find(candidate => types[candidate] === type)
+  if (form !== undefined) return form
+  throw new ApiError('not-acceptable', `there is ${Object.values(types).join(', ')}`)
 }
 
 function absent(presence: 'missing' | 'deleted'): ApiError {

@@ -134,7 +134,8 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Jso
   const id = z.globalRegistry.get(schema)?.id
   for (const [name, definition] of Object.entries($defs as Json))
     schemas[name] = relocate(withoutId(definition as Json))
-  if (id === undefined) return relocate(json) as Json
+  // zod names what has an id either way: in place, or among the definitions.
+  if (id === undefined || '$ref' in json) return relocate(json) as Json
   schemas[id] = relocate(withoutId(json))
   return { $ref: `#/components/schemas/${id}` }
 }

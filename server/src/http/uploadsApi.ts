@@ -87,6 +87,8 @@ export function uploadsApi({ uploads, documents, gate, logger, settings }: Uploa
 
   async function give(request: Request, response: Response, documentId: DocumentId, file: string): Promise<void> {
     await gate.admitPerson(request, documentId, 'viewer')
+    // They stay with a document in the bin.
+    await refuseDeleted(documentId)
     const found = await uploads.find(documentId, file)
     const type = typeOfName(file)
     if (found === null || type === null) throw new ApiError('not-found', 'the document has no such upload')

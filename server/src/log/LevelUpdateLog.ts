@@ -44,19 +44,20 @@ import {
 import { type LevelSystem, levelSystem } from './levelSystem.ts'
 import { readDocuments } from './readDocuments.ts'
 import { readSentinel } from './readSentinel.ts'
-import type {
-  Append,
-  Compaction,
-  DamagedDocument,
-  ListedDocument,
-  ListOptions,
-  LogEntry,
-  LogState,
-  LogStats,
-  OpenedDocument,
-  StoredDocument,
-  UpdateLog,
-  WholeDocument,
+import {
+  type Append,
+  type Compaction,
+  type DamagedDocument,
+  holdsContent,
+  type ListedDocument,
+  type ListOptions,
+  type LogEntry,
+  type LogState,
+  type LogStats,
+  type OpenedDocument,
+  type StoredDocument,
+  type UpdateLog,
+  type WholeDocument,
 } from './UpdateLog.ts'
 
 export interface LevelUpdateLogOptions {
@@ -317,17 +318,28 @@ export class LevelUpdateLog implements UpdateLog {
     return compaction.generation
   }
 
+  bin(documentId: DocumentId, time: number): Promise<void> {
+    return this.#write(async () => {
+      checkTime(time)
+      const key = documentKey(documentId)
+      const [before = null] = await this.#readRows([key])
+      if (before === null || before.deletedAt !== null) return
+      const after: DocumentRow = { ...before, revision: before.revision + 1, deletedAt: time }
+      await this.#commit([putRow(key, after, time), putName(key, after)], [{ key, before, after }])
+    })
+  }
+
   delete(documentId: DocumentId, time: number): Promise<void> {
     return this.#write(async () => {
       checkTime(time)
       const key = documentKey(documentId)
       const isDamaged = this.#damaged.has(documentId)
       const before = isDamaged ? await this.#damagedRow(key, time) : ((await this.#readRows([key]))[0] ?? null)
-      if (before === null || before.deletedAt !== null) return
+      if (before === null || (before.deletedAt !== null && !holdsContent(before))) return
       const after: DocumentRow = {
         ...before,
         revision: before.revision + 1,
-        deletedAt: time,
+        deletedAt: before.deletedAt ?? time,
         snapshotSeq: 0,
         keptAfter: before.head,
       }

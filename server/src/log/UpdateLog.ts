@@ -170,14 +170,25 @@ export interface UpdateLog {
   compact(compaction: Compaction): Promise<void>
 
   /**
+   * Leaves a tombstone, and keeps what is stored until it is deleted: nothing can be written, and `revive` brings all of it back.
+   * Of a document that nobody has written, or that has a tombstone already: nothing happens.
+   * @throws {WeftError} `DOCUMENT_DAMAGED`
+   * @param time ms since the epoch.
+   */
+  bin(documentId: DocumentId, time: number): Promise<void>
+
+  /**
    * Deletes all that is stored of a document and leaves a tombstone with its head, in one write.
-   * Of a document that nobody has written, or that is deleted already: nothing happens. A damaged one goes, too: what is
-   * written to it afterwards is whole.
+   * Of a document that nobody has written, or that is deleted already: nothing happens. One in the bin keeps its tombstone's time.
+   * A damaged one goes, too: what is written to it afterwards is whole.
    * @param time ms since the epoch.
    */
   delete(documentId: DocumentId, time: number): Promise<void>
 
-  /** Takes a tombstone away: the document is empty, and goes on after its old head. Without a tombstone: nothing happens. */
+  /**
+   * Takes a tombstone away: the document is what it was in the bin; if it was deleted, it is empty, and goes on after its old
+   * head. Without a tombstone: nothing happens.
+   */
   revive(documentId: DocumentId): Promise<void>
 
   /** The documents, ordered by the UTF-8 bytes of their names. Not one view: what is written meanwhile may show or not. */
@@ -212,4 +223,13 @@ export interface UpdateLog {
 
   /** Waits for what is under way, refuses what comes later. A second call waits for the first. */
   close(): Promise<void>
+}
+
+/** Whether anything is stored of a document beside a tombstone. */
+export function holdsContent({
+  head,
+  snapshotSeq,
+  keptAfter,
+}: Pick<OpenedDocument, 'head' | 'snapshotSeq' | 'keptAfter'>): boolean {
+  return snapshotSeq > 0 || head > keptAfter
 }

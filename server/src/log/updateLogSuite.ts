@@ -333,6 +333,48 @@ export function updateLogSuite(name: string, make: () => Promise<LogPlace>): voi
       }
     })
 
+    describe('the bin', () => {
+      beforeEach(async () => {
+        await log.append([adding(notes, 0, 10)])
+        await log.compact(compaction(notes, 8, 5))
+        await log.bin(notes, time + 50)
+      })
+
+      it('keeps all that is stored, behind a tombstone that refuses writes', async () => {
+        await reopen()
+        expect(await log.open(notes)).toMatchObject({ head: 10, snapshotSeq: 8, keptAfter: 5, deletedAt: time + 50 })
+        expect(await seqs(notes)).toEqual([6, 7, 8, 9, 10])
+        for (const write of [log.append([adding(notes, 10)]), log.compact(compaction(notes, 10, 10))])
+          await expect(write).rejects.toMatchObject({ code: 'DOCUMENT_DELETED', documentId: notes })
+        await log.bin(notes, time + 60)
+        expect(await listed({ deleted: true })).toEqual([{ documentId: notes, createdAt: time, deletedAt: time + 50 }])
+        expect(await listed()).toEqual([])
+      })
+
+      it('gives all of it back', async () => {
+        const { deletedAt: _, ...stored } = await log.read(notes)
+        await log.revive(notes)
+        await reopen()
+        expect(await log.read(notes)).toEqual({ ...stored, deletedAt: null })
+        await log.append([adding(notes, 10)])
+        expect(await seqs(notes)).toEqual([6, 7, 8, 9, 10, 11])
+      })
+
+      it('is emptied by a deletion, which leaves the tombstone as it was', async () => {
+        await log.delete(notes, time + 70)
+        await reopen()
+        const tombstone = { ...neverWritten, head: 10, keptAfter: 10, deletedAt: time + 50, snapshot: null }
+        expect(await log.read(notes)).toEqual(tombstone)
+        await log.delete(notes, time + 80)
+        expect(await log.read(notes)).toEqual(tombstone)
+      })
+
+      it('holds nothing of a document that nobody has written', async () => {
+        await log.bin(other, time + 50)
+        expect(await names({ deleted: true })).toEqual([notes])
+      })
+    })
+
     describe('deletion', () => {
       beforeEach(async () => {
         await log.append([adding(notes, 0, 10), adding(other, 0, 3)])

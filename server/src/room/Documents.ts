@@ -3,9 +3,17 @@ import { type DocumentId, documentParts, PART_SEPARATOR, partOf } from '@weft/pr
 import { compareNames, type DocumentScope } from '../access/DocumentScope.ts'
 import type { ContentForm } from '../ContentError.ts'
 import type { Clock } from '../clock.ts'
-import type { UpdateContents } from '../crdt/readUpdate.ts'
+import { Knowledge } from '../crdt/Knowledge.ts'
+import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
+import { NO_LIMITS } from '../crdt/UpdateLimits.ts'
 import { WeftError } from '../errors.ts'
-import type { ListedDocument, OpenedDocument, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
+import {
+  holdsContent,
+  type ListedDocument,
+  type OpenedDocument,
+  type StoredDocument,
+  type UpdateLog,
+} from '../log/UpdateLog.ts'
 import type { UploadStore } from '../uploads/UploadStore.ts'
 import type { Rendering } from '../worker/contentTasks.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
@@ -25,7 +33,7 @@ const MAX_LOOKUPS = 8
 const MAX_WAITING_LOOKUPS = 256
 
 export interface DocumentsServices {
-  readonly log: Pick<UpdateLog, 'read' | 'readRemains' | 'open' | 'list' | 'delete' | 'revive'>
+  readonly log: Pick<UpdateLog, 'read' | 'readRemains' | 'open' | 'list' | 'bin' | 'delete' | 'revive'>
   /** Files that were put into documents: they go with theirs. */
   readonly uploads: Pick<UploadStore, 'delete'>
   readonly rooms: Rooms
@@ -48,6 +56,23 @@ export interface FoundDocument {
   readonly version: number
   /** Changes whenever the content does, also where the document was deleted and begun anew. */
   readonly tag: string
+}
+
+/** What is known of a document beside its content. Times are ms since the epoch. */
+export interface DocumentFacts {
+  readonly presence: Presence
+  /** Whether anything of it is stored: a deleted one in the bin has all that it had. */
+  readonly isStored: boolean
+  readonly version: number
+  readonly createdAt: number | null
+  /** Of the last edit that is stored as such; null: older than the snapshot. */
+  readonly updatedAt: number | null
+  readonly deletedAt: number | null
+  /** Of the snapshot, and of the edits since. */
+  readonly bytes: number
+  /** Yjs clients that ever wrote in it, and what they inserted (a character, a mark, an element: one each). */
+  readonly clients: number
+  readonly operations: number
 }
 
 /** A document in one of its forms; `rendering` is null where it isn't there. */
@@ -92,32 +117,35 @@ export class Documents {
     readonly scopes: readonly DocumentScope[]
     readonly prefix: string
     readonly after: string | null
+    /** Deleted ones instead. Default false. */
+    readonly deleted?: boolean
   }): AsyncGenerator<ListedDocument> {
     const { log } = this.#services
-    const { scopes, prefix, after } = options
+    const { scopes, prefix, after, deleted = false } = options
     for (const scope of scopes) {
       if ('document' in scope) {
         const { document } = scope
         if (!document.startsWith(prefix) || (after !== null && compareNames(document, after) <= 0)) continue
         // Of all names that begin so it is the first.
         for await (const listed of log.list({ prefix: document, deleted: true, limit: 1 })) {
-          if (listed.documentId === document && listed.deletedAt === null) yield listed
+          if (listed.documentId === document && (listed.deletedAt !== null) === deleted) yield listed
         }
         continue
       }
       if (!scope.prefix.startsWith(prefix) && !prefix.startsWith(scope.prefix)) continue
       const both = scope.prefix.length > prefix.length ? scope.prefix : prefix
-      if (after === null) yield* this.#named(both, {})
+      if (after === null) yield* this.#named(both, deleted, {})
       else if (after.startsWith(both) || compareNames(after, both) < 0) {
-        yield* this.#named(both, { after: after as DocumentId })
+        yield* this.#named(both, deleted, { after: after as DocumentId })
       }
     }
   }
 
   /** Without what is kept beside people's documents. */
-  async *#named(prefix: string, options: { after?: DocumentId }): AsyncGenerator<ListedDocument> {
-    for await (const listed of this.#services.log.list({ prefix, ...options })) {
-      if (!listed.documentId.includes(PART_SEPARATOR)) yield listed
+  async *#named(prefix: string, deleted: boolean, options: { after?: DocumentId }): AsyncGenerator<ListedDocument> {
+    for await (const listed of this.#services.log.list({ prefix, deleted, ...options })) {
+      if (listed.documentId.includes(PART_SEPARATOR) || (listed.deletedAt !== null) !== deleted) continue
+      yield listed
     }
   }
 
@@ -156,6 +184,7 @@ export class Documents {
    * Makes a document say what `content` says, by the smallest edit; what others write meanwhile stays.
    * @param options.base the version that `content` was made of: the edit is what differs from that one, and what others wrote
    *   since then stays, too. Null: the edit is what differs from the document as it is now.
+   * @param options.mustBeEmpty only where nobody has written anything yet: of several who fill a document, one does
    * @param options.isAnew a deleted document begins anew, empty; else nothing is written to it
    * @returns `found`: what it was before; with `deleted` and not `isAnew` nothing was written. Resolves when it is on disk.
    * @throws {ContentError} @throws {WeftError} what reading and the workers throw; `HEAD_MOVED`: the log holds `base` no more;
@@ -165,9 +194,14 @@ export class Documents {
     documentId: DocumentId,
     form: Exclude<ContentForm, 'yjs'>,
     content: Uint8Array,
-    { base, isAnew, signal }: { base: number | null; isAnew: boolean; signal: AbortSignal },
+    {
+      base,
+      isAnew,
+      mustBeEmpty = false,
+      signal,
+    }: { base: number | null; isAnew: boolean; mustBeEmpty?: boolean; signal: AbortSignal },
   ): Promise<{ found: Presence; isChanged: boolean }> {
-    const { log, rooms, workshop, clock } = this.#services
+    const { log, rooms, uploads, workshop, clock } = this.#services
     return this.#inTurn(documentId, async () => {
       signal.throwIfAborted()
       this.#refuseOverload()
@@ -179,13 +213,23 @@ export class Documents {
         const trial = await this.#edit(async () => EMPTY_LOG, form, content, this.#clientID)
         if (trial !== null) await workshop.check(trial, rooms.updateLimits)
         this.#clientIDsAnew.set(documentId, newClientID())
+        await log.delete(documentId, clock.wallTime())
+        await uploads.delete(documentId)
         await log.revive(documentId)
-        for (const part of partsOf(documentId))
-          if (presenceOf(await log.open(part)) === 'deleted') await log.revive(part)
+        for (const part of partsOf(documentId)) {
+          if (presenceOf(await log.open(part)) !== 'deleted') continue
+          await log.delete(part, clock.wallTime())
+          await log.revive(part)
+        }
       }
       const room = await rooms.open(documentId)
+      const refuseFilled = () => {
+        if (!mustBeEmpty || room.isEmpty) return
+        throw new WeftError('HEAD_MOVED', 'somebody has written this document already', { documentId })
+      }
       try {
         return await room.hold(async () => {
+          refuseFilled()
           // Not in the turn of a worker: a disk that takes nothing must not keep others from reading.
           await committedWithin(room, room.latestBatch, clock)
           const read = () => (base === null ? room.committedLog() : this.#logAt(documentId, base))
@@ -199,6 +243,8 @@ export class Documents {
           const contents = await workshop.check(update, room.updateLimits)
           if (room.isFailed) throw await this.#lost(documentId)
           refuseAsOfASession(room, update, contents)
+          // Now: whoever wrote meanwhile was first.
+          refuseFilled()
           await committedWithin(room, room.admit(null, update, contents), clock)
           return { found: presence, isChanged: true }
         })
@@ -281,30 +327,91 @@ export class Documents {
 
   /**
    * Deletes a document and leaves a tombstone: open sessions end with 4404, and so does who comes later.
-   * @returns what it was before
+   * @param isForGood nothing of it is kept; else it is in the bin, from where `restore` brings it back
+   * @returns what it was before; what was deleted already is deleted for good, where that is asked for
    * @throws {WeftError} what `UpdateLog.delete` throws
    */
-  delete(documentId: DocumentId): Promise<Presence> {
-    const { log, rooms, uploads, clock } = this.#services
+  delete(documentId: DocumentId, isForGood: boolean): Promise<Presence> {
+    const { rooms, uploads } = this.#services
     return this.#inTurn(documentId, async () => {
       const presence = await this.#presence(documentId)
-      if (presence !== 'there') return presence
-      await this.#deleteParts(documentId)
-      await log.delete(documentId, clock.wallTime())
+      if (presence === 'missing' || (presence === 'deleted' && !isForGood)) return presence
+      await this.#deleteParts(documentId, isForGood)
+      await this.#discard(documentId, isForGood)
       await rooms.deleted(documentId)
       // Who has opened one meanwhile: nobody can any more.
-      await this.#deleteParts(documentId)
-      await uploads.delete(documentId)
+      await this.#deleteParts(documentId, isForGood)
+      if (isForGood) await uploads.delete(documentId)
       return presence
     })
   }
 
-  async #deleteParts(documentId: DocumentId): Promise<void> {
-    const { log, rooms, clock } = this.#services
+  /** Takes a document out of the bin, as it was. @returns what it was before; `purged`: nothing was left of it */
+  restore(documentId: DocumentId): Promise<Presence | 'purged'> {
+    const { log } = this.#services
+    return this.#inTurn(documentId, async () => {
+      const stored = await log.open(documentId)
+      const presence = presenceOf(stored)
+      if (presence !== 'deleted') return presence
+      if (!holdsContent(stored)) return 'purged'
+      for (const part of partsOf(documentId)) await log.revive(part)
+      await log.revive(documentId)
+      return presence
+    })
+  }
+
+  /** Deletes for good what has been in the bin since before `time` (ms since the epoch). @returns how many documents */
+  async emptyBin(time: number): Promise<number> {
+    const { log, uploads } = this.#services
+    let count = 0
+    for await (const { documentId, deletedAt } of log.list({ deleted: true })) {
+      if (deletedAt === null || deletedAt >= time) continue
+      await this.#inTurn(documentId, async () => {
+        const stored = await log.open(documentId).catch(error => {
+          if (error instanceof WeftError && error.code === 'DOCUMENT_DAMAGED') return null
+          throw error
+        })
+        // Restored since, or with nothing left.
+        if (stored !== null && (stored.deletedAt !== deletedAt || !holdsContent(stored))) return
+        await log.delete(documentId, time)
+        await uploads.delete(documentId)
+        count++
+      })
+    }
+    return count
+  }
+
+  /** What is known of a document beside its content. */
+  describe(documentId: DocumentId): Promise<DocumentFacts> {
+    const { log } = this.#services
+    return this.#lookups.pass(async () => {
+      const stored = await log.open(documentId)
+      let createdAt: number | null = null
+      for await (const listed of log.list({ prefix: documentId, deleted: true, limit: 1 })) {
+        if (listed.documentId === documentId) createdAt = listed.createdAt
+      }
+      return factsOf(stored, createdAt)
+    })
+  }
+
+  /** What goes with a document: as `delete`. */
+  async #deleteParts(documentId: DocumentId, isForGood: boolean): Promise<void> {
+    const { rooms } = this.#services
     for (const part of partsOf(documentId)) {
-      if ((await this.#presence(part)) === 'there') await log.delete(part, clock.wallTime())
+      await this.#discard(part, isForGood)
       await rooms.deleted(part)
     }
+  }
+
+  /** What is damaged is in no bin: nobody could take it out. */
+  async #discard(documentId: DocumentId, isForGood: boolean): Promise<void> {
+    const { log, clock } = this.#services
+    const now = clock.wallTime()
+    if (isForGood) return log.delete(documentId, now)
+    await log.bin(documentId, now).catch(error => {
+      if (!(error instanceof WeftError) || error.code !== 'DOCUMENT_DAMAGED') throw error
+      return log.delete(documentId, now)
+    })
   }
 
   /** A damaged document is there, and may go. */
@@ -350,6 +457,30 @@ function refuseAsOfASession(room: Room, update: Uint8Array, contents: UpdateCont
 }
 
 const EMPTY_LOG: StoredLog = { snapshot: null, updates: [] }
+
+function factsOf(stored: OpenedDocument, createdAt: number | null): DocumentFacts {
+  const { head, deletedAt, snapshotBytes, snapshotSeq, entries } = stored
+  const knowledge = stored.knowledge === null ? new Knowledge() : Knowledge.decode(stored.knowledge)
+  let bytes = snapshotBytes
+  for (const { seq, update } of entries) {
+    if (seq <= snapshotSeq) continue
+    bytes += update.length
+    knowledge.add(readUpdate(update, NO_LIMITS))
+  }
+  let operations = 0
+  for (const clock of knowledge.stateVector.values()) operations += clock
+  return {
+    presence: presenceOf(stored),
+    isStored: holdsContent(stored),
+    version: head,
+    createdAt,
+    updatedAt: entries.at(-1)?.time ?? null,
+    deletedAt,
+    bytes,
+    clients: knowledge.stateVector.size,
+    operations,
+  }
+}
 
 function describe(document: OpenedDocument): FoundDocument {
   const { head, snapshotSeq, keptAfter } = document

@@ -197,6 +197,11 @@ export class Room implements BytesHolder {
     return this.#services.meters
   }
 
+  /** Whether nobody has written anything, on disk or pending. */
+  get isEmpty(): boolean {
+    return this.#knowledge.stateVector.size === 0
+  }
+
   get sessions(): Iterable<Session> {
     return this.#sessions
   }

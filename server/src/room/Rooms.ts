@@ -115,6 +115,12 @@ export class Rooms {
     return this.#sum(room => room.heldBytes)
   }
 
+  sessionsIn(documentId: DocumentId): number {
+    for (const room of this.#loaded.keys())
+      if (room.documentId === documentId && !room.isFailed) return room.sessionCount
+    return 0
+  }
+
   *sessions(): Generator<Session> {
     for (const room of this.#loaded.keys()) yield* room.sessions
   }

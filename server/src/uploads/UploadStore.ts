@@ -5,7 +5,7 @@ import type { DocumentId } from '@weft/protocol'
 import { WeftError } from '../errors.ts'
 import { documentKey } from '../log/levelRecord.ts'
 import { syncFolder } from '../log/storeFolder.ts'
-import type { UpdateLog } from '../log/UpdateLog.ts'
+import { holdsContent, type UpdateLog } from '../log/UpdateLog.ts'
 import { Turnstile } from '../room/Turnstile.ts'
 import { sniffType, typeOfName } from './sniffType.ts'
 
@@ -130,8 +130,10 @@ export class UploadStore {
     const name = await readFile(join(folder, NAME_FILE), 'utf8').catch(() => null)
     if (name === null) return isYoung()
     try {
-      const { head, deletedAt } = await log.open(name as DocumentId)
-      return deletedAt === null && (head > 0 || (await isYoung()))
+      const stored = await log.open(name as DocumentId)
+      // In the bin: they come back with it.
+      if (stored.deletedAt !== null) return holdsContent(stored)
+      return stored.head > 0 || (await isYoung())
     } catch (error) {
       // Damaged, maybe: not for us to take anything away.
       if (error instanceof WeftError) return true
