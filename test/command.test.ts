@@ -258,6 +258,15 @@ describe('weft rm', () => {
     ])
     await eventually('the end of the session', () => person.status === 'refused')
     expect((await weft(server, 'ls')).stdout).toBe('')
+    const back = await weft(server, 'rm', '--restore', 'doomed', 'never', '--json')
+    expect([back.code, lines(back.stdout).map(line => JSON.parse(line))]).toEqual([
+      1,
+      [
+        { document: 'doomed', restored: true, problem: null },
+        { document: 'never', restored: false, problem: 'this document is not in the bin' },
+      ],
+    ])
+    expect((await weft(server, 'cat', 'doomed')).stdout).toBe('x\n')
   })
 })
 

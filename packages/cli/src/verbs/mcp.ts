@@ -29,7 +29,7 @@ server's disk, 1 something isn't, 2 called in a wrong way.`,
     color: { type: 'string', value: '#RRGGBB', help: `its colour [${DEFAULT_COLOR}]` },
     linger: { type: 'string', value: 'SECONDS', help: `how long it is shown after an edit [${DEFAULT_LINGER_S}]` },
     'read-only': { type: 'boolean', help: 'it can list, read and search, and nothing else' },
-    'allow-delete': { type: 'boolean', help: 'it can delete documents, too: for everybody, and for good' },
+    'allow-delete': { type: 'boolean', help: 'it can delete documents, too: for everybody' },
   },
   examples: ['weft mcp', "weft mcp --name 'Research agent' --color '#7c3aed'", 'weft mcp --read-only'],
   async run(positionals, values, surroundings) {
