@@ -392,8 +392,9 @@ let a = 1
       await window.page.evaluate(() => {
         globalThis.requestAnimationFrame = () => 0
       })
+      const src = await uploadedImage(server.url, name)
       await window.keyboard.type('/image\n')
-      await window.keyboard.type(`${server.url}/healthz\nbelow `)
+      await window.keyboard.type(`${src}\nbelow `)
       await window.keyboard.press('Control+k')
       await window.keyboard.type('example.org\n there')
       await has(bot, 'below https://example.org there')
@@ -415,10 +416,7 @@ let a = 1
       await window.keyboard.press('Enter')
       await window.page.getByRole('alert').filter({ hasText: 'https://' }).waitFor()
       // An image of this server, so that no test asks another host.
-      const headers = { 'Content-Type': 'image/gif' }
-      const body = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
-      const uploaded = await fetch(`${server.url}/api/v1/documents/${name}/uploads`, { method: 'POST', headers, body })
-      const { path: src } = (await uploaded.json()) as { path: string }
+      const src = await uploadedImage(server.url, name)
       await image.fill(src)
       await window.keyboard.press('Enter')
       await window.keyboard.type('Read this')
@@ -601,4 +599,12 @@ async function paste(window: EditorWindow, html: string): Promise<void> {
     Object.defineProperty(event, 'clipboardData', { value: clipboardData })
     text.dispatchEvent(event)
   }, html)
+}
+
+/** Puts one pixel into a document. @returns its address, as documents keep it */
+async function uploadedImage(url: string, name: string): Promise<string> {
+  const headers = { 'Content-Type': 'image/gif' }
+  const body = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
+  const uploaded = await fetch(`${url}/api/v1/documents/${name}/uploads`, { method: 'POST', headers, body })
+  return ((await uploaded.json()) as { path: string }).path
 }

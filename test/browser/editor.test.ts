@@ -78,7 +78,7 @@ describe('a document', () => {
 
 describe('the state line', () => {
   it.each(['toServer', 'toClient'] as const)(
-    'says "Saved" only when the server has said so (nothing arrives %s)',
+    '[threat E5] says "Saved" only when the server has said so (nothing arrives %s)',
     async direction => {
       const server = await testServer()
       const bot = await program(server, 'a', 'one')
@@ -107,7 +107,7 @@ describe('the state line', () => {
 })
 
 describe('this device', () => {
-  it('says so when it has no room, offline, and asks before the page is left', async () => {
+  it('[threat E5] says so when it has no room, offline, and asks before the page is left', async () => {
     const server = await testServer()
     const window = await windows.open(server.url, { expectsNetworkFailures: true })
     const session = await window.context.newCDPSession(window.page)

@@ -39,6 +39,10 @@ export interface AccessChange {
   readonly wasSaved: boolean
 }
 
+function fullAtBytes({ size }: WeftDocument): number | null {
+  return size?.state === 'full' ? size.limitBytes : null
+}
+
 /** A guest who is refused is let try again by the link after so long, in ms: not in circles. */
 const reenterAfterMs = 60_000
 
@@ -77,6 +81,7 @@ export class DocumentSession {
   readonly #refusal = signal<RefusalText | null>(null)
   readonly #isReadOnly = signal(false)
   readonly #isKept = signal(true)
+  readonly #fullAtBytes = signal<number | null>(null)
   readonly #access = signal<AccessChange>({ change: null, why: null, wasSaved: false })
   /** When a guest's token was last asked for anew because the server had refused the one before, in ms. */
   #reenteredAt = Number.NEGATIVE_INFINITY
@@ -92,6 +97,7 @@ export class DocumentSession {
     isOnlyShown: false,
     refusal: null,
     saving: 'saving',
+    fullAtBytes: null,
   }
   #document: WeftDocument | undefined
   /** Whether the server has said what is in the document, and what this person may do. */
@@ -130,6 +136,11 @@ export class DocumentSession {
   /** Whether the server takes no edits of this person. */
   get isReadOnly(): ReadonlySignal<boolean> {
     return this.#isReadOnly
+  }
+
+  /** The size limit that the document has reached, in bytes: only deleting is taken; `null`: it hasn't. */
+  get fullAtBytes(): ReadonlySignal<number | null> {
+    return this.#fullAtBytes
   }
 
   /** What has become of this person's right to write, and why. */
@@ -229,6 +240,11 @@ export class DocumentSession {
       this.#read(document)
     })
     document.on('saving', () => this.#read(document))
+    document.on('size', () => {
+      // What was refused for its size may be taken now.
+      if (fullAtBytes(document) === null && this.#refusal.value === null) this.#change({ refusal: null })
+      this.#read(document)
+    })
     document.on('denied', reason => this.#denied(document, parseCloseReason(reason).text))
     this.#read(document)
     if (document.refusal !== undefined) this.#refused(document.refusal)
@@ -287,6 +303,7 @@ export class DocumentSession {
     if (document.status !== 'refused') this.#refusal.value = null
     if (document.status === 'synced') this.#hasSynced = true
     this.#isReadOnly.value = document.access === 'read-only'
+    this.#fullAtBytes.value = fullAtBytes(document)
     this.#change({
       status: document.status,
       unsavedCount,
@@ -295,6 +312,7 @@ export class DocumentSession {
       isKept: document.storeError === undefined,
       isReadOnly: document.access === 'read-only',
       saving: document.saving,
+      fullAtBytes: fullAtBytes(document),
       unkeptCount,
       keptSince: nextKeptSince(before.unkeptCount, unkeptCount, before.keptSince, now),
     })

@@ -21,6 +21,7 @@ const synced: SaveFacts = {
   isOnlyShown: false,
   refusal: null,
   saving: 'saving',
+  fullAtBytes: null,
 }
 
 describe('the state line', () => {
@@ -79,7 +80,17 @@ describe('the state line', () => {
     expect(saveState({ ...shown, unsavedCount: 1, waitingSince: 0 }, 1_000).state).toBe('saving')
   })
 
-  it('turns to a dot at the first unacknowledged edit, to saving after 300 ms, and to late after 10 s', () => {
+  it('[threat E5] says what isn’t saved where the document is at its size limit, and saved where all is', () => {
+    const full = { ...synced, fullAtBytes: 64 << 20 }
+    expect(saveState({ ...full, unsavedCount: 1, waitingSince: 0 }, 0)).toEqual({
+      state: 'failed',
+      text: 'Can’t save: the document is at its size limit',
+      changesAt: null,
+    })
+    expect(saveState(full, 0).state).toBe('saved')
+  })
+
+  it('[threat E5] turns to a dot at the first unacknowledged edit, to saving after 300 ms, and to late after 10 s', () => {
     const facts = { ...synced, unsavedCount: 1, waitingSince: 5_000 }
     expect(saveState(facts, 5_000)).toMatchObject({ state: 'pending', changesAt: 5_000 + savingAfterMs })
     expect(saveState(facts, 5_299).state).toBe('pending')

@@ -23,6 +23,8 @@ export interface SaveFacts {
   refusal: string | null
   /** How it stands at the server with storing edits, as it was told. */
   saving: SavingName
+  /** The size limit of the document where it has reached it, in bytes: only what deletes is taken; `null`: it hasn't. */
+  fullAtBytes: number | null
 }
 
 /**
@@ -84,6 +86,9 @@ export function saveState(facts: SaveFacts, now: number): ShownSaveState {
     return unsavedCount === 0 || isOnlyCopy
       ? still('reading', `Read only: ${trouble}`)
       : still('failed', `Can’t save: ${trouble}`)
+  }
+  if (status === 'synced' && facts.fullAtBytes !== null && unsavedCount > 0 && !isOnlyCopy) {
+    return still('failed', 'Can’t save: the document is at its size limit')
   }
   if (refusal !== null || status === 'refused') {
     const why = refusal ?? 'the server refuses this document'

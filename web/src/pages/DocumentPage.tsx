@@ -32,6 +32,7 @@ import { copyText } from '../ui/copyText.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { toast } from '../ui/toast.tsx'
 import { UploadList } from '../uploads/UploadList.tsx'
+import { sizeText } from '../uploads/uploadFile.ts'
 import '../styles/editor.css'
 import '../styles/menus.css'
 import '../styles/panels.css'
@@ -189,6 +190,9 @@ function OpenDocument({ session }: { session: DocumentSession }) {
         )}
         {phase.phase === 'open' && refusal === null && isReadOnly && (
           <ReaderNote hasRefused={session.save.value.state === 'failed'} access={session.access.value} />
+        )}
+        {phase.phase === 'open' && refusal === null && !isReadOnly && session.fullAtBytes.value !== null && (
+          <FullNote limitBytes={session.fullAtBytes.value} hasRefused={session.save.value.state === 'failed'} />
         )}
         {mode?.mode === 'reading' && <ReadingNote names={mode.unknown.map(({ name }) => name)} />}
         {phase.phase === 'open' && documentEditor !== null && (
@@ -392,6 +396,22 @@ function ReaderNote({ hasRefused, access: { change, why, wasSaved } }: { hasRefu
             </span>
           </>
         )}
+      </p>
+    </div>
+  )
+}
+
+/** The document has reached its size limit: the server takes what deletes, and nothing more. */
+function FullNote({ limitBytes, hasRefused }: { limitBytes: number; hasRefused: boolean }) {
+  return (
+    <div class={`notice ${hasRefused ? 'danger' : 'warning'}`} role="alert" data-testid="full">
+      <Icon name="triangle-alert" />
+      <p>
+        <strong>The document is at its size limit ({sizeText(limitBytes)}).</strong>{' '}
+        {hasRefused
+          ? 'What you wrote since then is kept on this device only.'
+          : 'What was written before is saved; nothing more can be added.'}{' '}
+        Delete something, or go on in another document.
       </p>
     </div>
   )

@@ -75,7 +75,8 @@ function refusal(status: number, text: string): UploadError {
   return new UploadError(`The server could not take it (${status}).`, true)
 }
 
-function sizeText(bytes: number): string {
+/** A limit as people say it: rounded down, for more is not let in. */
+export function sizeText(bytes: number): string {
   if (bytes < 10_240) return `${bytes.toLocaleString('en')} bytes`
   return bytes < 1 << 20 ? `${Math.floor(bytes / 1024)} kB` : `${Math.floor((bytes / (1 << 20)) * 10) / 10} MB`
 }
