@@ -41,7 +41,7 @@ export function DocumentMenu({ editor, title, onShare, onOutline, onShortcuts }:
       />
       {isOpen && (
         <Popover anchor={button} label="Menu" class="document-menu" onClose={close}>
-          <Item class="only-phone" icon="share-2" label="Copy link" onClick={then(onShare)} />
+          <Item class="only-phone" icon="share-2" label="Share" onClick={then(onShare)} />
           <Item icon="list-tree" label="Outline" shortcut="Mod-Alt-o" onClick={then(onOutline)} />
           {editor !== null && (
             <>

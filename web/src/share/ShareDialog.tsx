@@ -100,7 +100,7 @@ function NewLink({ onMake }: { onMake(wanted: Parameters<typeof makeLink>[1]): P
         </select>
       </label>
       <label>
-        for
+        For
         <select value={days} onChange={event => setDays(Number(event.currentTarget.value))}>
           {offeredDays.map(offered => (
             <option key={offered} value={offered}>

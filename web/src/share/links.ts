@@ -53,15 +53,20 @@ export async function revokeLink(documentId: string, id: string): Promise<void> 
   if (status !== 200 && status !== 204 && status !== 404) throw new Error(`The link could not be revoked (${status}).`)
 }
 
-/** What a link is, in a line: "Until 7 December · used 2 of 10 times · last 3 h ago". */
+/** What a link is, in a line: "Until December 7 · used 2 of 10 times · last 3 h ago". */
 export function linkText(link: ShareLink, ago: (at: number) => string, now: number): string {
   const end = Date.parse(link.expiresAt)
   const day = new Date(end).toLocaleDateString(undefined, { day: 'numeric', month: 'long' })
   const isUsedUp = link.maxUses !== null && link.uses >= link.maxUses
   const uses =
-    link.maxUses === null ? `used ${timesText(link.uses)}` : `used ${link.uses} of ${timesText(link.maxUses)}`
+    link.maxUses === null || link.maxUses === 1
+      ? `used ${timesText(link.uses)}`
+      : `used ${link.uses} of ${timesText(link.maxUses)}`
   const last = link.lastUsedAt === null ? 'never opened' : `${uses} · last ${ago(Date.parse(link.lastUsedAt))}`
-  const unused = link.lastUsedAt === null && link.maxUses !== null ? ` · for ${timesText(link.maxUses)}` : ''
+  const unused =
+    link.lastUsedAt === null && link.maxUses !== null
+      ? ` · lets in ${link.maxUses === 1 ? 'one person' : `${link.maxUses} people`}`
+      : ''
   return `${end <= now ? 'Expired' : isUsedUp ? 'Used up' : `Until ${day}`} · ${last}${unused}`
 }
 
