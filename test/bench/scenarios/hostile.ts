@@ -15,22 +15,18 @@ const HOSTILE_SHARE = 10
 const MAX_FACTOR = 2
 
 /**
- * What the server says that its memory is at most, in bytes; NaN where it doesn't say so.
+ * What the server says that its memory is at most, in bytes.
  * @param command how it is started
  */
 function printedBound(command: readonly string[], env: Readonly<Record<string, string>>): number {
   const [program = '', ...args] = command
-  try {
-    const text = execFileSync(program, [...args, '--explain-limits'], {
-      encoding: 'utf8',
-      env: { ...process.env, ...env },
-    })
-    const total = [...text.matchAll(/(\d[\d ,]*(?:\.\d+)?) ?(bytes|KiB|MiB|GiB)/gu)].at(-1)
-    const unit = { bytes: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[total?.[2] ?? ''] ?? Number.NaN
-    return Number(total?.[1]?.replace(/[ ,]/gu, '')) * unit
-  } catch {
-    return Number.NaN
-  }
+  const text = execFileSync(program, [...args, '--explain-limits'], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  })
+  const [, mebibytes] = /^(\d[\d\s]*) MiB in all/mu.exec(text) ?? []
+  if (mebibytes === undefined) throw new Error(`--explain-limits names no sum:\n${text}`)
+  return Number(mebibytes.replace(/\s/gu, '')) * 2 ** 20
 }
 
 function describe({ open, connects, framesSent, bytesSent, ends }: HostileReport): string {
