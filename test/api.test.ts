@@ -95,7 +95,7 @@ describe('content out', () => {
     expect((await get(server(), 'drawing', '?format=yjs')).status).toBe(200)
   })
 
-  it('says how much it leaves out, and never takes it from the document', async () => {
+  it('[threat D4] says how much it leaves out, and never takes it from the document', async () => {
     const client = await plainClient(server(), 'newer')
     const strange = new Y.XmlElement('chart')
     client.fragment.insert(0, [strange])

@@ -232,7 +232,7 @@ describe('what this editor does not know', () => {
     return element
   }
 
-  it('makes it read-only with a note, and stays in the shared document', async () => {
+  it('[threat D4] makes it read-only with a note, and stays in the shared document', async () => {
     const server = await testServer()
     await program(server, 'a', 'known')
     const plain = await plainClient(server)
