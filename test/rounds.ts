@@ -40,6 +40,10 @@ export const rounds = {
   markdownRoundTrips: isLong ? 50_000 : 500,
   /** Changed messages that connections without sockets say to the server's parts, in virtual time. */
   fuzzedMessages: isLong ? 1_000_000 : 100_000,
+  /** Changed frames on sockets of a started server. */
+  fuzzedFrames: isLong ? 50_000 : 10_000,
+  /** Changed HTTP requests to a started server. */
+  fuzzedRequests: isLong ? 50_000 : 3_000,
   /** Changed updates, of each of which Yjs is asked what it makes of it. */
   fuzzedUpdates: isLong ? 10_000_000 : 200_000,
   /** Changed updates that meet the update check, and then several replicas. */

@@ -32,6 +32,8 @@ function explain(error: unknown): ApiError {
   if (error instanceof ContentError) return new ApiError(error.code, error.message.slice(0, MAX_MESSAGE_LENGTH))
   if (error instanceof MalformedUpdate) return new ApiError('bad-content', `no document can hold this: ${error.reason}`)
   if (error instanceof WeftError) return explainWeftError(error)
+  // Express's router decodes what stands in a path.
+  if (error instanceof URIError) return new ApiError('bad-request', 'the path has a percent-escape that is no UTF-8')
   return new ApiError('internal', 'this request failed')
 }
 
