@@ -1,0 +1,267 @@
+import { closeCode, parseCloseReason } from '@weft/protocol'
+import { expect, it } from 'vitest'
+import * as Y from 'yjs'
+import { Random } from '../crdt/Random.ts'
+import { Replica } from '../crdt/Replica.ts'
+import { fuzzTimeoutMs, rounds } from '../rounds.ts'
+import { RawClient, updateOf } from '../support/RawClient.ts'
+import { sharedServer } from '../support/testServer.ts'
+import { asksForTokens, tokenFor } from '../support/tokens.ts'
+import { clientFrame, closePayload, type FrameOptions, opcode, WireSocket } from '../support/WireSocket.ts'
+import { encodeFields, mutateBytes, mutateFields } from './fields.ts'
+import { FIRST_HONEST_ID, Material } from './Material.ts'
+import { type DialectName, messageFields, messageNames, type Speaker } from './messageFields.ts'
+
+const given = process.env.WEFT_TEST_SEED
+const SEED = given === undefined ? 20_261_130 : Number(given)
+const AT_ONCE = 8
+/** Frames that one connection sends at most. */
+const MAX_FRAMES = 24
+const PROOF = Buffer.from('still there?')
+
+const dialects: readonly DialectName[] = ['y-websocket', 'hocuspocus', 'multiplex']
+const documents = ['fuzzed/one', 'fuzzed/two']
+/** What `ws` says by itself, without a reason. */
+const BARE_CODES = new Set([1002, 1007, 1008, 1009])
+
+const server = sharedServer(asksForTokens)
+
+it(
+  `[threat C1] [threat K3] changed frames of all kinds end no more than their connection (${rounds.fuzzedFrames}, seed ${SEED})`,
+  async () => {
+    const random = new Random(SEED)
+    const honest = await HonestClient.join(documents[0] ?? '')
+    const tokens = ['', 'none', await tokenFor('viewer', { sub: 'eve' }), await tokenFor('editor', { sub: 'eve' })]
+    const codes = new Map<string, number>()
+    let frames = 0
+    const one = async (seed: number) => {
+      const own = new Random(seed)
+      const stranger = new WireStranger(own, tokens, honest)
+      frames += stranger.frames.length
+      const close = await stranger.run().catch(error => {
+        throw new Error(`seed ${seed}, ${stranger.dialect}, sent ${stranger.describe()}: ${error.message}`)
+      })
+      codes.set(close, (codes.get(close) ?? 0) + 1)
+    }
+    while (frames < rounds.fuzzedFrames) {
+      await Promise.all(Array.from({ length: AT_ONCE }, () => one(random.below(2 ** 31))))
+      if (random.chance(0.2)) await honest.edit(random)
+    }
+    await honest.edit(random)
+    expect(await honest.isWhole()).toBe(true)
+    // Some stay, and the others are ended in many ways.
+    for (const end of ['open', 'cut off', '1002', '1003 text', '4400 repeatedly-malformed', '4401 unauthorized'])
+      expect([end, codes.has(end)]).toEqual([end, true])
+    expect(server().output).not.toMatch(/uncaught|unhandled|"level":(50|60)/i)
+  },
+  fuzzTimeoutMs,
+)
+
+/** Writes in a document, and must keep all of it, whoever else is there. */
+class HonestClient {
+  readonly #documentId: string
+  readonly #client: RawClient
+  readonly #replica = new Replica(FIRST_HONEST_ID)
+  #acks = 0
+
+  private constructor(documentId: string, client: RawClient) {
+    this.#documentId = documentId
+    this.#client = client
+    client.onMessage(message => {
+      const update = updateOf(message)
+      if (update !== null) this.#replica.apply(update)
+    })
+    this.#replica.doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin !== 'remote') client.update(update)
+    })
+  }
+
+  static async join(documentId: string): Promise<HonestClient> {
+    const client = await RawClient.connect(await urlOf(documentId))
+    const honest = new HonestClient(documentId, client)
+    client.ask()
+    await client.next('syncStep1')
+    client.answer()
+    await client.next('syncStep2')
+    await honest.edit(new Random(SEED))
+    return honest
+  }
+
+  get doc(): Y.Doc {
+    return this.#replica.doc
+  }
+
+  /** Writes, and waits until that is on disk. */
+  async edit(random: Random): Promise<void> {
+    for (let count = 0; count < 3; count++) this.#replica.edit(random)
+    this.#client.askAck(++this.#acks)
+    await this.#client.nextAck(this.#acks)
+  }
+
+  /** Whether somebody who comes now gets all that it has. */
+  async isWhole(): Promise<boolean> {
+    const joined = await RawClient.connect(await urlOf(this.#documentId))
+    joined.ask()
+    await joined.next('syncStep2')
+    const doc = new Y.Doc()
+    for (const update of joined.received.map(updateOf)) if (update !== null) Y.applyUpdate(doc, update)
+    joined.cut()
+    const known = Y.decodeStateVector(Y.encodeStateVector(doc))
+    return [...Y.decodeStateVector(Y.encodeStateVector(this.doc))].every(([id, clock]) => (known.get(id) ?? 0) >= clock)
+  }
+}
+
+async function urlOf(documentId: string): Promise<string> {
+  return `${server().socketUrl}/${documentId}?token=${await tokenFor('editor', { sub: 'honest' })}`
+}
+
+/** One connection that speaks in frames, and breaks them. */
+class WireStranger {
+  readonly dialect: DialectName
+  readonly frames: Buffer[] = []
+  readonly #target: string
+  /** In the middle of a frame, maybe: the server would wait for the rest. */
+  #isCutOff = false
+  /** Whether a close frame was among what it sent, or may have been. */
+  #mayEcho = false
+
+  constructor(random: Random, tokens: readonly string[], honest: HonestClient) {
+    this.dialect = random.pick(dialects)
+    const documentId = random.pick(documents)
+    const token = random.pick([...tokens.slice(0, 2), ...tokens.slice(2), ...tokens.slice(2)])
+    this.#target = `/${documentId}${token === '' ? '' : `?token=${token}`}`
+    const speaker: Speaker = {
+      random,
+      material: new Material(() => honest.doc, random),
+      clientID: 5000 + random.below(1000),
+      others: [FIRST_HONEST_ID],
+      tokens,
+      addresses: [documentId, documentId, `${documentId}\0tab`, '../a', ''],
+    }
+    for (const name of this.dialect === 'y-websocket' ? ['step1'] : ['token', 'step1']) {
+      this.frames.push(clientFrame(opcode.binary, encodeFields(messageFields(this.dialect, name, speaker, false))))
+    }
+    for (let count = random.below(MAX_FRAMES); count > 0; count--) this.frames.push(...this.#frame(speaker))
+    if (random.chance(0.1)) {
+      this.#isCutOff = true
+      const last = this.frames.pop() ?? Buffer.alloc(0)
+      this.frames.push(last.subarray(0, random.below(last.length)))
+    }
+  }
+
+  describe(): string {
+    return this.frames
+      .slice(-3)
+      .map(frame => frame.subarray(0, 200).toString('hex'))
+      .join(' ')
+  }
+
+  /** @returns how it ended: `open`, `cut off`, or the close code and the first word of its reason */
+  async run(): Promise<string> {
+    const headers = this.dialect === 'multiplex' ? { 'Sec-WebSocket-Protocol': 'weft.multiplex' } : undefined
+    const wire = await WireSocket.upgrade(server(), this.#target, headers)
+    wire.write(...this.frames)
+    if (this.#isCutOff) {
+      // Without a goodbye.
+      await new Promise<void>(resolve => wire.socket.end(resolve))
+      wire.socket.destroy()
+      return 'cut off'
+    }
+    wire.send(opcode.ping, PROOF)
+    try {
+      return await this.#end(wire)
+    } finally {
+      wire.socket.destroy()
+    }
+  }
+
+  async #end(wire: WireSocket): Promise<string> {
+    for (;;) {
+      const frame = await wire.nextFrame().catch((error: Error) => {
+        if (error.message.startsWith('the stream ended')) return null
+        throw error
+      })
+      if (frame === null) return 'gone'
+      if (frame.isMasked || frame.rsv !== 0 || !frame.fin) throw new Error('the server sends a frame that is none')
+      if (frame.opcode === opcode.pong && frame.payload.equals(PROOF)) return 'open'
+      if (frame.opcode === opcode.close) return this.#readClose(frame.payload)
+      if (![opcode.binary, opcode.ping, opcode.pong].includes(frame.opcode as 2)) {
+        throw new Error(`the server sends a frame of type ${frame.opcode}`)
+      }
+    }
+  }
+
+  #readClose(payload: Buffer): string {
+    if (payload.length === 0) return 'none'
+    const code = payload.readUInt16BE(0)
+    const reason = payload.toString('utf8', 2)
+    // `ws` returns the code and the reason of a client's close frame.
+    if (this.#mayEcho || (reason === '' && BARE_CODES.has(code))) return String(code)
+    const { word, text } = parseCloseReason(reason)
+    const isKnown = Object.values(closeCode).some(known => known.code === code && known.word === word)
+    if (!isKnown || text === '' || code === 1011) throw new Error(`the server closes with ${code} ${reason}`)
+    return `${code} ${word}`
+  }
+
+  #frame(speaker: Speaker): Buffer[] {
+    const { random } = speaker
+    switch (random.below(150)) {
+      case 0:
+        return [clientFrame(opcode.text, Buffer.from(random.pick(['text', '', '{}'])))]
+      case 1:
+        this.#mayEcho = true
+        return [clientFrame(random.below(16), this.#message(speaker))]
+      case 2: {
+        const broken = this.#brokenHead(random)
+        this.#isCutOff ||= broken.length !== undefined
+        return [clientFrame(opcode.binary, this.#message(speaker), broken)]
+      }
+      case 3:
+        return this.#fragments(this.#message(speaker), random)
+      case 4:
+        return [clientFrame(random.pick([opcode.ping, opcode.pong]), Buffer.alloc(random.pick([0, 5, 125, 126])))]
+      case 5: {
+        const code = random.pick([1000, 1001, 1005, 1006, 1012, 3000, 4400, 4999, 5000, 0])
+        this.#mayEcho = true
+        const reason = random.pick([Buffer.alloc(0), Buffer.from('bye'), Uint8Array.of(0xff), Buffer.alloc(123, 97)])
+        return [clientFrame(opcode.close, random.chance(0.2) ? Uint8Array.of(3) : closePayload(code, reason))]
+      }
+      case 6:
+        this.#mayEcho = true
+        this.#isCutOff = true
+        return [Buffer.from(mutateBytes(clientFrame(opcode.binary, this.#message(speaker)), random))]
+      default:
+        return [clientFrame(opcode.binary, this.#message(speaker))]
+    }
+  }
+
+  #message(speaker: Speaker): Uint8Array {
+    const { random } = speaker
+    const isMutated = random.chance(0.3)
+    const fields = messageFields(this.dialect, random.pick(messageNames(this.dialect)), speaker, isMutated)
+    return isMutated ? mutateFields(fields, random) : encodeFields(fields)
+  }
+
+  #brokenHead(random: Random): FrameOptions {
+    return random.pick<FrameOptions>([
+      { mask: null },
+      { rsv: 1 + random.below(7) },
+      { length: random.below(200), lengthBits: 16 },
+      { length: 2n ** 63n - 1n, lengthBits: 64 },
+      { length: 64 << 20, lengthBits: 64 },
+      { fin: false },
+    ])
+  }
+
+  #fragments(message: Uint8Array, random: Random): Buffer[] {
+    const parts: Buffer[] = []
+    for (let at = 0; at < message.length || parts.length === 0; ) {
+      const end = Math.min(message.length, at + 1 + random.below(20))
+      const fin = end === message.length && random.chance(0.9)
+      parts.push(clientFrame(at === 0 ? opcode.binary : opcode.continuation, message.subarray(at, end), { fin }))
+      if (random.chance(0.1)) parts.push(clientFrame(opcode.ping, Buffer.from('between')))
+      at = Math.max(end, 1)
+    }
+    return parts
+  }
+}
