@@ -74,25 +74,25 @@ function headersWith(token: string): (readonly [string, string])[] {
 
 function bodyOf(id: string, schema: Schema | undefined, document: OpenApiDocument): string {
   if (schema === undefined) return '# text\n'
-  return JSON.stringify(BODIES[id] ?? valueOf(schema, document))
+  return JSON.stringify(BODIES[id] ?? sampleOf(schema, document))
 }
 
 /** A value that a schema describes, or nearly: rules between members aren't in it. */
-function valueOf(schema: Schema, document: OpenApiDocument): unknown {
+function sampleOf(schema: Schema, document: OpenApiDocument): unknown {
   if (schema.$ref !== undefined) {
     const name = schema.$ref.split('/').at(-1) ?? ''
-    return valueOf(document.components.schemas[name] as Schema, document)
+    return sampleOf(document.components.schemas[name] as Schema, document)
   }
   if (schema.const !== undefined) return schema.const
   const [first] = schema.enum ?? schema.anyOf ?? []
-  if (first !== undefined) return schema.enum === undefined ? valueOf(first as Schema, document) : first
+  if (first !== undefined) return schema.enum === undefined ? sampleOf(first as Schema, document) : first
   switch (schema.type) {
     case 'object':
       return Object.fromEntries(
-        Object.entries(schema.properties ?? {}).map(([name, inner]) => [name, valueOf(inner, document)]),
+        Object.entries(schema.properties ?? {}).map(([name, inner]) => [name, sampleOf(inner, document)]),
       )
     case 'array':
-      return [valueOf(schema.items ?? {}, document)]
+      return [sampleOf(schema.items ?? {}, document)]
     case 'integer':
     case 'number':
       return 1
