@@ -1,12 +1,17 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { connect } from '@weft/client'
+import { SignJWT } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type ApiAnswer, api, apiPath } from './support/apiClient.ts'
 import { eventually } from './support/eventually.ts'
 import { RawClient } from './support/RawClient.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
-import { sharedServer, testServer } from './support/testServer.ts'
+import { sharedServer, testFolder, testServer } from './support/testServer.ts'
 import { asksForTokens, tokenFor } from './support/tokens.ts'
 import { typist } from './support/typist.ts'
+import { runCommand } from './support/weftCommand.ts'
 
 const call = (server: ServerProcess, method: string, path: string, body?: object, token?: string) =>
   api(server, method, `/api/v1${path}`, {
@@ -174,6 +179,54 @@ it('[threat P4] what links say survives kill -9: those that are, how often they 
   expect(outcome(await exchange(server, { secret: kept.secret }))).toEqual([410, 'link-over'])
   expect(outcome(await exchange(server, { secret: gone.secret }))).toEqual([404, 'not-found'])
   expect(outcome(await api(server, 'GET', apiPath('a'), { token }))).toEqual([401, 'unauthorized'])
+})
+
+it('[threat P4] links work where only public keys are known, and their tokens after a restart, too', async () => {
+  const folder = await testFolder()
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const keys = join(folder, 'keys.pem')
+  await writeFile(keys, publicKey.export({ type: 'spki', format: 'pem' }))
+  const env = { WEFT_AUTH_KEYS_FILE: keys, WEFT_AUTH_ISSUER: 'https://example.org', WEFT_AUTH_AUDIENCE: 'weft' }
+  const server = await testServer(env, join(folder, 'data'))
+  const owner = await new SignJWT({ docs: [{ document: 'a', role: 'owner' }] })
+    .setProtectedHeader({ alg: 'EdDSA' })
+    .setSubject('ann')
+    .setIssuer('https://example.org')
+    .setAudience('weft')
+    .setExpirationTime('1h')
+    .sign(privateKey)
+  const { secret } = json(await call(server, 'POST', '/links', { document: 'a', role: 'editor' }, owner))
+  const { token, renewal } = json(await exchange(server, { secret }))
+  const client = await joinWith(server, 'a', token)
+  await client.commit(typist(1).type('x'))
+  expect((await stat(join(server.folder, 'TOKEN_KEY'))).mode & 0o777).toBe(0o600)
+  await server.kill()
+  await server.start()
+  await (await joinWith(server, 'a', token)).commit(typist(2).type('y'))
+  expect((await exchange(server, { renewal })).status).toBe(200)
+  // Of a key that the server doesn't have, whatever it calls itself.
+  const forged = await new SignJWT({ docs: [{ document: 'a', role: 'owner' }] })
+    .setProtectedHeader({ alg: 'HS256', kid: 'weft' })
+    .setSubject('eve')
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode('another secret that has its length'))
+  expect(outcome(await api(server, 'GET', apiPath('a'), { token: forged }))).toEqual([401, 'unauthorized'])
+})
+
+it('links are backed up and restored with the documents, and no document of their own is seen', async () => {
+  const server = await testServer(asksForTokens)
+  const owner = await tokenFor('owner')
+  const { id, secret } = await makeLink(server, { document: 'a', role: 'viewer' })
+  const folder = await testFolder()
+  const env = { WEFT_URL: server.url, WEFT_TOKEN: owner }
+  expect((await runCommand(['verify'], env)).code).toBe(0)
+  expect((await runCommand(['backup', join(folder, 'b.weft.gz')], env)).code).toBe(0)
+  expect((await runCommand(['ls'], env)).stdout).toBe('')
+  expect((await runCommand(['restore', join(folder, 'b.weft.gz'), '--data', join(folder, 'data')])).code).toBe(0)
+  const restored = await testServer(asksForTokens, join(folder, 'data'))
+  const { links } = json(await call(restored, 'GET', '/links?document=a', undefined, owner))
+  expect(links).toMatchObject([{ id, role: 'viewer' }])
+  expect((await exchange(restored, { secret })).status).toBe(200)
 })
 
 it('where nobody is asked for a token, there are no links, and that is said', async () => {

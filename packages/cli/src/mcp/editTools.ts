@@ -153,7 +153,7 @@ export function registerDeleteTool(toolbox: Toolbox): void {
     {
       title: 'Delete a document',
       description:
-        'Deletes a document for everybody, and for good: people who have it open lose it. There is no way back.',
+        'Deletes a document for everybody: people who have it open lose it. Its owners can restore it for a while; you can’t.',
       inputSchema: z.strictObject({ document: documentName }),
       annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     },

@@ -1,0 +1,116 @@
+import type { DocumentId } from '@weft/protocol'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Clock } from '../clock.ts'
+import type { AccessRecords, RecordValue } from './AccessRecords.ts'
+import { guestId } from './guests.ts'
+import { Revocations, type RevokedTokens } from './Revocations.ts'
+import type { TokenIdentity } from './TokenLimits.ts'
+
+const HOUR_MS = 60 * 60_000
+const a = 'a' as DocumentId
+const b = 'b' as DocumentId
+
+class Records implements AccessRecords {
+  readonly values = new Map<string, RecordValue>()
+
+  entries(prefix: string): Iterable<readonly [string, RecordValue]> {
+    return [...this.values].filter(([key]) => key.startsWith(prefix))
+  }
+
+  get(key: string): RecordValue | undefined {
+    return this.values.get(key)
+  }
+
+  async change(changes: ReadonlyMap<string, RecordValue | null>): Promise<void> {
+    for (const [key, value] of changes) {
+      if (value === null) this.values.delete(key)
+      else this.values.set(key, value)
+    }
+  }
+}
+
+describe('revocations', () => {
+  let now = 0
+  let records = new Records()
+  const clock = { wallTime: () => now } as Clock
+  const noLinks = () => false
+  const revoke = (revocations: Revocations, tokens: Partial<RevokedTokens>, role: 'viewer' | null = null) =>
+    revocations.add(
+      { user: null, link: null, token: null, document: null, notBefore: now, ...tokens },
+      role,
+      'host',
+      noLinks,
+    )
+  const token = (identity: Partial<TokenIdentity> = {}): TokenIdentity => ({
+    userId: 'ann',
+    tokenId: 'one',
+    linkId: null,
+    issuedAt: now - HOUR_MS,
+    ...identity,
+  })
+
+  beforeEach(() => {
+    now = Date.UTC(2027, 0, 1)
+    records = new Records()
+  })
+
+  it('are about tokens to which all applies that they say', async () => {
+    const revocations = new Revocations(records, clock)
+    await revoke(revocations, { user: 'ann', document: a })
+    expect(revocations.limit('editor', token(), a)).toBe(null)
+    expect(revocations.limit('editor', token(), b)).toBe('editor')
+    expect(revocations.limit('editor', token({ userId: 'bo' }), a)).toBe('editor')
+    expect(revocations.limit('editor', token({ issuedAt: now + 1 }), a)).toBe('editor')
+    // In every document is in that one, too; in some document is not.
+    expect(revocations.limit('editor', token(), null)).toBe(null)
+    expect(revocations.limitAnywhere('editor', token())).toBe('editor')
+  })
+
+  it('leave the least that any of them leaves', async () => {
+    const revocations = new Revocations(records, clock)
+    await revoke(revocations, { user: 'ann' }, 'viewer')
+    expect(revocations.limit('owner', token(), a)).toBe('viewer')
+    await revoke(revocations, { token: 'one' })
+    expect(revocations.limit('owner', token(), a)).toBe(null)
+    expect(revocations.limit('owner', token({ tokenId: 'two' }), a)).toBe('viewer')
+  })
+
+  it('are never made less by a later one', async () => {
+    const revocations = new Revocations(records, clock)
+    await revoke(revocations, { user: 'ann' })
+    const old = token()
+    now += HOUR_MS
+    await revoke(revocations, { user: 'ann' }, 'viewer')
+    expect(revocations.limit('editor', old, a)).toBe(null)
+    expect(revocations.limit('editor', token({ issuedAt: now - 1 }), a)).toBe('viewer')
+  })
+
+  it('are the same when they are read again', async () => {
+    await revoke(new Revocations(records, clock), { user: 'ann', document: a }, 'viewer')
+    const again = new Revocations(records, clock)
+    expect(again.limit('editor', token(), a)).toBe('viewer')
+    expect(again.list()).toMatchObject([{ user: 'ann', document: a, role: 'viewer', by: 'host', at: now }])
+  })
+
+  it('go when no token can be that old: after 24 hours, and not before', async () => {
+    const revocations = new Revocations(records, clock)
+    await revoke(revocations, { user: 'ann' })
+    now += 24 * HOUR_MS
+    await revoke(revocations, { user: 'bo' })
+    expect(revocations.list()).toHaveLength(2)
+    now += 60_000
+    await revoke(revocations, { user: 'cy' })
+    expect(revocations.list().map(({ user }) => user)).toEqual(['bo', 'cy'])
+    expect(records.values.size).toBe(2)
+  })
+
+  it('of a link’s guest stay as long as there is the link', async () => {
+    const revocations = new Revocations(records, clock)
+    await revoke(revocations, { user: guestId('kept', 'x') })
+    await revoke(revocations, { user: guestId('gone', 'x') })
+    now += 48 * HOUR_MS
+    const all = { user: 'z', link: null, token: null, document: null, notBefore: now }
+    await revocations.add(all, null, null, id => id === 'kept')
+    expect(revocations.list().map(({ user }) => user)).toEqual([guestId('kept', 'x'), 'z'])
+  })
+})
