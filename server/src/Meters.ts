@@ -23,6 +23,8 @@ export interface Meters {
   acknowledged(latencyMs: number): void
   compacted(durationMs: number): void
   compactionFailed(): void
+  /** A commit deleted most of a document. */
+  massDeletion(): void
 }
 
 const nothing = () => {}
@@ -38,4 +40,5 @@ export const noMeters: Meters = {
   acknowledged: nothing,
   compacted: nothing,
   compactionFailed: nothing,
+  massDeletion: nothing,
 }

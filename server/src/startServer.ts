@@ -36,6 +36,7 @@ import { noMeters } from './Meters.ts'
 import { rehearse } from './rehearse.ts'
 import { Committer } from './room/Committer.ts'
 import { Documents, MAX_CONTENT_TASKS } from './room/Documents.ts'
+import { KeptStates } from './room/KeptStates.ts'
 import { Pressure } from './room/Pressure.ts'
 import { RecordDocument } from './room/RecordDocument.ts'
 import { Rooms } from './room/Rooms.ts'
@@ -110,6 +111,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     const { userId: user, outlet } = author
     audit.record({ action: 'created', document, user, address: outlet.address })
   }
+  const kept = new KeptStates(log, workshop, clock)
   const rooms = new Rooms(
     {
       log,
@@ -121,6 +123,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       settings: withUnsentBound(config, unsent),
       saving,
       created,
+      keepState: (documentId, state) => kept.keep(documentId, state),
     },
     config.idleDocumentSeconds * 1000,
   )
@@ -227,6 +230,14 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     heldBytes: () => rooms.heldBytes,
     workerTasks: () => workshop.taskCount + contentWorkshop.taskCount,
     tailBytes: () => rooms.tailBytes,
+    sizes: () => rooms.sizes,
+    memory: () => ({
+      loaded: rooms.loadedBytes,
+      openDocuments: rooms.memoryBytes,
+      remembered: rooms.rememberedBytes,
+      incomplete: endpoint.incompleteBytes,
+      waiting: endpoint.pausedCount,
+    }),
     store: () => log.stats(),
     saving: () => saving.state,
     damagedDocuments: () => log.damagedCount,
@@ -236,6 +247,12 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       unsentBytes: config.maxUnsentBytes,
       pendingBytes: config.maxPendingBytes,
       heldBytes: config.cacheBytes,
+      loadedBytes: config.maxLoadedBytes,
+      openDocumentBytes: config.maxOpenDocumentBytes,
+      rememberedBytes: config.maxRememberedBytes,
+      incompleteBytes: config.maxIncompleteBytes,
+      sessions: config.maxSessions,
+      rooms: config.maxOpenDocuments,
       workerTasks: workshop.maxTasks + MAX_CONTENT_TASKS,
     },
   })

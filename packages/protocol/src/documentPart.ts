@@ -3,10 +3,18 @@ import { BadDocumentIdError, type DocumentId, parseDocumentId } from './document
 /** Between a document's name and that of a part of it, which is a document of its own. No name has it, and no URL can give it. */
 export const PART_SEPARATOR = '\u001f'
 
+/** States of a document from before a mass deletion, kept by the server: only to be read. */
+export const keptParts = ['before-1', 'before-2', 'before-3'] as const
+
 /** The parts that a document can have beside its content. */
-export const documentParts = ['comments'] as const
+export const documentParts = ['comments', ...keptParts] as const
 
 export type DocumentPart = (typeof documentParts)[number]
+
+/** Whether a part is a state that the server keeps. */
+export function isKept(part: DocumentPart | null): boolean {
+  return keptParts.some(kept => kept === part)
+}
 
 /** The identity of a part of a document, under which it is stored, and which is its address in the dialects that have addresses. */
 export function partOf(documentId: DocumentId, part: DocumentPart): DocumentId {

@@ -22,6 +22,8 @@ export {
 export {
   type DocumentPart,
   documentParts,
+  isKept,
+  keptParts,
   PART_SEPARATOR,
   parseDocumentAddress,
   partOf,

@@ -68,6 +68,16 @@ export class Knowledge {
     return count
   }
 
+  /** Operations that aren't known to be deleted. */
+  get liveCount(): number {
+    let count = 0
+    for (const clock of this.#clocks.values()) count += clock
+    for (const ranges of this.#deletes.values()) {
+      for (let i = 0; i < ranges.length; i += 2) count -= (ranges[i + 1] as number) - (ranges[i] as number)
+    }
+    return count
+  }
+
   /** What it takes in memory, about. */
   get memoryBytes(): number {
     let numbers = 0

@@ -14,6 +14,16 @@ export interface MetricsSources {
   readonly workerTasks: () => number
   /** Bytes of log entries that no snapshot holds yet, in open documents. */
   readonly tailBytes: () => number
+  /** Open documents that are warned of, and that are full. */
+  readonly sizes: () => { large: number; full: number }
+  /** What counts towards bounds of memory. */
+  readonly memory: () => {
+    loaded: number
+    openDocuments: number
+    remembered: number
+    incomplete: number
+    waiting: number
+  }
   readonly store: () => Promise<{ bytes: number; freeBytes: number }>
   /** How it stands with storing edits. */
   readonly damagedDocuments: () => number
@@ -26,6 +36,12 @@ export interface MetricsSources {
     readonly pendingBytes: number
     readonly heldBytes: number
     readonly workerTasks: number
+    readonly loadedBytes: number
+    readonly openDocumentBytes: number
+    readonly rememberedBytes: number
+    readonly incompleteBytes: number
+    readonly sessions: number
+    readonly rooms: number
   }
 }
 
@@ -76,6 +92,8 @@ export class Metrics implements Meters {
   )
   readonly #compactionFailures = this.#counter('weft_compaction_failures_total', 'compactions that failed')
 
+  readonly #massDeletions = this.#counter('weft_mass_deletions_total', 'commits that deleted most of a document')
+
   /** Numbers of the process too: CPU, memory, garbage collection, event-loop delay (`process_…`, `nodejs_…`). */
   constructor() {
     // The default of 10 ms wakes an idle process a hundred times a second.
@@ -114,6 +132,23 @@ export class Metrics implements Meters {
     this.#gauge('weft_disk_full', '1 while too little space is left, and documents can only be read', () =>
       sources.saving() === 'disk-full' ? 1 : 0,
     )
+    this.#gauge('weft_documents_large', 'open documents that are near their size limit', () => sources.sizes().large)
+    this.#gauge(
+      'weft_documents_full',
+      'open documents that are at it, and can only be read',
+      () => sources.sizes().full,
+    )
+    this.#gauge('weft_loaded_bytes', 'stored bytes that are held or being sent', () => sources.memory().loaded)
+    this.#gauge('weft_loaded_bytes_limit', 'above it documents wait to be read', () => limits.loadedBytes)
+    this.#gauge('weft_open_document_bytes', 'what is known of open documents', () => sources.memory().openDocuments)
+    this.#gauge('weft_open_document_bytes_limit', 'above it none is opened', () => limits.openDocumentBytes)
+    this.#gauge('weft_remembered_bytes', 'what sessions are owed', () => sources.memory().remembered)
+    this.#gauge('weft_remembered_bytes_limit', 'above it sessions are refused', () => limits.rememberedBytes)
+    this.#gauge('weft_incomplete_bytes', 'large messages that come in', () => sources.memory().incomplete)
+    this.#gauge('weft_incomplete_bytes_limit', 'above it they wait', () => limits.incompleteBytes)
+    this.#gauge('weft_paused_connections', 'connections that aren’t read now', () => sources.memory().waiting)
+    this.#gauge('weft_sessions_limit', 'most clients in documents at a time', () => limits.sessions)
+    this.#gauge('weft_rooms_limit', 'most open documents at a time', () => limits.rooms)
     this.#gauge('weft_store_bytes', 'size of the store', async () => (await sources.store()).bytes)
     this.#gauge('weft_store_free_bytes', 'space left for it', async () => (await sources.store()).freeBytes)
   }
@@ -153,6 +188,10 @@ export class Metrics implements Meters {
 
   compacted(durationMs: number): void {
     this.#compactionSeconds.observe(durationMs / SECOND)
+  }
+
+  massDeletion(): void {
+    this.#massDeletions.inc()
   }
 
   compactionFailed(): void {

@@ -1,4 +1,4 @@
-import { BadDocumentIdError, type DocumentId, documentIdFromPath, splitPart, withPart } from '@weft/protocol'
+import { BadDocumentIdError, type DocumentId, documentIdFromPath, isKept, splitPart, withPart } from '@weft/protocol'
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
 import type { Grant } from '../access/Grant.ts'
@@ -166,7 +166,9 @@ export function documentsApi({ documents, gate, proxies, audit, hasBin, logger }
 
   async function merge(request: Request, response: Response, document: DocumentId): Promise<void> {
     const documentId = readPart(document, readQuery(contentQueries.patch, request).part)
-    const grant = await gate.admit(request, documentId, writerOf(splitPart(documentId).part))
+    const { part } = splitPart(documentId)
+    const grant = await gate.admit(request, documentId, writerOf(part))
+    if (isKept(part)) throw new ApiError('forbidden', 'a state that is kept is only read')
     refuseConditions(request)
     await refuseCreation(grant, documentId)
     if (!request.is(types.yjs)) throw new ApiError('bad-type', `the Content-Type must be ${types.yjs}: a Yjs update`)

@@ -15,6 +15,9 @@ export class PendingBatch {
   /** Batches of a room are counted from 1. */
   readonly number: number
   byteLength = 0
+  /** Operations that it deletes; and of those, what sessions delete that had just come. */
+  deleted = 0
+  byNewcomers = 0
   readonly #runs = new Runs()
   readonly #authors = new Set<Session | null>()
 

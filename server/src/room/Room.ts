@@ -3,6 +3,7 @@ import {
   type DocumentId,
   type DocumentPart,
   encodeSyncStep2,
+  isKept,
   type SavingName,
   splitPart,
 } from '@weft/protocol'
@@ -28,6 +29,7 @@ import { ClientUse } from './ClientUse.ts'
 import type { Committer } from './Committer.ts'
 import { encodeFrame, encodeUpdateFrame } from './encodeFrame.ts'
 import { Growth, type GrowthLimits, type SizeState } from './Growth.ts'
+import { isMassDeletion, MIN_DELETED, NEWCOMER_MS } from './MassDeletion.ts'
 import { MessageRelay } from './MessageRelay.ts'
 import { PendingBatch } from './PendingBatch.ts'
 import { readForRoom } from './readForRoom.ts'
@@ -51,6 +53,8 @@ export interface RoomServices {
   readonly population: Population
   /** Left out: all is well, always. */
   readonly saving?: Saving
+  /** Stores a state beside its document. Left out: none is kept. */
+  readonly keepState?: (documentId: DocumentId, state: StoredLog) => Promise<string | null>
   /** Called when somebody's first edits of a document that nobody had written are on disk; null: no session's. */
   readonly created?: (documentId: DocumentId, author: Session | null) => void
   /** Told of the first words in a document. */
@@ -94,6 +98,8 @@ interface InFlight {
   readonly batch: PendingBatch
   readonly updates: readonly Uint8Array[]
   readonly checkpoint: StateVector | null
+  /** It deletes so much that the state before is kept. */
+  readonly isMassDeletion: boolean
 }
 
 /**
@@ -145,6 +151,8 @@ export class Room implements BytesHolder {
   #diffs: Map<string, Promise<Uint8Array>> | null = null
 
   #isCompacting = false
+  /** A state from before a mass deletion is being stored. */
+  #isKeeping = false
   #compactAgainAt = 0
 
   /** When the last session left, monotonic ms. */
@@ -267,7 +275,7 @@ export class Room implements BytesHolder {
 
   /** Nobody's edits are taken, whatever right they have. */
   get isReadOnly(): boolean {
-    return this.#isDamaged || (this.#services.saving?.isFull ?? false)
+    return this.#isDamaged || isKept(this.part) || (this.#services.saving?.isFull ?? false)
   }
 
   /** Each session is told how it stands with storing edits. */
@@ -411,14 +419,24 @@ export class Room implements BytesHolder {
    * @throws {MalformedUpdate} it would damage what is there
    */
   admit(author: Session | null, update: Uint8Array, contents: UpdateContents): number {
+    const deleted = this.#newlyDeleted(contents)
     const fresh = admitUpdate(this.#knowledge, update, contents, this.updateLimits)
     if (fresh === null) return this.latestBatch
+    this.#gathering.deleted += deleted
+    const isNewcomer = author !== null && this.clock.now() - author.joinedAt < NEWCOMER_MS
+    if (isNewcomer) this.#gathering.byNewcomers += deleted
     // Copied: what came in is a view of a larger buffer, which would be kept alive.
     this.#gathering.add(fresh === update ? new Uint8Array(update) : fresh, author)
     this.#services.committer.pendingBytes += fresh.length
     this.#services.population.grownBytes += fresh.length * GROWTH_PER_BYTE
     this.#services.committer.request(this, this.#nextCommitAt)
     return this.#gathering.number
+  }
+
+  /** Operations that an update deletes and that weren't deleted; what is few is taken as it says. */
+  #newlyDeleted(contents: UpdateContents): number {
+    const claimed = countRanges(contents.deletes)
+    return claimed < MIN_DELETED ? claimed : countRanges(this.unknownDeletes(contents))
   }
 
   /** The part of an update that can be stored although some of it has no predecessor; null where there is none. */
@@ -448,7 +466,7 @@ export class Room implements BytesHolder {
     const updates = batch.merge()
     this.#gathering = new PendingBatch(batch.number + 1)
     const checkpoint = this.#tail.wantsCheckpoint(updates.length) ? new Map(this.#knowledge.stateVector) : null
-    this.#inFlight = { batch, updates, checkpoint }
+    this.#inFlight = { batch, updates, checkpoint, isMassDeletion: isMassDeletion(batch, this.#knowledge) }
     // Now knowledge is exactly what this commit makes of the log: the moment to answer from it.
     const questions = this.#questions
     this.#questions = []
@@ -459,7 +477,7 @@ export class Room implements BytesHolder {
   /** The batch that was taken is on disk. */
   committed(): void {
     if (this.#inFlight === null) return
-    const { batch, updates, checkpoint } = this.#inFlight
+    const { batch, updates, checkpoint, isMassDeletion } = this.#inFlight
     const { clock } = this.#services
     this.#inFlight = null
     this.#services.committer.pendingBytes -= batch.byteLength
@@ -470,6 +488,7 @@ export class Room implements BytesHolder {
     this.#lastCommitAt = clock.now()
     this.#bytes?.append(after, updates)
     if (this.#bytesLoading !== null) this.#bytesMissed.push(...updates)
+    if (isMassDeletion) this.#keepState(after, batch)
     if (checkpoint !== null) this.#tail.checkpoint(checkpoint, this.#lastCommitAt)
 
     this.#growth.measure(this.documentBytes, false)
@@ -721,9 +740,37 @@ export class Room implements BytesHolder {
 
   // ── Compaction ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /**
+   * Keeps the document as it was before a commit that deletes most of it. The edit isn't held up: whoever made it may have meant it.
+   * @param position of the log before that commit
+   */
+  #keepState(position: number, { deleted, byNewcomers }: PendingBatch): void {
+    this.log.warn({ deleted, byNewcomers, position }, 'most of the document was deleted at once')
+    this.meters.massDeletion()
+    const { keepState } = this.#services
+    if (keepState === undefined || this.#isKeeping || this.part !== null) return
+    // No compaction meanwhile: it would take what is to be kept.
+    this.#isKeeping = true
+    this.#loadBytes()
+      .then(bytes => {
+        const { snapshot, updates } = this.#documentBytes(bytes)
+        return keepState(this.documentId, { snapshot, updates: updates.slice(0, position - bytes.snapshotSeq) })
+      })
+      .then(part => {
+        if (part === null) this.log.warn('the states that are kept are young: this one is not')
+        else this.log.warn({ part }, 'the state before is kept')
+      })
+      .catch(error => this.log.error({ err: error }, 'the state before a mass deletion could not be kept'))
+      .finally(() => {
+        this.#isKeeping = false
+        if (this.#tail.isCompactionDue) this.#compact()
+      })
+  }
+
   #compact(): void {
     const { clock } = this.#services
-    if (this.#isCompacting || this.#isFailed || this.#isDamaged || clock.now() < this.#compactAgainAt) return
+    if (this.#isCompacting || this.#isKeeping || this.#isFailed || this.#isDamaged) return
+    if (clock.now() < this.#compactAgainAt) return
     this.#isCompacting = true
     const begin = clock.now()
     this.#runCompaction()
@@ -787,7 +834,8 @@ export class Room implements BytesHolder {
     // What was deleted since may be enough to write again.
     if (this.#growth.state === 'full' && this.#tail.bytes > 0) this.#compact()
     const isEmpty = this.#sessions.size === 0 && now - this.#emptySince >= idleMs
-    const isBusy = this.#holds > 0 || this.#isCompacting || this.tidying.isBusy || this.#bytesLoading !== null
+    const isBusy =
+      this.#isKeeping || this.#holds > 0 || this.#isCompacting || this.tidying.isBusy || this.#bytesLoading !== null
     return isEmpty && !this.hasPending && !isBusy
   }
 
@@ -796,4 +844,12 @@ export class Room implements BytesHolder {
     this.awareness.stop()
     this.tidying.stop()
   }
+}
+
+function countRanges(ranges: ReadonlyMap<number, Ranges>): number {
+  let count = 0
+  for (const list of ranges.values()) {
+    for (let i = 0; i < list.length; i += 2) count += (list[i + 1] as number) - (list[i] as number)
+  }
+  return count
 }

@@ -5,6 +5,7 @@ import { MemoryBudget } from '../MemoryBudget.ts'
 import { Sweep } from '../Sweep.ts'
 import { BytesCache, type CacheSettings } from './BytesCache.ts'
 import { DELETED } from './Committer.ts'
+import type { SizeState } from './Growth.ts'
 import type { Pins } from './Pins.ts'
 import { type Population, Room, type RoomServices, type RoomSettings } from './Room.ts'
 import { readForRoom } from './readForRoom.ts'
@@ -85,6 +86,12 @@ export class Rooms {
   /** What sessions are owed, in bytes. */
   get rememberedBytes(): number {
     return this.#population.remembered.used
+  }
+
+  /** Open documents that are warned of, and that are full. */
+  get sizes(): { large: number; full: number } {
+    const count = (state: SizeState) => this.#sum(room => (room.sizeState === state ? 1 : 0))
+    return { large: count('large'), full: count('full') }
   }
 
   /** Whether one more session is one too many. */

@@ -181,6 +181,8 @@ export class Session implements Tidier {
   tidied: Deletes = NO_DELETES
   /** A worker looks at deletions of this reader: until it has, nothing is acknowledged. [S2] */
   #isJudged = false
+  /** When it came, monotonic ms. */
+  readonly joinedAt: number
   /** It came while writes failed: it may read. Those who were there before are waited for with their edits. */
   readonly #cameTooLate: boolean
   /** Edits that a full document did not take. */
@@ -195,6 +197,7 @@ export class Session implements Tidier {
     this.#watcher = options.watcher ?? null
     this.openedAt = room.clock.wallTime()
     this.#questions = options.questions ?? null
+    this.joinedAt = room.clock.now()
     this.#cameTooLate = room.saving === 'saving-failing'
     this.#countsQueued = options.countsQueued ?? false
     this.#grant = options.grant ?? UNASKED

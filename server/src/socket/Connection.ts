@@ -222,6 +222,11 @@ export class Connection implements Outlet, TurnTaker {
     return this.#webSocket.readyState === this.#webSocket.OPEN
   }
 
+  /** Whether it isn't read now. */
+  get isPaused(): boolean {
+    return this.#reader.isPaused
+  }
+
   get unsentBytes(): number {
     return this.#writer.unsentBytes
   }

@@ -97,6 +97,18 @@ export class WebSocketEndpoint {
     return this.#connections.size
   }
 
+  /** Bytes of large messages that come in or are worked on. */
+  get incompleteBytes(): number {
+    return this.#services.incomplete.used
+  }
+
+  /** Connections that aren't read now. */
+  get pausedCount(): number {
+    let count = 0
+    for (const { isPaused } of this.#connections) if (isPaused) count++
+    return count
+  }
+
   /** Bytes that wait to be read by clients: of all, and of the one that has most. */
   unsentBytes(): { total: number; max: number } {
     let total = 0
