@@ -27,6 +27,8 @@ export class Speaker {
   readonly updates: Uint8Array[] = []
   /** States of awareness, the last one by client id. */
   readonly states = new Map<number, unknown>()
+  /** Strings that aren't edits. */
+  readonly messages: string[] = []
   /** What it may do, as it was told: `read-only` or `read-write`. */
   readonly accesses: string[] = []
   /** Edits that were refused. */
@@ -121,6 +123,9 @@ export class Speaker {
         return
       case 'access':
         this.accesses.push(decoded.access)
+        return
+      case 'ephemeral':
+        this.messages.push(decoded.payload)
         return
       case 'permissionDenied':
         this.refusals++
