@@ -39,19 +39,23 @@ export class OpenApi {
     return asked
   }
 
-  /** The template of a path; null: the document has none. */
-  templateOf(path: string): string | null {
+  /** The template of a path, of those that have a method if one is given; null: the document has none. */
+  templateOf(path: string, method?: string): string | null {
     const [bare = ''] = path.slice(PREFIX.length).split('?', 1)
     const templates = Object.keys(this.document.paths)
     if (templates.includes(bare)) return bare
-    return templates.find(template => matcherOf(template).test(bare)) ?? null
+    // A document's name may have slashes: of several that fit, the longest says most.
+    const has = (template: string) =>
+      method === undefined || this.document.paths[template]?.[operationOf(method)] !== undefined
+    const fitting = templates.filter(template => matcherOf(template).test(bare) && has(template))
+    return fitting.sort((a, b) => b.length - a.length)[0] ?? null
   }
 
   /** @returns what is wrong with an answer; null: it is as the document says */
   fault(method: string, path: string, status: number, type: string | null, text: string): string | null {
     // Before it is looked at what is asked for: a foreign origin, another host, a request that is none.
     if ([400, 403, 421, 431].includes(status) && type?.startsWith('text/plain')) return null
-    const template = this.templateOf(path)
+    const template = this.templateOf(path, method)
     const operation = template === null ? undefined : this.document.paths[template]?.[operationOf(method)]
     // What isn't in the document must be refused.
     if (operation === undefined) {
