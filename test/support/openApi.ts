@@ -65,7 +65,7 @@ export class OpenApi {
     if (answer === undefined) return `${operation.operationId} answers ${status}, which is not described: ${text}`
     if (method === 'HEAD' || status === 304 || status === 204) return null
     const mediaType = type?.split(';', 1)[0] ?? ''
-    const content = answer.content?.[mediaType]
+    const content = answer.content?.[mediaType] ?? answer.content?.['*/*']
     if (content === undefined)
       return `${operation.operationId} answers ${status} with ${mediaType}, which is not described`
     if (content.schema === undefined) return null

@@ -59,8 +59,7 @@ export function uploadsApi({ uploads, documents, gate, logger, settings }: Uploa
       if (body.content.length === 0) throw new ApiError('bad-request', 'the upload is empty')
       await refuseDeleted(documentId)
       const { file, bytes, isNew } = await uploads.put(documentId, body.content)
-      // Deleted while it was written: its files were taken away before this one.
-      if ((await documents.find(documentId)).presence === 'deleted') await uploads.delete(documentId)
+      // Deleted while it was written: the file stays in the bin with the others, or goes at the next start.
       await refuseDeleted(documentId)
       const type = typeOfName(file)
       response.status(isNew ? 201 : 200).set('Cache-Control', 'no-store')
