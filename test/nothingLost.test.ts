@@ -52,7 +52,7 @@ function hammer(client: RawClient, clientID: number, random: Random, witness: Wi
 /** One life of the server, ended by SIGKILL after a random number of messages. */
 async function liveAndDie(server: ServerProcess, round: number, random: Random, witnesses: Witness[]): Promise<void> {
   const clients: RawClient[] = []
-  let left = 1 + random.below(6000)
+  let left = 1 + random.below(rounds.messagesBeforeKill)
   let reached: () => void = () => {}
   const enough = new Promise<void>(resolve => {
     reached = resolve
@@ -134,13 +134,13 @@ it(
 )
 
 it(
-  `nor is anything of a large document, whose snapshot is stored in pieces (${rounds.kills} rounds, seed ${seed})`,
+  `nor is anything of a large document, whose snapshot is stored in pieces (${rounds.largeKills} rounds, seed ${seed})`,
   async () => {
     const random = new Random(seed)
     const server = await testServer(eagerCompaction)
     let acknowledged: Uint8Array[] = []
     let largest = 0
-    for (let round = 0; round < rounds.kills; round++) {
+    for (let round = 0; round < rounds.largeKills; round++) {
       // Four lives each: then it has grown enough.
       const name = `large ${round >> 2}`
       if (round % 4 === 0) acknowledged = []

@@ -13,7 +13,11 @@ export const rounds = {
   /** An agent's calls at once, while a person types. */
   agentRounds: isLong ? 40 : 2,
   /** The server killed at a random moment while ten documents are written to. */
-  kills: isLong ? 20 : 4,
+  kills: isLong ? 200 : 10,
+  /** After at most so many messages. */
+  messagesBeforeKill: isLong ? 6_000 : 1_500,
+  /** The same with a document of several megabytes. */
+  largeKills: isLong ? 20 : 4,
   /** The server killed before a commit, before its acknowledgement is heard, and at any moment, with Hocuspocus providers of each version. */
   providerKills: isLong ? 50 : 2,
   /** A program with a LevelDB store that edits, loses the server and is killed. */

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { connect } from '@weft/client'
-import { encodeAnnounce } from '@weft/protocol'
+import { encodeAnnounce, encodeSyncStep1 } from '@weft/protocol'
 import { expect, it, onTestFinished } from 'vitest'
 import { eventually } from './support/eventually.ts'
 import { RawClient } from './support/RawClient.ts'
+import { RawProvider } from './support/RawProvider.ts'
 import { canMount, SmallDisk } from './support/smallDisk.ts'
 import { documentOf, readStored } from './support/storedDocument.ts'
 import { testServer } from './support/testServer.ts'
@@ -25,6 +26,9 @@ it('[threat S5] before the disk is full, documents can only be read; everybody i
   expect((await announced.next('access')).access).toBe('read-write')
   const doc = await connect(`${server.socketUrl}/a`)
   onTestFinished(() => doc.close({ saved: false }))
+  const provider = await RawProvider.connect(server, 'a')
+  provider.send(encodeSyncStep1(Uint8Array.of(0)))
+  await provider.hears('step 2')
   const states: string[] = []
   doc.on('saving', saving => states.push(saving))
 
@@ -32,6 +36,7 @@ it('[threat S5] before the disk is full, documents can only be read; everybody i
   expect((await announced.next('saving')).saving).toBe('disk-full')
   expect((await announced.next('access')).access).toBe('read-only')
   expect((await stock.next('permissionDenied')).reason).toMatch(/^forbidden: .*too little space/)
+  await eventually('the provider to know', () => provider.texts.includes('readonly'))
   await eventually('the client to know', () => doc.saving === 'disk-full' && doc.access === 'read-only')
   await eventually('readiness to be gone', async () => (await ready()) === 503)
   // What is written now is not taken, not lost, and not called saved. Presence goes on, and so does reading.
@@ -54,6 +59,7 @@ it('[threat S5] before the disk is full, documents can only be read; everybody i
   await disk.empty()
   expect((await announced.next('saving')).saving).toBe('saving')
   expect((await announced.next('access')).access).toBe('read-write')
+  await eventually('the provider to know', () => provider.texts.at(-1) === 'read-write')
   // What was refused is asked for.
   await stock.next('syncStep1')
   stock.answer(ann.updates.at(-1))
