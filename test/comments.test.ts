@@ -4,8 +4,10 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import * as Y from 'yjs'
 import { api, apiPath, putMarkdown } from './support/apiClient.ts'
 import { eventually } from './support/eventually.ts'
+import { hocuspocusSocket, providerVersions } from './support/hocuspocusClient.ts'
 import { RawClient } from './support/RawClient.ts'
 import { dialects, Speaker, type SpokenDialect } from './support/Speaker.ts'
+import { stockClient, stockVersions } from './support/stockClient.ts'
 import { listStored } from './support/storedDocument.ts'
 import { sharedServer, testFolder, testServer } from './support/testServer.ts'
 import { asksForTokens, sign, tokenFor } from './support/tokens.ts'
@@ -93,6 +95,58 @@ describe.each(dialects)('the comments of a document, in the dialect %s', dialect
 })
 
 describe('a part of a document', () => {
+  it('goes to the bin with it, is not seen there, and comes back with it', async () => {
+    const server = running()
+    const token = await tokenFor('owner')
+    await putMarkdown(server, 'binned', 'Text.', token)
+    const body = typist(1).type('well said')
+    const headers = { 'Content-Type': 'application/octet-stream' }
+    expect((await api(server, 'PATCH', apiPath('binned', '?part=comments'), { token, headers, body })).status).toBe(201)
+    expect((await api(server, 'DELETE', apiPath('binned'), { token })).status).toBe(200)
+    const bin = await api(server, 'GET', '/api/v1/bin', { token })
+    expect(JSON.parse(bin.text).documents.map(({ name }: { name: string }) => name)).toContain('binned')
+    expect(bin.text).not.toContain('comments')
+    const restored = await api(server, 'POST', '/api/v1/bin/restore', {
+      token,
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ document: 'binned' }),
+    })
+    expect(restored.status).toBe(200)
+    const comments = await joinComments('multiplex', 'binned', token)
+    expect(textOf(...comments.updates)).toBe('well said')
+    expect((await api(server, 'DELETE', apiPath('binned', '?purge=true'), { token })).status).toBe(200)
+    expect((await joinComments('multiplex', 'binned', token)).ended).toMatch(/^deleted: /)
+  })
+
+  it.each(stockVersions)('is opened by an unmodified y-websocket client (version %s) by a parameter', async version => {
+    const name = `stock-${version}`
+    await putMarkdown(running(), name, 'Text.', await tokenFor('editor'))
+    const params = { token: await tokenFor('commenter'), part: 'comments' }
+    const [ann, bo] = [0, 1].map(() => stockClient(version, running().socketUrl, name, { params }))
+    onTestFinished(() => [ann, bo].forEach(client => void client?.destroy()))
+    await Promise.all([ann?.synced(), bo?.synced()])
+    ann?.doc.getText('text').insert(0, 'well said')
+    await eventually('the comment', () => bo?.doc.getText('text').toString() === 'well said')
+  })
+
+  it.each(providerVersions)(
+    'is opened by an unmodified Hocuspocus provider (version %s) by its name',
+    async version => {
+      const name = `provided-${version}`
+      await putMarkdown(running(), name, 'Text.', await tokenFor('editor'))
+      const token = await tokenFor('commenter')
+      const socket = hocuspocusSocket(version, running().socketUrl)
+      onTestFinished(() => socket.destroy())
+      const ann = socket.open(`${name}\u001fcomments`, { token })
+      const other = hocuspocusSocket(version, running().socketUrl)
+      onTestFinished(() => other.destroy())
+      const reader = other.open(`${name}\u001fcomments`, { token })
+      await Promise.all([ann.synced(), reader.synced()])
+      ann.doc.getText('text').insert(0, 'well said')
+      await eventually('the comment', () => reader.doc.getText('text').toString() === 'well said')
+    },
+  )
+
   it('is listed nowhere, and has no name that a URL or a token could give', async () => {
     const server = running()
     const token = await tokenFor('owner')
