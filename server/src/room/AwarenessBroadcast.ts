@@ -31,6 +31,8 @@ export class AwarenessBroadcast {
   #costMs = 0
   #receiveMs = 0
   #nextAt = 0
+  /** The table's tick when changes were last sent. */
+  #toldAt = 0
 
   /** @param sessions those of the room, as they come and go */
   constructor(sessions: ReadonlySet<Session>, settings: AwarenessSettings, clock: Clock, log: () => Logger) {
@@ -106,6 +108,12 @@ export class AwarenessBroadcast {
   catchUp(session: Session): void {
     if (!session.isAwarenessBehind || session.outlet.unsentBytes > this.#settings.maxUnsentBytes) return
     session.isAwarenessBehind = false
+    const { awarenessHeardAt } = session
+    session.awarenessHeardAt = null
+    // All who are here would not tell who left meanwhile.
+    if (awarenessHeardAt !== null) {
+      for (const frames of this.#table.encodeGone(awarenessHeardAt)) session.outlet.write(frames)
+    }
     this.sendAll(session)
   }
 
@@ -123,9 +131,12 @@ export class AwarenessBroadcast {
     const { frames, own } = this.#table.takeChanges(begin)
     for (const session of this.#sessions) {
       // To its sender too: a lone stock client leaves when it hears nothing for 30 s.
-      if (session.outlet.unsentBytes > this.#settings.maxUnsentBytes) session.isAwarenessBehind = true
-      else for (const frame of own.get(session) ?? frames) session.outlet.write(frame)
+      if (session.outlet.unsentBytes > this.#settings.maxUnsentBytes) {
+        session.isAwarenessBehind = true
+        session.awarenessHeardAt ??= this.#toldAt
+      } else for (const frame of own.get(session) ?? frames) session.outlet.write(frame)
     }
+    this.#toldAt = this.#table.nextTick()
     const cost = this.#clock.now() - begin + this.#receiveMs
     this.#receiveMs = 0
     this.#costMs += (cost - this.#costMs) * SMOOTHING

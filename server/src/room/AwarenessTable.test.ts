@@ -104,6 +104,18 @@ it('removes the state of who leaves, with its own clock', () => {
   expect(table.encodeAll(newSession(table))).toEqual([])
 })
 
+it('[threat A1] tells who left since, to whom the news could not be written', () => {
+  const table = new AwarenessTable(LIMITS)
+  const [ann, bo] = [newSession(table), newSession(table)]
+  table.receive(ann, say([1, 3, {}]), 0)
+  table.receive(bo, say([2, 5, {}]), 0)
+  table.leave(ann)
+  const heardAt = table.nextTick()
+  expect(table.encodeGone(heardAt)).toEqual([])
+  table.leave(bo)
+  expect(read(table.encodeGone(heardAt))).toEqual([[2, 5, null]])
+})
+
 it('makes a client that returns at the same clock heard, and takes the offset away in its own echo', () => {
   const table = new AwarenessTable(LIMITS)
   const before = newSession(table)

@@ -58,6 +58,8 @@ interface Entry {
   offset: number
   /** When its session ended, in ticks. */
   goneAt: number
+  /** When its state was removed, in ticks. */
+  removedAt: number
   /** When it was last renewed, monotonic ms. */
   heardAt: number
   /** What passing it on is taken from; null: it has not changed yet. */
@@ -153,6 +155,7 @@ export class AwarenessTable {
       session,
       offset,
       goneAt: 0,
+      removedAt: 0,
       heardAt: now,
       rate: null,
     })
@@ -193,6 +196,7 @@ export class AwarenessTable {
   #remove(clientID: number, entry: Entry): void {
     if (isNullState(entry.json)) return
     entry.json = NULL_STATE
+    entry.removedAt = ++this.#tick
     this.#changed(clientID)
   }
 
@@ -235,6 +239,12 @@ export class AwarenessTable {
     const frames = this.#split(here).map(message => this.#encode(message, session))
     if (isLikeOthers) this.#all = frames
     return frames
+  }
+
+  /** Who left, as frames for a session that heard the last of them before this tick: their states may still stand there. */
+  encodeGone(tick: number): Buffer[] {
+    const gone = [...this.#entries].filter(([, { json, removedAt }]) => isNullState(json) && removedAt > tick)
+    return this.#split(gone.map(([clientID]) => clientID)).map(message => this.#encode(message, null))
   }
 
   #changed(clientID: number): void {

@@ -138,6 +138,8 @@ export class Session implements Tidier {
   cameAt = 0
   /** Awareness was not written to it because it read too slowly: it gets the whole table later. */
   isAwarenessBehind = false
+  /** The awareness table's tick when it last heard what changed, where something was not written to it since. */
+  awarenessHeardAt: number | null = null
   /** Whether an answer to its sync step 1 is being made. */
   isAnswering = false
   /** The state vector of a sync step 1 that came while an answer was being made, or faster than they are answered. */
