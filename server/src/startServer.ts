@@ -44,6 +44,7 @@ import { Saving } from './room/Saving.ts'
 import { Scrub } from './room/Scrub.ts'
 import type { Session } from './room/Session.ts'
 import { SpaceWatch } from './room/SpaceWatch.ts'
+import { StoreRecovery } from './room/StoreRecovery.ts'
 import { COMMON_HEADER_LINES } from './securityHeaders.ts'
 import { HostCheck } from './socket/HostCheck.ts'
 import { HTTP_CONNECTIONS, MAX_HEADERS } from './socket/requestFault.ts'
@@ -132,6 +133,8 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const spaceWatch = new SpaceWatch(() => measureDisk(config.data), saving, clock, logger, config)
   await spaceWatch.start()
   const scrub = new Scrub(log, clock, logger, config.scrubSeconds * 1000)
+  const recovery = new StoreRecovery(log, clock, logger)
+  recovery.start()
   const proxies = new TrustedProxies(config.trustedProxies, logger)
   const publicOrigins = config.publicUrls.map(url => new URL(url).origin)
   const hosts = new HostCheck([...config.origins, ...publicOrigins], config.host, logger, proxies)
@@ -217,6 +220,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     await workshop.stop()
     await contentWorkshop.stop()
     spaceWatch.stop()
+    recovery.stop()
     await log.close()
     throw error
   }
@@ -292,6 +296,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     clock.clearTimer(binTimer)
     spaceWatch.stop()
     scrub.stop()
+    recovery.stop()
     keys.stop()
     endpoint.refuseNew()
     server.close()
