@@ -28,8 +28,8 @@ export const rounds = {
   syncs: isLong ? 200 : 20,
   /** Random replicas on one document of a real server. */
   realHistories: isLong ? 100 : 6,
-  /** The same and more faults in virtual time, without processes and sockets. */
-  simulations: isLong ? 1_000 : 40,
+  /** People, strangers, an administrator and faults in virtual time, without processes and sockets. */
+  simulations: isLong ? 2_000 : 200,
   /** One random bit flipped per round and kind of file, in a copy of a store. */
   bitFlips: isLong ? 500 : 20,
   /** A log cut off at a random byte. */

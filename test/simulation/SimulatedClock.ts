@@ -4,6 +4,7 @@ interface Event {
   readonly at: number
   readonly order: number
   readonly run: () => void
+  isCancelled: boolean
 }
 
 /** Virtual time: nothing waits, and everything happens in an order that the seed decides. */
@@ -12,7 +13,14 @@ export class SimulatedClock {
   #order = 0
   /** A binary heap, earliest first; of the same time, the one that was set first. */
   readonly #events: Event[] = []
-  readonly #cancelled = new Set<Event>()
+  readonly #settled: () => Promise<void>
+  /** Called when all that one event brought about is over. */
+  afterStep: (() => void) | null = null
+
+  /** @param settled resolves when all that promises have to say has been said; default: and the sockets of this machine, too */
+  constructor(settled: () => Promise<void> = turn) {
+    this.#settled = settled
+  }
 
   now(): number {
     return this.#now
@@ -20,17 +28,22 @@ export class SimulatedClock {
 
   /** Events that are still to come. */
   get waitingCount(): number {
-    return this.#events.length - this.#cancelled.size
+    return this.#events.filter(event => !event.isCancelled).length
   }
 
   after(delayMs: number, run: () => void): Event {
-    const event = { at: this.#now + Math.max(0, delayMs), order: this.#order++, run }
+    const event = { at: this.#now + Math.max(0, delayMs), order: this.#order++, run, isCancelled: false }
     push(this.#events, event)
     return event
   }
 
   cancel(event: Event): void {
-    this.#cancelled.add(event)
+    event.isCancelled = true
+  }
+
+  /** Something takes its time: what is due meanwhile is late. */
+  spend(ms: number): void {
+    this.#now += ms
   }
 
   sleep(delayMs: number): Promise<void> {
@@ -43,34 +56,65 @@ export class SimulatedClock {
       const event = this.#events[0]
       if (event === undefined || event.at > end) break
       pop(this.#events)
-      if (this.#cancelled.delete(event)) continue
-      this.#now = event.at
+      if (event.isCancelled) continue
+      this.#now = Math.max(this.#now, event.at)
       event.run()
-      await settled()
+      await this.#settled()
+      this.afterStep?.()
     }
-    this.#now = end
+    this.#now = Math.max(this.#now, end)
   }
 
-  /** This clock for one life of a server: when it dies, none of its timers rings any more. */
-  forLife(life: { readonly isOver: boolean }): Clock {
-    const alive = (callback: () => void) => () => {
-      if (!life.isOver) callback()
+  /** This clock for one life of a server: when it dies, none of its timers rings any more; while it is stopped, they are late. */
+  forLife(life: LifeOfTimers): Clock {
+    const alive = (run: () => void) => {
+      if (life.whenAwake !== undefined) life.whenAwake(run)
+      else if (!life.isOver) run()
     }
     return {
       now: () => this.#now,
       wallTime: () => 1_700_000_000_000 + Math.floor(this.#now),
-      setTimer: (callback, delayMs): Timer => this.after(delayMs, alive(callback)),
-      clearTimer: timer => this.cancel(timer as Event),
+      setTimer: (callback, delayMs): Timer => {
+        const timer: SetTimer = { isCleared: false, event: null }
+        timer.event = this.after(delayMs, () =>
+          alive(() => {
+            timer.event = null
+            if (!timer.isCleared) callback()
+          }),
+        )
+        return timer
+      },
+      clearTimer: timer => {
+        const set = timer as SetTimer
+        set.isCleared = true
+        if (set.event !== null) this.cancel(set.event)
+      },
       soon: callback => {
-        this.after(0, alive(callback))
+        this.after(0, () => alive(callback))
       },
     }
   }
 }
 
-/** Everything that promises have to say has been said. */
-function settled(): Promise<void> {
+/** Whose timers ring. */
+export interface LifeOfTimers {
+  readonly isOver: boolean
+  /** Runs something at once, or when the process goes on, or never. */
+  whenAwake?(run: () => void): void
+}
+
+interface SetTimer {
+  isCleared: boolean
+  event: Event | null
+}
+
+function turn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
+}
+
+/** Where nothing but promises is waited for: a tick comes when none of them has anything to do, and costs a hundredth of a turn. */
+export function tick(): Promise<void> {
+  return new Promise(resolve => process.nextTick(resolve))
 }
 
 const isBefore = (a: Event, b: Event) => a.at < b.at || (a.at === b.at && a.order < b.order)

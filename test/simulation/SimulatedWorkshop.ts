@@ -14,6 +14,10 @@ import type { Life } from './SimulatedStore.ts'
 export class SimulatedWorkshop {
   /** How likely a task fails. */
   failureRate = 0
+  /** Called when one does. */
+  failed: () => void = () => {}
+  /** Called when a compaction begins. */
+  compacts: () => void = () => {}
   readonly #clock: SimulatedClock
   readonly #random: Random
   readonly #life: Life
@@ -34,6 +38,7 @@ export class SimulatedWorkshop {
   }
 
   compact({ snapshot, updates }: StoredLog): Promise<tasks.CompactionResult> {
+    this.compacts()
     const packed = packUpdates(updates)
     return this.#run(() => tasks.compact({ snapshot, updates: packed }))
   }
@@ -58,7 +63,10 @@ export class SimulatedWorkshop {
         if (!this.#life.isOver) resolve()
       })
     })
-    if (this.#random.chance(this.failureRate)) throw new WeftError('WORKER_FAILED', 'the worker ran out of memory')
+    if (this.#random.chance(this.failureRate)) {
+      this.failed()
+      throw new WeftError('WORKER_FAILED', 'the worker ran out of memory')
+    }
     const result = taskResult<T>(task())
     if (result.state === 'done') return result.value
     if (result.state === 'malformed') throw new MalformedUpdate(result.reason)
