@@ -8,6 +8,8 @@ export interface Outlet {
   readonly unsentBytes: number
   /** Who it is, for logs and for counting offences; the address without users. */
   readonly address: string
+  /** Whether it comes from this machine, and not through a proxy. Left out: it does. */
+  readonly isLocal?: boolean
   /** With which code it was closed, by whichever side; null, or left out: it wasn't, or nobody knows. */
   readonly closeCode?: number | null
   /**

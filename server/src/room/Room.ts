@@ -71,6 +71,7 @@ export interface Population {
 }
 
 export interface RoomSettings extends AwarenessSettings, GrowthLimits, UpdateLimitSettings {
+  readonly maxWaitSeconds: number
   readonly questionsPerSecond: number
   readonly questionBurst: number
   readonly fanoutPercent: number

@@ -67,6 +67,11 @@ export interface SessionWatcher {
 }
 
 export interface SessionOptions {
+  /**
+   * Asked before it begins a document that nobody has written: 0, or the ms after which to ask again, for it has begun many.
+   * Default: it may.
+   */
+  readonly begin?: () => number
   readonly watcher?: SessionWatcher
   /** What its client may do, until when. Default: what everybody may where nobody is asked. */
   readonly grant?: Grant
@@ -189,6 +194,9 @@ export class Session implements Tidier {
   readonly #cameTooLate: boolean
   /** Edits that a full document did not take. */
   #editsOverSize = 0
+  readonly #begin: (() => number) | undefined
+  /** How long it has waited to begin its document. */
+  #waitedMs = 0
   /** What it is owed, as far as that is much: counted among what all sessions are. */
   #rememberedBytes = 0
 
@@ -199,6 +207,7 @@ export class Session implements Tidier {
     this.#watcher = options.watcher ?? null
     this.openedAt = room.clock.wallTime()
     this.#questions = options.questions ?? null
+    this.#begin = options.begin
     this.joinedAt = room.clock.now()
     this.#cameTooLate = room.saving === 'saving-failing'
     this.#countsQueued = options.countsQueued ?? false
@@ -519,8 +528,29 @@ export class Session implements Tidier {
       return
     }
     if (this.#isForeign(contents)) return
+    const waitMs = this.#waitToBegin(contents)
+    if (waitMs > 0) return this.#admitLater(waitMs, update, contents, isStep2)
     if (!isStep2) this.room.claimClients(this, contents)
     this.#covered(this.room.admit(this, update, contents), contents, isStep2)
+  }
+
+  /** How long it has to wait before this update may begin a document, in ms. */
+  #waitToBegin(contents: UpdateContents): number {
+    const { room } = this
+    if (this.#begin === undefined || room.isBegun || room.hasPending || room.newsIn(contents) === 'nothing') return 0
+    return this.#begin()
+  }
+
+  // Slowed down first: its connection is read no more until then.
+  async #admitLater(waitMs: number, update: Uint8Array, contents: UpdateContents, isStep2: boolean): Promise<void> {
+    const { clock, settings } = this.room
+    this.#waitedMs += waitMs
+    if (this.#waitedMs > settings.maxWaitSeconds * 1000) {
+      this.outlet.close('overload', `too many new documents: retry after ${Math.ceil(waitMs / 1000)} s`)
+      return
+    }
+    await new Promise<void>(resolve => clock.setTimer(resolve, waitMs))
+    return this.#admit(update, contents, isStep2)
   }
 
   /** Whether an update goes on with a client id that another user's session uses: that ends this one. */

@@ -28,6 +28,7 @@ import { Heartbeat } from './Heartbeat.ts'
 import { HocuspocusPeer } from './HocuspocusPeer.ts'
 import { IncompleteMessage } from './IncompleteMessage.ts'
 import { MultiplexPeer } from './MultiplexPeer.ts'
+import type { NewDocuments } from './NewDocuments.ts'
 import type { Offences } from './Offences.ts'
 import type { Peer } from './Peer.ts'
 import { type ReaderSettings, SocketReader } from './SocketReader.ts'
@@ -79,6 +80,7 @@ export interface ConnectionServices {
   readonly meters: Meters
   readonly logger: Logger
   readonly offences: Offences
+  readonly newDocuments?: NewDocuments
   readonly settings: ConnectionSettings
   readonly compressor: FrameCompressor
   /** Large messages that are coming in or worked on, of all connections. */

@@ -27,6 +27,10 @@ export class Seat implements Outlet {
     return this.#connection.address
   }
 
+  get isLocal(): boolean {
+    return this.#connection.isLocal
+  }
+
   get isOpen(): boolean {
     return !this.#hasEnded && this.#connection.isOpen
   }

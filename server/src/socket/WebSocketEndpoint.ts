@@ -11,6 +11,7 @@ import { ConnectionCount, type CountSettings } from './ConnectionCount.ts'
 import { acceptableOffer } from './deflateOffer.ts'
 import { FrameCompressor } from './FrameCompressor.ts'
 import type { HostCheck } from './HostCheck.ts'
+import { NewDocuments } from './NewDocuments.ts'
 import { Offences } from './Offences.ts'
 import { requestFault } from './requestFault.ts'
 import type { TrustedProxies } from './TrustedProxies.ts'
@@ -28,6 +29,7 @@ export interface EndpointSettings extends CountSettings {
   readonly maxMessageBytes: number
   readonly maxUrlBytes: number
   readonly maxFragments: number
+  readonly newDocumentsPerMinute: number
   readonly maxUnsentBytes: number
   readonly maxTotalUnsentBytes: number
   readonly maxIncompleteBytes: number
@@ -67,6 +69,7 @@ export class WebSocketEndpoint {
       unsent: services.unsent ?? new UnsentBytes(settings.maxUnsentBytes, settings.maxTotalUnsentBytes),
       incomplete: new MemoryBudget(settings.maxIncompleteBytes),
       offences: new Offences(),
+      newDocuments: new NewDocuments(settings.newDocumentsPerMinute),
       compressor: new FrameCompressor(),
       turns: new Turns(services.clock),
     }

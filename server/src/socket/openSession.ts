@@ -7,6 +7,7 @@ import { WeftError } from '../errors.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
 import { type Dialect, Session, type SessionOptions, type SessionWatcher } from '../room/Session.ts'
+import type { NewDocuments } from './NewDocuments.ts'
 
 export interface SessionServices {
   readonly access: Access
@@ -14,6 +15,8 @@ export interface SessionServices {
   readonly audit: Audit
   readonly clock: Clock
   readonly logger: Logger
+  /** Left out: everybody may begin as many documents as they like. */
+  readonly newDocuments?: NewDocuments
   readonly settings: {
     readonly maxSessionsPerDocument: number
     readonly maxDocumentsPerConnection: number
@@ -37,11 +40,12 @@ export async function openSession(
   documentId: DocumentId,
   outlet: Outlet,
   dialect: Dialect,
-  { rooms, audit, logger, settings }: SessionServices,
+  services: SessionServices,
   isWanted: () => boolean,
   joined: (session: Session) => void,
   options: SessionOptions = {},
 ): Promise<Session | Refusal | null> {
+  const { rooms, audit, logger, settings } = services
   try {
     if (rooms.isCrowded) return { close: 'overload', text: 'too many sessions: retry after 30 s' }
     const room = await rooms.open(documentId)
@@ -50,7 +54,8 @@ export async function openSession(
     if (room.sessionCount >= settings.maxSessionsPerDocument) {
       return { close: 'overload', text: `${room.sessionCount} sessions are in this document: retry after 30 s` }
     }
-    const session = new Session(room, outlet, dialect, { ...options, watcher: watcherOf(audit) })
+    const beginning = beginningOf(outlet, options, services)
+    const session = new Session(room, outlet, dialect, { ...options, ...beginning, watcher: watcherOf(audit) })
     room.join(session)
     joined(session)
     audit.record({ ...describe(session), action: 'opened', subject: session.grant.role })
@@ -71,6 +76,17 @@ export async function openSession(
     logger.error({ err: error, document: documentId }, 'a document could not be read')
     return { close: 'internal', text: 'this document cannot be read now' }
   }
+}
+
+/** Programs of this machine may begin as many documents as they like: imports, say. */
+function beginningOf(
+  outlet: Outlet,
+  { grant }: SessionOptions,
+  { newDocuments, clock }: SessionServices,
+): Pick<SessionOptions, 'begin'> {
+  if (newDocuments === undefined || outlet.isLocal !== false) return {}
+  const who = grant?.userId ?? outlet.address
+  return { begin: () => newDocuments.take(who, clock.now()) }
 }
 
 function watcherOf(audit: Audit): SessionWatcher {
