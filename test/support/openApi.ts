@@ -39,33 +39,32 @@ export class OpenApi {
     return asked
   }
 
-  /** The template of a path, of those that have a method if one is given; null: the document has none. */
-  templateOf(path: string, method?: string): string | null {
+  /** What a request is in the document: the closest path that has its method; null: nothing. */
+  #operationFor(method: string, path: string): Operation | null {
     const [bare = ''] = path.slice(PREFIX.length).split('?', 1)
-    const templates = Object.keys(this.document.paths)
-    if (templates.includes(bare)) return bare
-    // A document's name may have slashes: of several that fit, the longest says most.
-    const has = (template: string) =>
-      method === undefined || this.document.paths[template]?.[operationOf(method)] !== undefined
-    const fitting = templates.filter(template => matcherOf(template).test(bare) && has(template))
-    return fitting.sort((a, b) => b.length - a.length)[0] ?? null
+    const templates = Object.keys(this.document.paths).filter(template => matcherOf(template).test(bare))
+    templates.sort((a, b) => b.length - a.length)
+    for (const template of templates) {
+      const operation = this.document.paths[template]?.[operationOf(method)]
+      if (operation !== undefined) return operation
+    }
+    return null
   }
 
   /** @returns what is wrong with an answer; null: it is as the document says */
   fault(method: string, path: string, status: number, type: string | null, text: string): string | null {
     // Before it is looked at what is asked for: a foreign origin, another host, a request that is none.
     if ([400, 403, 421, 431].includes(status) && type?.startsWith('text/plain')) return null
-    const template = this.templateOf(path, method)
-    const operation = template === null ? undefined : this.document.paths[template]?.[operationOf(method)]
+    const operation = this.#operationFor(method, path)
     // What isn't in the document must be refused.
-    if (operation === undefined) {
+    if (operation === null) {
       return [404, 405, 400].includes(status) ? null : `${method} ${path} is not described, and answers ${status}`
     }
     const answer = operation.responses[status]
     if (answer === undefined) return `${operation.operationId} answers ${status}, which is not described: ${text}`
     if (method === 'HEAD' || status === 304 || status === 204) return null
     const mediaType = type?.split(';', 1)[0] ?? ''
-    const content = answer.content?.[mediaType] ?? answer.content?.['*/*']
+    const content = answer.content?.[mediaType] ?? (status < 300 ? answer.content?.['*/*'] : undefined)
     if (content === undefined)
       return `${operation.operationId} answers ${status} with ${mediaType}, which is not described`
     if (content.schema === undefined) return null

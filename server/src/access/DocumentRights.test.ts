@@ -36,6 +36,23 @@ describe('the claim docs', () => {
     expect(everywhere()).toBeNull()
   })
 
+  it('gives the least of its roles below a prefix: of what is around it, and of what is in it', () => {
+    const rights = new DocumentRights([
+      { prefix: '', role: 'viewer' },
+      { prefix: 'a/', role: 'owner' },
+      { document: 'a/b/c', role: 'editor' },
+      { document: 'z', role: 'owner' },
+    ])
+    expect(['', 'x/', 'a/', 'a/b/', 'a/x/'].map(prefix => rights.roleWithin(prefix))).toEqual([
+      'viewer',
+      'viewer',
+      'editor',
+      'editor',
+      'owner',
+    ])
+    expect(new DocumentRights([{ document: 'a/b', role: 'owner' }]).roleWithin('a/')).toBe(null)
+  })
+
   it('has one entry that counts, the most specific one, whatever their order and whatever it gives', () => {
     const entries = [
       { prefix: '', role: 'viewer' },

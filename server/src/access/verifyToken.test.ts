@@ -57,6 +57,18 @@ describe('a token', () => {
     else await expect(verified).rejects.toThrow(new BadTokenError(message))
   })
 
+  it.each([
+    ['and is for 24 hours, by clocks that differ', { iat: NOW_S - 10, exp: NOW_S + 86_400 }, (NOW_S - 10) * 1000],
+    ['and is for longer', { iat: NOW_S - 11, exp: NOW_S + 86_400 }, 'it is for more than 24 hours'],
+    ['by a text', { iat: 'yesterday' }, 'this is no token'],
+    // It can't be older: a revocation counts for it that long.
+    ['not at all', { iat: undefined, exp: NOW_S + 60 }, (NOW_S + 60 - 86_400) * 1000],
+  ])('that says %s when it was made', async (_what, claims, expected) => {
+    const verified = verify(tokenOf({ ...good, ...claims }))
+    if (typeof expected === 'number') expect((await verified).issuedAt).toBe(expected)
+    else await expect(verified).rejects.toThrow(BadTokenError)
+  })
+
   it('that begins in 5 s is taken, one that begins in 6 s is not', async () => {
     await verify(tokenOf({ ...good, nbf: NOW_S + 5 }))
     await expect(verify(tokenOf({ ...good, nbf: NOW_S + 6 }))).rejects.toThrow('nbf is not as it must be')

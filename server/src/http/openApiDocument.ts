@@ -36,7 +36,7 @@ export function openApiDocument(routes: readonly ApiRoute[], version: string): J
 A document's name stands in a path as in a WebSocket's URL: its segments percent-encoded, its slashes as they are.`,
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '.' }],
+    servers: [{ url: '../v1' }],
     security: [{ token: [] }, {}],
     tags: [
       { name: 'documents', description: 'What people write.' },
