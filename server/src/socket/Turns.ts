@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 
 /** How long those in line work, and how long everybody else has the event loop for themselves after that, in ms. */
 const PASS_MS = 2
-const REST_MS = 3
+const REST_MS = 2
 
 /** Somebody with more to do than may be done at once. */
 export interface TurnTaker {
@@ -17,7 +17,7 @@ export interface TurnTaker {
 /**
  * The line of those who send much: whoever sends little is handled at once, whatever stands here.
  *
- * Two of five milliseconds are theirs, however many they are. Who is first works off all that was read of it, over several passes
+ * Half of the time is theirs, however many they are. Who is first works off all that was read of it, over several passes
  * if need be, and is read again then: so those in line are read one after the other, and not all at the same moment.
  */
 export class Turns {
