@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { Random } from './crdt/Random.ts'
-import { rounds, roundsTimeoutMs } from './rounds.ts'
+import { isLong, rounds, roundsTimeoutMs } from './rounds.ts'
 import { within } from './support/eventually.ts'
 import { ackNumber, NO_UPDATE, RawClient, updateOf } from './support/RawClient.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
@@ -9,7 +9,7 @@ import { contains, documentOf, readStored } from './support/storedDocument.ts'
 import { eagerCompaction, testFolder, testServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
 
-const DOCUMENTS = 10
+const DOCUMENTS = isLong ? 10 : 4
 const WRITERS = 2
 const seed = Number(process.env.WEFT_TEST_SEED ?? Date.now() % 2 ** 31)
 
