@@ -61,7 +61,10 @@ describe('[threat P1] public keys', () => {
     // Put in its place, as a program would.
     await writeFile(`${file}.new`, JSON.stringify({ keys: [jwk('EdDSA', 'old'), jwk('RS256', 'new')] }))
     await rename(`${file}.new`, file)
-    await eventually('the new key to count', async () => (await outcome(server, await tokenOf('RS256'))) === 'open')
+    const next = await tokenOf('RS256')
+    const isTaken = async () => (await api(server, 'GET', '/api/v1/documents', { token: next })).status === 200
+    await eventually('the new key to count', isTaken)
+    expect(await outcome(server, next)).toBe('open')
     expect(await outcome(server, await tokenOf('EdDSA', {}, 'old'))).toBe('open')
     expect(await outcome(server, await tokenOf('ES256'))).toMatch(/^4401 .*another key$/)
   })
