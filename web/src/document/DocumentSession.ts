@@ -39,6 +39,12 @@ export interface AccessChange {
   readonly wasSaved: boolean
 }
 
+/** The limit that a refusal names (the server's `room/Session.ts`); `null`: it is about something else. */
+function sizeLimitIn(reason: string): number | null {
+  const bytes = /at its size limit, (\d+) bytes/u.exec(reason)?.[1]
+  return bytes === undefined ? null : Number(bytes)
+}
+
 function fullAtBytes({ size }: WeftDocument): number | null {
   return size?.state === 'full' ? size.limitBytes : null
 }
@@ -100,6 +106,8 @@ export class DocumentSession {
     fullAtBytes: null,
   }
   #document: WeftDocument | undefined
+  /** The size limit for which an edit was refused that is still not saved, in bytes. */
+  #refusedAtBytes: number | null = null
   /** Whether the server has said what is in the document, and what this person may do. */
   #hasSynced = false
   /** Unsaved edits that nobody made in this page: the copy on this device, until the server has acknowledged it. */
@@ -289,7 +297,11 @@ export class DocumentSession {
   }
 
   #denied(document: WeftDocument, reason: string): void {
-    if (document.size?.state === 'full') this.#change({ refusal: fullText(document.size.limitBytes) })
+    // An edit that would make it larger than it may be; what is stored may still be smaller.
+    this.#refusedAtBytes = sizeLimitIn(reason) ?? this.#refusedAtBytes
+    if (this.#refusedAtBytes !== null) this.#read(document)
+    if (this.#refusedAtBytes !== null) this.#change({ refusal: fullText(this.#refusedAtBytes) })
+    else if (document.size?.state === 'full') this.#change({ refusal: fullText(document.size.limitBytes) })
     else if (document.access === 'read-only') this.#change({ refusal: 'you may only read this document' })
     else this.#change({ refusal: reason === '' ? 'the server refuses edits' : reason })
   }
@@ -303,7 +315,9 @@ export class DocumentSession {
     if (document.status !== 'refused') this.#refusal.value = null
     if (document.status === 'synced') this.#hasSynced = true
     this.#isReadOnly.value = document.access === 'read-only'
-    this.#fullAtBytes.value = fullAtBytes(document)
+    // Everything was taken after all: what is too much was deleted.
+    if (unsavedCount === 0) this.#refusedAtBytes = null
+    this.#fullAtBytes.value = fullAtBytes(document) ?? this.#refusedAtBytes
     this.#change({
       status: document.status,
       unsavedCount,
@@ -312,7 +326,7 @@ export class DocumentSession {
       isKept: document.storeError === undefined,
       isReadOnly: document.access === 'read-only',
       saving: document.saving,
-      fullAtBytes: fullAtBytes(document),
+      fullAtBytes: this.#fullAtBytes.value,
       unkeptCount,
       keptSince: nextKeptSince(before.unkeptCount, unkeptCount, before.keptSince, now),
     })
