@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import { type DocumentId, documentParts, PART_SEPARATOR, partOf } from '@weft/protocol'
 import { compareNames, type DocumentScope } from '../access/DocumentScope.ts'
 import type { ContentForm } from '../ContentError.ts'
@@ -14,6 +13,7 @@ import {
   type StoredDocument,
   type UpdateLog,
 } from '../log/UpdateLog.ts'
+import { type Randomness, systemRandomness } from '../randomness.ts'
 import type { UploadStore } from '../uploads/UploadStore.ts'
 import type { Rendering } from '../worker/contentTasks.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
@@ -42,6 +42,8 @@ export interface DocumentsServices {
   /** Of its own: content may be made to take long, and sessions' updates must not wait for it. */
   readonly contentWorkshop: Pick<Workshop, 'render' | 'replace'>
   readonly clock: Clock
+  /** Default: the machine's. */
+  readonly randomness?: Randomness
   readonly settings: { readonly maxPendingBytes: number }
   readonly saving: Pick<Saving, 'isFull'>
 }
@@ -96,7 +98,7 @@ export class Documents {
   /** One edit or deletion at a time for each document: two that begin one at the same time must not both fill it. */
   readonly #turns = new Map<DocumentId, Turnstile>()
   /** Who makes the edits of documents as they are: one client in each document, however many edits there are. */
-  readonly #clientID = newClientID()
+  readonly #clientID: number
   /**
    * Of documents that were begun anew: another one. A replica from before the deletion knows operations of the first, and
    * would take new ones under their numbers for those.
@@ -105,6 +107,7 @@ export class Documents {
 
   constructor(services: DocumentsServices) {
     this.#services = services
+    this.#clientID = this.#newClientID()
   }
 
   /**
@@ -212,7 +215,7 @@ export class Documents {
         // Before the tombstone goes: what can't be taken in must not bring anything back.
         const trial = await this.#edit(async () => EMPTY_LOG, form, content, this.#clientID)
         if (trial !== null) await workshop.check(trial, rooms.updateLimits)
-        this.#clientIDsAnew.set(documentId, newClientID())
+        this.#clientIDsAnew.set(documentId, this.#newClientID())
         await log.delete(documentId, clock.wallTime())
         await uploads.delete(documentId)
         await log.revive(documentId)
@@ -237,7 +240,7 @@ export class Documents {
             read,
             form,
             content,
-            base === null ? this.#clientIDIn(documentId) : newClientID(),
+            base === null ? this.#clientIDIn(documentId) : this.#newClientID(),
           )
           if (update === null) return { found: presence, isChanged: false }
           const contents = await workshop.check(update, room.updateLimits)
@@ -303,6 +306,10 @@ export class Documents {
     const first = snapshotSeq > 0 ? snapshotSeq : keptAfter > 0 ? keptAfter + 1 : 0
     if (version >= first && version <= head) return logOf(stored, version)
     throw new WeftError('HEAD_MOVED', `the log holds versions ${first} to ${head}, and not ${version}`, { documentId })
+  }
+
+  #newClientID(): number {
+    return (this.#services.randomness ?? systemRandomness).clientID()
   }
 
   #edit(
@@ -496,8 +503,4 @@ function presenceOf({ head, deletedAt }: Pick<StoredDocument, 'head' | 'deletedA
 function logOf({ snapshot, snapshotSeq, entries }: StoredDocument, version: number): StoredLog {
   const tail = entries.filter(({ seq }) => seq > snapshotSeq && seq <= version)
   return { snapshot, updates: tail.map(({ update }) => update) }
-}
-
-function newClientID(): number {
-  return randomInt(1, 2 ** 32)
 }

@@ -22,6 +22,7 @@ import { WeftError } from '../errors.ts'
 import type { Append, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
 import type { MemoryBudget } from '../MemoryBudget.ts'
 import type { Meters } from '../Meters.ts'
+import { type Randomness, systemRandomness } from '../randomness.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
 import { AwarenessBroadcast, type AwarenessSettings } from './AwarenessBroadcast.ts'
 import type { BytesCache, BytesHolder } from './BytesCache.ts'
@@ -46,6 +47,8 @@ export interface RoomServices {
   readonly bytesCache: BytesCache
   readonly workshop: Workshop
   readonly clock: Clock
+  /** Default: the machine's. */
+  readonly randomness?: Randomness
   readonly meters: Meters
   readonly logger: Logger
   readonly settings: RoomSettings
@@ -196,6 +199,10 @@ export class Room implements BytesHolder {
   get log(): Logger {
     this.#log ??= this.#services.logger.child({ document: this.documentId })
     return this.#log
+  }
+
+  get randomness(): Randomness {
+    return this.#services.randomness ?? systemRandomness
   }
 
   get clock(): Clock {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import {
   closeReason,
   decodeMessage,
@@ -223,7 +222,7 @@ export class Session implements Tidier {
 
   /** Names it in the API. Made when it is asked for: of most nobody ever asks. */
   get id(): string {
-    this.#id ??= randomBytes(12).toString('base64url')
+    this.#id ??= this.room.randomness.id()
     return this.#id
   }
 

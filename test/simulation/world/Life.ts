@@ -109,6 +109,10 @@ export class ServerLife {
     workshop.compacts = () => world.compactionBegins()
     const asWorkshop: Workshop = workshop.asWorkshop()
     const saving = new Saving()
+    const randomness = {
+      id: () => `session ${world.random.below(2 ** 31)}`,
+      clientID: () => 1 + world.random.below(2 ** 31),
+    }
     const unsent = new UnsentBytes(settings.maxUnsentBytes, settings.maxTotalUnsentBytes)
     const committer = new Committer(log, clock, logger, noMeters, saving)
     const rooms = new Rooms(
@@ -117,6 +121,7 @@ export class ServerLife {
         committer,
         workshop: asWorkshop,
         clock,
+        randomness,
         meters: noMeters,
         logger,
         settings: Object.create(settings, { maxUnsentBytes: { get: () => unsent.bound, enumerable: true } }),
@@ -129,6 +134,7 @@ export class ServerLife {
     saving.onChange(() => rooms.savingChanged())
     const documents = new Documents({
       log,
+      randomness,
       uploads: { delete: async () => {} },
       rooms,
       committer,
