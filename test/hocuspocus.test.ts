@@ -278,7 +278,7 @@ describe('a frame of Hocuspocus’ dialect', () => {
     const writer = typist(1)
     for (let i = 1; i <= 3; i++) await ann.commit(writer.type('x'), i)
     await server.stop()
-    await damageRecord(server.folder, 'hurt', recordKind.row, 0)
+    await damageRecord(server.folder, 'hurt', recordKind.entry, 1)
     await server.start()
     const provider = await RawProvider.connect(server, 'sound')
     provider.send(encodeSyncStep1(NOTHING), 'hurt')
