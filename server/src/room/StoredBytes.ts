@@ -74,9 +74,9 @@ export class StoredBytes {
     }
   }
 
-  /** The entries after a position; for a worker. */
+  /** The entries after a position; for a worker. A document that was begun anew has its first one after others' numbers. */
   updatesAfter(position: number): Uint8Array[] {
-    return this.#entries.slice(position - this.#keptAfter)
+    return this.#entries.slice(Math.max(0, position - this.#keptAfter))
   }
 
   /** The next piece for a reader at `position`; null at the head. */
