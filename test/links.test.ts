@@ -126,6 +126,21 @@ describe('a share link', () => {
     expect(doc.status).toBe('synced')
   })
 
+  it('[threat P2] gives a guest whose right was taken back in part no more of it by a renewal, nor by the one after', async () => {
+    const { secret } = await makeLink(server(), { document: 'less', role: 'editor' })
+    const first = json(await exchange(server(), { secret }))
+    const revocation = { user: first.user, document: 'less', role: 'viewer' }
+    expect((await call(server(), 'POST', '/revocations', revocation, await tokenFor('owner'))).status).toBe(201)
+    const revokedAt = Date.now()
+    // A token says only to the second when it was made.
+    await eventually('another second', () => Math.floor(Date.now() / 1000) > Math.floor(revokedAt / 1000))
+    const second = json(await exchange(server(), { renewal: first.renewal }))
+    const third = json(await exchange(server(), { renewal: second.renewal }))
+    expect([second.role, third.role]).toEqual(['viewer', 'viewer'])
+    const put = { headers: { 'Content-Type': 'text/markdown' }, body: 'x', token: third.token }
+    expect(outcome(await api(server(), 'PUT', apiPath('less'), put))).toEqual([403, 'forbidden'])
+  })
+
   it('refuses what it does not know, and says what', async () => {
     const token = await tokenFor('owner')
     const make = (body: object) => call(server(), 'POST', '/links', body, token)
@@ -153,6 +168,7 @@ describe('a share link', () => {
 it('[threat P4] ten tries within a minute that fail, and the address waits', async () => {
   const server = await testServer(asksForTokens)
   const { secret } = await makeLink(server, { document: 'a', role: 'viewer' })
+  const { renewal } = json(await exchange(server, { secret }))
   for (let i = 0; i < 10; i++) {
     expect(outcome(await exchange(server, { secret: `guess ${i}` }))).toEqual([404, 'not-found'])
     // Whoever has one isn't counted: a thousand people may sit behind one address.
@@ -162,6 +178,9 @@ it('[threat P4] ten tries within a minute that fail, and the address waits', asy
   expect(outcome(refused)).toEqual([429, 'too-fast'])
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
   expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60)
+  expect(outcome(await exchange(server, { renewal: `${renewal}x` }))).toEqual([429, 'too-fast'])
+  // Whoever came before goes on, whatever others at the same address try.
+  expect((await exchange(server, { renewal })).status).toBe(200)
 })
 
 it('[threat P4] what links say survives kill -9: those that are, how often they were used, and those that are no more', async () => {

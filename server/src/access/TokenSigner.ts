@@ -29,7 +29,7 @@ export interface Renewal {
   readonly userId: string
   readonly name: string | null
   readonly linkId: string
-  /** When it was made, ms since the epoch. */
+  /** When they came, ms since the epoch: each renewal says so of the first, for what was revoked since concerns them. */
   readonly issuedAt: number
 }
 
@@ -58,9 +58,11 @@ export class TokenSigner {
   }
 
   /** What the bearer may exchange for another token, as long as there is the link. It is none itself: it has no `exp`. */
-  signRenewal({ userId, name, linkId }: Pick<Renewal, 'userId' | 'name' | 'linkId'>): Promise<string> {
+  signRenewal({ userId, name, linkId, issuedAt }: Renewal): Promise<string> {
     const claims = { link: linkId, ...(name !== null && { name }) }
-    return this.#begin(claims, RENEWAL_TYPE, userId).sign(this.#key)
+    return this.#begin(claims, RENEWAL_TYPE, userId)
+      .setIssuedAt(Math.floor(issuedAt / 1000))
+      .sign(this.#key)
   }
 
   /** @throws {BadTokenError} */

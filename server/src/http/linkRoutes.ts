@@ -6,7 +6,7 @@ import { GUEST_PREFIX, guestId } from '../access/guests.ts'
 import type { Link, LinkRefusal, Links } from '../access/Links.ts'
 import type { Revocations } from '../access/Revocations.ts'
 import { includesRole } from '../access/Role.ts'
-import type { TokenSigner } from '../access/TokenSigner.ts'
+import type { Renewal, TokenSigner } from '../access/TokenSigner.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
 import type { Clock } from '../clock.ts'
 import type { TrustedProxies } from '../socket/TrustedProxies.ts'
@@ -216,19 +216,26 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
       gate.needTokens()
       gate.admitAnybody(request)
       const address = proxies.addressOf(request)
-      const waitMs = tries.waitMs(address, clock.now())
+      // What we signed is no guess: nobody at the same address, or behind the same proxy, keeps a guest from going on.
+      const known = body.renewal === undefined ? null : await signer.verifyRenewal(body.renewal)
+      const waitMs = known === null ? tries.waitMs(address, clock.now()) : 0
       if (waitMs > 0) {
         const seconds = Math.ceil(waitMs / 1000)
         throw new ApiError('too-fast', `too many tries from this address: retry after ${seconds} s`, seconds)
       }
-      const { link, user, name } =
-        body.secret === undefined
-          ? await renew(body.renewal ?? '', body.name ?? null, address)
-          : await enter(body.secret, body.name ?? null, address)
+      const {
+        link,
+        user,
+        name,
+        role: given,
+        issuedAt,
+      } = known === null
+        ? await enter(body.secret ?? null, body.name ?? null, address)
+        : await renew(known, body.name ?? null)
       const endsAt = Math.min(clock.wallTime() + TOKEN_LIFE_MS, link.expiresAt)
-      const docs = [{ document: link.document, role: link.role }]
+      const docs = [{ document: link.document, role: given }]
       const { token } = await signer.sign({ userId: user, name, docs, linkId: link.id, endsAt })
-      const renewal = await signer.signRenewal({ userId: user, name, linkId: link.id })
+      const renewal = await signer.signRenewal({ userId: user, name, linkId: link.id, issuedAt })
       if (body.secret !== undefined) {
         const { document, id } = link
         audit.record({ ...actorOf(request, proxies, user), action: 'link-used', document, subject: id })
@@ -240,7 +247,7 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
           expiresAt: isoTime(Math.floor(endsAt / 1000) * 1000),
           renewal,
           document: link.document,
-          role: link.role,
+          role: given,
           user,
           linkExpiresAt: isoTime(link.expiresAt),
         },
@@ -248,28 +255,28 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
     },
   })
 
-  async function enter(secret: string, name: string | null, address: string) {
-    const link = taken(await links.use(secret), address)
-    return { link, user: guestId(link.id, randomBytes(9).toString('base64url')), name }
+  /** @param secret null: a renewal that we did not sign */
+  async function enter(secret: string | null, name: string | null, address: string) {
+    const link = secret === null ? 'unknown' : await links.use(secret)
+    if (typeof link === 'string') {
+      tries.failed(address, clock.now())
+      throw refused(link)
+    }
+    const user = guestId(link.id, randomBytes(9).toString('base64url'))
+    return { link, user, name, role: link.role, issuedAt: clock.wallTime() }
   }
 
-  async function renew(renewal: string, newName: string | null, address: string) {
-    const known = await signer.verifyRenewal(renewal)
-    if (known === null) throw refused('unknown', address)
-    const { userId, linkId, issuedAt, name } = known
-    const link = taken(await links.useAgain(linkId), address)
+  async function renew({ userId, linkId, issuedAt, name }: Renewal, newName: string | null) {
+    const link = await links.useAgain(linkId)
+    if (typeof link === 'string') throw refused(link)
     const identity = { userId, tokenId: userId, linkId, issuedAt }
-    if (revocations.limit(link.role, identity, link.document) === null) throw refused('unknown', address)
-    return { link, user: userId, name: newName ?? name }
+    // What was taken back of a guest's right stays so: the next token is a new one, of which no revocation speaks.
+    const left = revocations.limit(link.role, identity, link.document)
+    if (left === null) throw refused('unknown')
+    return { link, user: userId, name: newName ?? name, role: left, issuedAt }
   }
 
-  function taken(found: Link | LinkRefusal, address: string): Link {
-    if (typeof found === 'object') return found
-    throw refused(found, address)
-  }
-
-  function refused(refusal: LinkRefusal, address: string): ApiError {
-    tries.failed(address, clock.now())
+  function refused(refusal: LinkRefusal): ApiError {
     switch (refusal) {
       case 'unknown':
         return new ApiError('not-found', 'there is no such link, or it was revoked')
