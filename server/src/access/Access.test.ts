@@ -3,7 +3,7 @@ import type { DocumentId } from '@weft/protocol'
 import { SignJWT } from 'jose'
 import { expect, it } from 'vitest'
 import { systemClock } from '../clock.ts'
-import { Access, type Revocations } from './Access.ts'
+import { Access, type RightsTakenBack } from './Access.ts'
 import { SecretKey } from './KeySource.ts'
 
 const secret = createSecretKey(Buffer.from('a secret of thirty-two bytes, yes'))
@@ -21,7 +21,7 @@ it('[threat P2] what is revoked counts nowhere any more, and open sessions are t
   const [ann, bo] = [await tokenOf('ann'), await tokenOf('bo')]
   const granted = await access.admit(ann, 'a' as DocumentId)
   expect(granted).toMatchObject({ userId: 'ann', role: 'editor' })
-  const revocations: Revocations = {
+  const revocations: RightsTakenBack = {
     refusal: ({ userId }) => (userId === 'ann' ? 'the token was revoked' : null),
     review: (grant, _verified, documentId) => (documentId === 'b' ? { ...grant, role: 'viewer' } : grant),
   }

@@ -8,7 +8,7 @@ import { isOwnToken, type TokenSigner } from './TokenSigner.ts'
 import { type ExpectedClaims, type VerifiedToken, verifyToken } from './verifyToken.ts'
 
 /** What takes back what tokens give. Asked again for each use, so it answers from memory. */
-export interface Revocations {
+export interface RightsTakenBack {
   /** @returns why a token counts for nothing any more; null: it counts */
   refusal(verified: VerifiedToken): string | null
   /**
@@ -24,7 +24,7 @@ export class Access {
   readonly #clock: Clock
   readonly #expected: ExpectedClaims
   /** Null: nothing is taken back. */
-  #revocations: Revocations | null = null
+  #takenBack: RightsTakenBack | null = null
   readonly #listeners: (() => void)[] = []
   readonly #signer: TokenSigner | null
 
@@ -45,8 +45,8 @@ export class Access {
   }
 
   /** From now on these take back what tokens give. */
-  revokeBy(revocations: Revocations): void {
-    this.#revocations = revocations
+  revokeBy(takenBack: RightsTakenBack): void {
+    this.#takenBack = takenBack
     this.recheck()
   }
 
@@ -96,7 +96,7 @@ export class Access {
       return { close: 'forbidden', text: `the token gives no right ${where}` }
     }
     const grant: Grant = { userId, userName, role, mayCreate: false, expiresAt }
-    return this.#revocations?.review(grant, verified, null) ?? grant
+    return this.#takenBack?.review(grant, verified, null) ?? grant
   }
 
   /** Verifies a token, for whichever document. @returns what it says, or why it isn't taken; null: nobody is asked */
@@ -105,7 +105,7 @@ export class Access {
     if (token === null || token === '') return { close: 'unauthorized', text: 'no token was given' }
     try {
       const verified = await this.#verifyAny(token)
-      const refusal = this.#revocations?.refusal(verified) ?? null
+      const refusal = this.#takenBack?.refusal(verified) ?? null
       return refusal === null ? verified : { close: 'unauthorized', text: refusal }
     } catch (error) {
       if (error instanceof BadTokenError) return { close: 'unauthorized', text: error.message }
@@ -129,13 +129,13 @@ export class Access {
     if ('close' in verified) return verified
     const { userId, name: userName, rights, expiresAt } = verified
     if (expiresAt <= this.#clock.now()) return { close: 'unauthorized', text: 'the token has expired' }
-    const refusal = this.#revocations?.refusal(verified) ?? null
+    const refusal = this.#takenBack?.refusal(verified) ?? null
     if (refusal !== null) return { close: 'unauthorized', text: refusal }
     const { document } = splitPart(documentId)
     const right = rights.in(document)
     if (right === null) return { close: 'forbidden', text: 'the token gives no right to this document' }
     const review = () => this.grant(verified, documentId)
     const grant: Grant = { userId, userName, ...right, expiresAt, review }
-    return this.#revocations?.review(grant, verified, document) ?? grant
+    return this.#takenBack?.review(grant, verified, document) ?? grant
   }
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { AccessRecords, RecordValue } from './AccessRecords.ts'
 import { guestId } from './guests.ts'
 import { Revocations, type RevokedTokens } from './Revocations.ts'
-import type { TokenIdentity } from './TokenLimits.ts'
+import type { TokenIdentity } from './TokenIdentity.ts'
 
 const HOUR_MS = 60 * 60_000
 const a = 'a' as DocumentId

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { AccessRecords, RecordValue } from './AccessRecords.ts'
 import { GUEST_PREFIX, linkOfGuest } from './guests.ts'
 import { isRole, leastRole, type Role } from './Role.ts'
-import type { TokenIdentity } from './TokenLimits.ts'
+import type { TokenIdentity } from './TokenIdentity.ts'
 import { MAX_LIFE_S, SKEW_S } from './verifyToken.ts'
 
 /** Revocations that a store holds: 1 kB each in memory. */

@@ -1,21 +1,10 @@
 import type { DocumentId } from '@weft/protocol'
-import type { Revocations as RightsTakenBack } from './Access.ts'
+import type { RightsTakenBack } from './Access.ts'
 import type { Denial, Grant } from './Grant.ts'
 import type { Links } from './Links.ts'
 import type { Revocations } from './Revocations.ts'
 import { leastRole } from './Role.ts'
-
-/** What a token says of itself, as far as it can be withdrawn by that. */
-export interface TokenIdentity {
-  /** `sub` */
-  readonly userId: string
-  /** `jti`; null: it has none. */
-  readonly tokenId: string | null
-  /** The share link that it was made for; null: none. */
-  readonly linkId: string | null
-  /** When it was made, ms since the epoch; where it doesn't say so: the earliest time at which it can have been. */
-  readonly issuedAt: number
-}
+import type { TokenIdentity } from './TokenIdentity.ts'
 
 const REVOKED = 'the token was revoked'
 

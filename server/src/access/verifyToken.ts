@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import { BadTokenError } from './BadTokenError.ts'
 import { DocumentRights } from './DocumentRights.ts'
 import type { KeySource } from './KeySource.ts'
-import type { TokenIdentity } from './TokenLimits.ts'
+import type { TokenIdentity } from './TokenIdentity.ts'
 
 /** Longest token, in characters: a header of a request has no room for more, and nobody unknown makes us parse more. */
 export const MAX_TOKEN_LENGTH = 8 * 1024

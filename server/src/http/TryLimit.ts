@@ -1,3 +1,5 @@
+import { RecentMap } from '../RecentMap.ts'
+
 const WINDOW_MS = 60_000
 const MAX_TRIES = 10
 /** Addresses remembered at the same time. */
@@ -5,7 +7,7 @@ const MAX_ADDRESSES = 10_000
 
 /** Counts what failed, by address: so many in a minute, then the address waits for the minute's end. */
 export class TryLimit {
-  readonly #windows = new Map<string, { readonly endsAt: number; count: number }>()
+  readonly #windows = new RecentMap<string, { readonly endsAt: number; count: number }>(MAX_ADDRESSES)
 
   /** @param now monotonic ms @returns ms to wait; 0: it may try */
   waitMs(address: string, now: number): number {
@@ -19,13 +21,6 @@ export class TryLimit {
       window.count++
       return
     }
-    this.#windows.delete(address)
     this.#windows.set(address, { endsAt: now + WINDOW_MS, count: 1 })
-    if (this.#windows.size > MAX_ADDRESSES) {
-      for (const oldest of this.#windows.keys()) {
-        this.#windows.delete(oldest)
-        break
-      }
-    }
   }
 }

@@ -1,5 +1,6 @@
 import type { DocumentId } from '@weft/protocol'
 import { WeftError } from '../errors.ts'
+import { RecentMap } from '../RecentMap.ts'
 import {
   damageError,
   decodeEntries,
@@ -121,7 +122,7 @@ export class LevelUpdateLog implements UpdateLog {
   /** Readers of all documents. */
   #viewCount = 0
   /** Of documents that were written to or read: the last in use, so that neither hashes nor rows are made again. */
-  readonly #rows = new Map<DocumentId, { readonly key: DocumentKey; readonly row: DocumentRow }>()
+  readonly #rows = new RecentMap<DocumentId, { readonly key: DocumentKey; readonly row: DocumentRow }>(maxRows)
   readonly #damaged = new Map<DocumentId, WeftError>()
   readonly #reclaimable = new Map<DocumentId, Buffer>()
   #failedChanges: Change[] = []
@@ -583,14 +584,7 @@ export class LevelUpdateLog implements UpdateLog {
   }
 
   #remember(key: DocumentKey, row: DocumentRow): void {
-    this.#rows.delete(key.documentId)
     this.#rows.set(key.documentId, { key, row })
-    if (this.#rows.size > maxRows) {
-      for (const oldest of this.#rows.keys()) {
-        this.#rows.delete(oldest)
-        break
-      }
-    }
   }
 
   /** Rows for a write. Of a document that wasn't read before, this sees whether row and name agree, and not its entries. */

@@ -1,3 +1,4 @@
+import { RecentMap } from '../RecentMap.ts'
 import type { Session } from './Session.ts'
 
 /** Client ids that one session is known to use: a tab, and others of its browser that it relays for. */
@@ -20,7 +21,7 @@ export class ClientUse {
   readonly #sessionsOf = new Map<number, Set<Session>>()
   readonly #clientsOf = new Map<Session, Set<number>>()
   /** Who wrote under an id last. */
-  readonly #lastUser = new Map<number, string>()
+  readonly #lastUser = new RecentMap<number, string>(MAX_REMEMBERED)
 
   /** @param holderOf the session that introduced a client id in awareness */
   constructor(holderOf: (clientID: number) => Session | null) {
@@ -47,19 +48,9 @@ export class ClientUse {
     for (const clientID of clientIDs) {
       if (own.has(clientID) || own.size >= MAX_CLIENTS) continue
       own.add(clientID)
-      this.#remember(clientID, session.userId)
+      this.#lastUser.set(clientID, session.userId)
       const sessions = this.#sessionsOf.get(clientID) ?? new Set()
       this.#sessionsOf.set(clientID, sessions.add(session))
-    }
-  }
-
-  #remember(clientID: number, userId: string): void {
-    this.#lastUser.delete(clientID)
-    this.#lastUser.set(clientID, userId)
-    if (this.#lastUser.size <= MAX_REMEMBERED) return
-    for (const oldest of this.#lastUser.keys()) {
-      this.#lastUser.delete(oldest)
-      return
     }
   }
 

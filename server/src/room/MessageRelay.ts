@@ -1,5 +1,6 @@
 import { encodeEphemeral, encodeStateless } from '@weft/protocol'
 import type { Clock } from '../clock.ts'
+import { RecentMap } from '../RecentMap.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import { encodeFrame } from './encodeFrame.ts'
 import type { Session } from './Session.ts'
@@ -29,7 +30,7 @@ export class MessageRelay {
   readonly #clock: Clock
   #writes: TokenBucket | null = null
   /** Of those who needed theirs, the longest known first. */
-  readonly #shares = new Map<string, TokenBucket>()
+  readonly #shares = new RecentMap<string, TokenBucket>(MAX_SHARES)
 
   /**
    * @param sessions those of the room, as they come and go
@@ -89,11 +90,6 @@ export class MessageRelay {
     if (share === undefined) {
       share = new TokenBucket(SHARE_PER_SECOND, SHARE_BURST, now)
       this.#shares.set(key, share)
-      if (this.#shares.size > MAX_SHARES)
-        for (const oldest of this.#shares.keys()) {
-          this.#shares.delete(oldest)
-          break
-        }
     }
     return share
   }

@@ -761,10 +761,7 @@ export class Session implements Tidier {
     const now = this.room.clock.now()
     this.#ephemeral ??= new TokenBucket(EPHEMERAL_PER_SECOND, EPHEMERAL_BURST, now)
     // Dropped, not queued: each costs a write to everybody, at once.
-    if (this.#ephemeral.take(1, now) > 0) {
-      this.#ephemeral.take(-1, now)
-      return 'tooFast'
-    }
+    if (!this.#ephemeral.tryTake(1, now)) return 'tooFast'
     return this.room.messages.relay(this, payload, clientIDs) ? 'passedOn' : 'tooFast'
   }
 

@@ -1,3 +1,4 @@
+import { RecentMap } from '../RecentMap.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 
 const MINUTE_S = 60
@@ -7,7 +8,7 @@ const MAX_REMEMBERED = 10_000
 /** How many documents somebody may begin: so many at once, so many more each minute. */
 export class NewDocuments {
   readonly #perMinute: number
-  readonly #buckets = new Map<string, TokenBucket>()
+  readonly #buckets = new RecentMap<string, TokenBucket>(MAX_REMEMBERED)
 
   constructor(perMinute: number) {
     this.#perMinute = perMinute
@@ -21,14 +22,7 @@ export class NewDocuments {
    */
   take(who: string, now: number): number {
     const bucket = this.#buckets.get(who) ?? new TokenBucket(this.#perMinute / MINUTE_S, this.#perMinute, now)
-    this.#buckets.delete(who)
     this.#buckets.set(who, bucket)
-    if (this.#buckets.size > MAX_REMEMBERED) {
-      for (const oldest of this.#buckets.keys()) {
-        this.#buckets.delete(oldest)
-        break
-      }
-    }
     if (bucket.tryTake(1, now)) return 0
     const waitMs = bucket.take(1, now)
     bucket.take(-1, now)

@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto'
 import type { DocumentId } from '@weft/protocol'
-import { Access, type Revocations } from '../../../server/src/access/Access.ts'
+import { Access, type RightsTakenBack } from '../../../server/src/access/Access.ts'
 import { DocumentRights } from '../../../server/src/access/DocumentRights.ts'
 import type { Denial, Grant } from '../../../server/src/access/Grant.ts'
 import { SecretKey } from '../../../server/src/access/KeySource.ts'
@@ -17,7 +17,7 @@ export interface TokenClaims {
 }
 
 /** What the administrator took back; outlives the server. */
-export class TakenBack implements Revocations {
+export class TakenBack implements RightsTakenBack {
   /** `Map<user, virtual ms>`: what was issued by then counts no more. */
   readonly #revokedBy = new Map<string, number>()
   readonly #readers = new Set<string>()
