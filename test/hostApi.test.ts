@@ -172,6 +172,19 @@ describe('a token that an owner makes', () => {
     expect(outcome(await make({ user: 'x', docs }, await tokenFor('editor')))).toEqual([403, 'forbidden'])
   })
 
+  it('is for nobody else, but where its maker owns every document; and ends with its maker’s', async () => {
+    const eve = await sign({ sub: 'eve', docs: [{ document: 'hers', role: 'owner' }] })
+    const docs = [{ document: 'hers', role: 'owner' }]
+    const mask = json(await make({ user: 'ann', name: 'Ann', docs }, eve))
+    expect(mask.user).toBe('made:eve:ann')
+    expect(json(await call(server(), 'GET', '/access', mask.token)).user).toBe('made:eve:ann')
+    expect(json(await make({ user: 'eve', docs }, eve)).user).toBe('eve')
+    expect(json(await make({ user: 'ann', docs }, mask.token)).user).toBe('made:made%3Aeve%3Aann:ann')
+    expect(outcome(await make({ user: 'x'.repeat(250), docs }, eve))).toEqual([400, 'bad-request'])
+    expect((await call(server(), 'POST', '/revocations', await ownerToken(), { user: 'eve' })).status).toBe(201)
+    expect(outcome(await call(server(), 'GET', '/access', mask.token))).toEqual([401, 'unauthorized'])
+  })
+
   it('and no link are made by a guest of a link, even one that is an owner', async () => {
     const link = json(await call(server(), 'POST', '/links', await ownerToken(), { document: 'l', role: 'owner' }))
     const { token } = json(await call(server(), 'POST', '/links/exchange', undefined, { secret: link.secret }))

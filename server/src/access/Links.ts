@@ -2,11 +2,14 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { DocumentId } from '@weft/protocol'
 import type { Clock } from '../clock.ts'
 import type { AccessRecords, RecordValue } from './AccessRecords.ts'
+import { lineageOf } from './madeUsers.ts'
 import { isRole, type Role } from './Role.ts'
 
 /** Links that a store holds, in all and of one document: 1 kB each in memory. */
 const MAX_LINKS = 10_000
 const MAX_LINKS_OF_DOCUMENT = 1000
+/** Those that an owner of some documents may make: they must not use up all others'. */
+const MAX_LINKS_BY_OWNER = 1000
 const KEY = 'link/'
 /** Renewals tell that a link is in use; so often they are written down, in ms. */
 const LAST_USE_INTERVAL_MS = 60 * 60_000
@@ -56,6 +59,11 @@ export class Links {
     return link !== undefined && link.expiresAt > this.#clock.wallTime() ? link : undefined
   }
 
+  /** One, be it over or not. */
+  find(id: string): Link | undefined {
+    return this.#links.get(id)
+  }
+
   /** Those of a document, or all, the oldest first; those that are used up or over, too. */
   list(document: DocumentId | null): readonly Link[] {
     const links = [...this.#links.values()].filter(link => document === null || link.document === document)
@@ -63,19 +71,27 @@ export class Links {
   }
 
   /**
+   * @param isHost whether it is an owner of every document who makes it
    * @returns with its secret, which nobody can get any more; null: there are too many
    * @throws {WeftError} as `AccessRecords.change`
    */
   async make(
     wanted: Pick<Link, 'document' | 'role' | 'creator' | 'expiresAt' | 'maxUses'>,
+    isHost = true,
   ): Promise<{ link: Link; secret: string } | null> {
     await this.#forget()
     if (this.#links.size >= MAX_LINKS || this.list(wanted.document).length >= MAX_LINKS_OF_DOCUMENT) return null
+    if (!isHost && this.#countBy(wanted.creator) >= MAX_LINKS_BY_OWNER) return null
     const id = randomBytes(12).toString('base64url')
     const secret = randomBytes(16).toString('base64url')
     const link: Link = { ...wanted, id, createdAt: this.#clock.wallTime(), lastUsedAt: null, uses: 0 }
     await this.#put(link, hashOf(secret))
     return { link, secret }
+  }
+
+  #countBy(creator: string | null): number {
+    const ownerOf = (user: string | null) => (user === null ? null : lineageOf(user).at(-1))
+    return this.list(null).filter(link => ownerOf(link.creator) === ownerOf(creator)).length
   }
 
   /** Takes a use of a link. @throws {WeftError} as `AccessRecords.change` */

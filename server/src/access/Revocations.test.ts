@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { Clock } from '../clock.ts'
 import type { AccessRecords, RecordValue } from './AccessRecords.ts'
 import { guestId } from './guests.ts'
+import { madeUserId } from './madeUsers.ts'
 import { Revocations, type RevokedTokens } from './Revocations.ts'
 import type { TokenIdentity } from './TokenIdentity.ts'
 
@@ -73,6 +74,31 @@ describe('revocations', () => {
     await revoke(revocations, { token: 'one' })
     expect(revocations.limit('owner', token(), a)).toBe(null)
     expect(revocations.limit('owner', token({ tokenId: 'two' }), a)).toBe('viewer')
+  })
+
+  it('of a user are of all for whom that one made tokens, and who got theirs from these', async () => {
+    const revocations = new Revocations(records, clock)
+    const made = madeUserId('ann', 'bot')
+    await revoke(revocations, { user: 'ann' }, 'viewer')
+    expect(revocations.limit('owner', token({ userId: made }), a)).toBe('viewer')
+    expect(revocations.limitAnywhere('owner', token({ userId: madeUserId(made, 'x:y') }))).toBe('viewer')
+    expect(revocations.limit('owner', token({ userId: madeUserId('bo', 'ann') }), a)).toBe('owner')
+    expect(revocations.limit('owner', token({ userId: 'made:%:x' }), a)).toBe('owner')
+    await revoke(revocations, { user: made })
+    expect(revocations.limit('owner', token({ userId: made }), a)).toBe(null)
+    expect(revocations.limit('owner', token(), a)).toBe('viewer')
+  })
+
+  it('of owners of some documents leave the host room, whatever they call themselves', async () => {
+    const revocations = new Revocations(records, clock)
+    const all = { user: 'x', link: null, token: null, notBefore: now }
+    const add = (by: string, document: string, isHost: boolean) =>
+      revocations.add({ ...all, document: document as DocumentId }, null, by, noLinks, isHost)
+    for (let i = 0; i < 1000; i++) expect(await add('eve', `eve/${i}`, false)).not.toBe(null)
+    expect(await add('eve', 'eve/more', false)).toBe(null)
+    expect(await add(madeUserId('eve', 'mask'), 'eve/more', false)).toBe(null)
+    expect(await add('ann', 'a', false)).not.toBe(null)
+    expect(await add('eve', 'a', true)).not.toBe(null)
   })
 
   it('are never made less by a later one', async () => {

@@ -3,12 +3,17 @@ import type { DocumentId } from '@weft/protocol'
 import type { Clock } from '../clock.ts'
 import type { AccessRecords, RecordValue } from './AccessRecords.ts'
 import { GUEST_PREFIX, linkOfGuest } from './guests.ts'
+import { lineageOf } from './madeUsers.ts'
 import { isRole, leastRole, type Role } from './Role.ts'
 import type { TokenIdentity } from './TokenIdentity.ts'
 import { MAX_LIFE_S, SKEW_S } from './verifyToken.ts'
 
 /** Revocations that a store holds: 1 kB each in memory. */
 const MAX_REVOCATIONS = 10_000
+/** Those that owners of some documents may make, in one document and each of them in all: they must not use up the host's. */
+const MAX_BY_OWNERS = 9000
+const MAX_OF_DOCUMENT = 1000
+const MAX_BY_OWNER = 1000
 const KEY = 'revocation/'
 /** After so long no token is there any more that was made before, in ms. */
 const KEPT_MS = (MAX_LIFE_S + 2 * SKEW_S) * 1000
@@ -65,6 +70,7 @@ export class Revocations {
   /**
    * Counts at once; on disk when it resolves.
    * @param isLinkThere whether a share link exists: what is said of its guests is kept as long as that
+   * @param isHost whether it is an owner of every document who makes it
    * @returns null: there are too many
    * @throws {WeftError} as `AccessRecords.change`: it counts all the same, until a restart
    */
@@ -73,15 +79,31 @@ export class Revocations {
     role: Role | null,
     by: string | null,
     isLinkThere: (id: string) => boolean,
+    isHost = true,
   ): Promise<Revocation | null> {
     const changes = this.#forget(isLinkThere)
-    if (this.#all.size >= MAX_REVOCATIONS) return null
+    if (this.#all.size >= MAX_REVOCATIONS || (!isHost && this.#isFull(tokens.document, by))) return null
     const id = randomBytes(12).toString('base64url')
     const revocation: Revocation = { ...tokens, id, role, at: this.#clock.wallTime(), by }
     this.#remember(revocation)
     const { id: _, ...value } = revocation
     await this.#records.change(changes.set(KEY + id, value))
     return revocation
+  }
+
+  /** Whether an owner of some documents may make no more. */
+  #isFull(document: DocumentId | null, by: string | null): boolean {
+    const owner = by === null ? null : lineageOf(by).at(-1)
+    let all = 0
+    let ofDocument = 0
+    let byOwner = 0
+    for (const revocation of this.#all.values()) {
+      if (revocation.document === null) continue
+      all++
+      if (revocation.document === document) ofDocument++
+      if (revocation.by !== null && lineageOf(revocation.by).at(-1) === owner) byOwner++
+    }
+    return all >= MAX_BY_OWNERS || ofDocument >= MAX_OF_DOCUMENT || byOwner >= MAX_BY_OWNER
   }
 
   /**
@@ -97,7 +119,7 @@ export class Revocations {
     const found = [
       ...this.#under('token', token.tokenId),
       ...this.#under('link', token.linkId),
-      ...this.#under('user', token.userId),
+      ...this.#underUser(token.userId),
       ...ofDocument,
     ]
     return leastOf(role, found, token, documentId)
@@ -108,13 +130,17 @@ export class Revocations {
     const found = [
       ...this.#under('token', token.tokenId),
       ...this.#under('link', token.linkId),
-      ...this.#under('user', token.userId),
+      ...this.#underUser(token.userId),
     ].filter(revocation => revocation.document === null)
     return leastOf(role, found, token, null)
   }
 
   #under(kind: Kind, id: string | null): Iterable<Revocation> {
     return id === null ? [] : (this.#index.get(indexKey(kind, id)) ?? [])
+  }
+
+  #underUser(userId: string): Revocation[] {
+    return lineageOf(userId).flatMap(user => [...this.#under('user', user)])
   }
 
   #remember(revocation: Revocation): void {
@@ -177,7 +203,7 @@ function concerns(tokens: RevokedTokens, token: TokenIdentity, documentId: Docum
   const { user, link, token: tokenId, document, notBefore } = tokens
   return (
     token.issuedAt <= notBefore &&
-    (user === null || user === token.userId) &&
+    (user === null || lineageOf(token.userId).includes(user)) &&
     (link === null || link === token.linkId) &&
     (tokenId === null || tokenId === token.tokenId) &&
     (document === null || documentId === null || document === documentId)

@@ -55,6 +55,12 @@ export class ApiGate {
     return this.#checkRole(await this.#access.admitEverywhere(this.tokenOf(request)), needed, ' in every document')
   }
 
+  /** Whether a request is of an owner of every document: an application's own server, say. */
+  async isHost(request: IncomingMessage): Promise<boolean> {
+    const grant = await this.#access.admitEverywhere(this.tokenOf(request))
+    return !('close' in grant) && (!this.#access.isAsking || includesRole(grant.role, 'owner'))
+  }
+
   /** As `admitEverywhere`, for all documents below a prefix. */
   async admitWithin(request: IncomingMessage, prefix: string, needed: Role): Promise<Grant> {
     this.#check(request)

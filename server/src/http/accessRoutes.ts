@@ -1,8 +1,10 @@
 import type { DocumentId } from '@weft/protocol'
+import type { Request } from 'express'
 import { z } from 'zod'
 import type { Access } from '../access/Access.ts'
 import { GUEST_PREFIX } from '../access/guests.ts'
 import type { Links } from '../access/Links.ts'
+import { madeUserId } from '../access/madeUsers.ts'
 import type { Revocation, Revocations } from '../access/Revocations.ts'
 import { includesRole, type Role, roles } from '../access/Role.ts'
 import type { TokenSigner } from '../access/TokenSigner.ts'
@@ -18,6 +20,8 @@ import { documentName, documentPrefix, isoTime, orNull, personName, role, time, 
 /** A token that an owner asks for is for so long unless it says otherwise, in ms. */
 const DEFAULT_TOKEN_LIFE_MS = 60 * 60_000
 const MAX_DOCS = 100
+/** As `verifyToken` takes a `sub`. */
+const MAX_USER_BYTES = 255
 
 /** What each role may do beside what those before it may. */
 const abilities: Readonly<Record<Role, readonly string[]>> = {
@@ -106,7 +110,7 @@ export function accessRoutes(services: AccessServices): ApiRoute[] {
     tag: 'access',
     summary: 'Make a token for somebody',
     description:
-      'An owner of all that it gives. It gives no more than the own token, and ends no later. Guests of a share link make none.',
+      'An owner of all that it gives. It gives no more than the own token, and ends no later. Its `sub` is the own one, or `made:`, the own one and what was asked for; an owner of every document has any. What is revoked of a user is of those, too. Guests of a share link make none.',
     body: z.strictObject({
       user: userId.refine(user => !user.startsWith(GUEST_PREFIX), { error: `begins with ${GUEST_PREFIX}` }),
       name: personName.optional(),
@@ -144,7 +148,8 @@ export function accessRoutes(services: AccessServices): ApiRoute[] {
         body.expiresAt === undefined ? Math.min(lastEnd, now + DEFAULT_TOKEN_LIFE_MS) : Date.parse(body.expiresAt)
       if (endsAt <= now) throw new ApiError('bad-request', 'expiresAt is over')
       if (endsAt > lastEnd) throw new ApiError('forbidden', `the own token ends at ${isoTime(lastEnd)}`)
-      const { user, name = null } = body
+      const user = await nameUser(request, maker.userId, body.user)
+      const { name = null } = body
       const docs = body.docs.map(({ document, prefix = '', role: given }) =>
         document === undefined ? { prefix, role: given } : { document, role: given },
       )
@@ -156,6 +161,15 @@ export function accessRoutes(services: AccessServices): ApiRoute[] {
       return { status: 201, body: { token, id: tokenId, user, expiresAt: isoTime(Math.floor(endsAt / 1000) * 1000) } }
     },
   })
+
+  /** Who a token is for. @throws {ApiError} `bad-request`: that would be too long */
+  async function nameUser(request: Request, maker: string, wanted: string): Promise<string> {
+    if (wanted === maker) return maker
+    if (await gate.isHost(request)) return wanted
+    const user = madeUserId(maker, wanted)
+    if (Buffer.byteLength(user) <= MAX_USER_BYTES) return user
+    throw new ApiError('bad-request', `user would be ${user}, over ${MAX_USER_BYTES} bytes`)
+  }
 
   const revoke = defineRoute({
     method: 'post',
@@ -188,7 +202,8 @@ export function accessRoutes(services: AccessServices): ApiRoute[] {
       const notBefore = body.notBefore === undefined ? now : Date.parse(body.notBefore)
       if (notBefore > now) throw new ApiError('bad-request', 'notBefore is to come')
       const isLinkThere = (id: string) => links.get(id) !== undefined
-      const adding = revocations.add({ user, link, token, document, notBefore }, body.role, by, isLinkThere)
+      const tokens = { user, link, token, document, notBefore }
+      const adding = revocations.add(tokens, body.role, by, isLinkThere, await gate.isHost(request))
       access.recheck()
       const revocation = await adding
       if (revocation === null) throw new ApiError('too-many', 'there are as many revocations as the store may have')

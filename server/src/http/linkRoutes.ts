@@ -80,7 +80,7 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
   /** @throws {ApiError} */
   async function owned(request: Request, id: string): Promise<{ link: Link; user: string | null }> {
     gate.needTokens()
-    const link = links.list(null).find(candidate => candidate.id === id)
+    const link = links.find(id)
     // Whoever may know of no link learns nothing by asking.
     if (link === undefined) {
       await gate.readable(request)
@@ -118,7 +118,8 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
       const expiresAt = body.expiresAt === undefined ? now + DEFAULT_LIFE_MS : Date.parse(body.expiresAt)
       if (expiresAt <= now) throw new ApiError('bad-request', 'expiresAt is over')
       if (expiresAt > now + MAX_LIFE_MS) throw new ApiError('bad-request', 'expiresAt is more than 366 days ahead')
-      const made = await links.make({ document, role: body.role, creator: grant.userId, expiresAt, maxUses })
+      const wanted = { document, role: body.role, creator: grant.userId, expiresAt, maxUses }
+      const made = await links.make(wanted, await gate.isHost(request))
       if (made === null) throw new ApiError('too-many', 'there are as many links as a document, or the store, may have')
       const { link, secret } = made
       audit.record({ ...actorOf(request, proxies, grant.userId), action: 'link-made', document, subject: link.id })
