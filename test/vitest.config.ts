@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { SlowFirst } from './SlowFirst.ts'
 
 const isLong = process.env.WEFT_TEST_LONG === '1'
 
@@ -11,6 +12,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Most of their time tests wait, for processes that start and for clocks of the product's.
     maxWorkers: 3,
+    sequence: { sequencer: SlowFirst },
     reporters: ['default'],
   },
 })
