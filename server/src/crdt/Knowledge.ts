@@ -101,7 +101,7 @@ export class Knowledge {
     return false
   }
 
-  /** The clients of which it brings operations beyond the state vector: whose ids its sender claims to be (rule 6). */
+  /** The clients of which it brings operations beyond the state vector: whose ids its sender claims to be (SECURITY.md, U6). */
   extendedClients(contents: UpdateContents): number[] {
     const clientIDs: number[] = []
     for (const [clientID, range] of contents.structs) {

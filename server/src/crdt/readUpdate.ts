@@ -32,7 +32,7 @@ export interface UpdateContents {
 }
 
 /**
- * Reads a Yjs update, v1, without building a document, and checks rules 1 to 4 of the update check.
+ * Reads a Yjs update, v1, without building a document, and checks what SECURITY.md says in its rows U1 to U4.
  *
  * ```
  * update    = varUint(n) block*n deleteSet

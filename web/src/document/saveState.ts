@@ -50,7 +50,7 @@ export type SaveState =
   | 'refused'
   | 'failed'
 
-/** Time after which an unacknowledged edit is called "Saving…", in ms: look.md. A commit takes a tenth of that. */
+/** Time after which an unacknowledged edit is called "Saving…", in ms. A commit takes a tenth of that. */
 export const savingAfterMs = 300
 
 /** Time after which an edit that the server has not committed is called late, in ms. */

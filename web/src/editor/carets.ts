@@ -7,7 +7,7 @@ import { shownUser } from '../people/collaborators.ts'
 import { textColorOn } from '../people/color.ts'
 import { isDrawable } from './isDrawable.ts'
 
-/** How long a caret shows its name after it moved, in ms: look.md. */
+/** How long a caret shows its name after it moved, in ms. */
 const nameShownMs = 2_000
 
 interface Caret {

@@ -95,7 +95,7 @@ const icons = {
 
 export type IconName = keyof typeof icons
 
-/** A Lucide icon, 18 px and 1.75 px wide: look.md. Says nothing to screen readers: what it stands on has the name. */
+/** A Lucide icon, 18 px and 1.75 px wide. Says nothing to screen readers: what it stands on has the name. */
 export function Icon({ name, size = 18 }: { name: IconName; size?: number }) {
   return (
     <svg
