@@ -9,7 +9,7 @@ const MAX_CLIENTS_OF_UPDATE = 4
 const MAX_REMEMBERED = 10_000
 
 /**
- * Which user's sessions write under which client ids, in one room (rule 6 of `threats.md`'s check of an update).
+ * Which user's sessions write under which client ids, in one room (SECURITY.md, U6).
  *
  * A client id is a user's from an edit under it until the last session that sent one has left. It is its introducer's in awareness,
  * too, where nobody has written under it, or that user was the last one who did: who comes back has not typed yet. Old ids in a sync

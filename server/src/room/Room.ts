@@ -308,7 +308,7 @@ export class Room implements BytesHolder {
 
   // ── Receive and gather ────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Whether an update names operations that neither the log nor the pending batch has (rule 5). */
+  /** Whether an update names operations that neither the log nor the pending batch has (SECURITY.md, U5). */
   isMissing(contents: UpdateContents): boolean {
     return this.#knowledge.missing(contents) !== null
   }
@@ -333,7 +333,7 @@ export class Room implements BytesHolder {
   }
 
   /**
-   * Rule 6: of the client ids that an update goes on with, one that another user's session uses; null: there is none.
+   * SECURITY.md, U6: of the client ids that an update goes on with, one that another user's session uses; null: there is none.
    * @param userId null: nobody is asked who they are, and the rule rests
    */
   foreignClient(userId: string | null, contents: UpdateContents): number | null {

@@ -24,9 +24,9 @@ import { MalformedUpdate, readUpdate, type UpdateContents } from '../crdt/readUp
 import { readStateVector, type StateVector } from '../crdt/stateVector.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import { BadAwarenessError } from './AwarenessTable.ts'
-import { BegunSync } from './BegunSync.ts'
 import { encodeFrame } from './encodeFrame.ts'
 import type { Outlet } from './Outlet.ts'
+import { MAX_OWED_ACKS, type MissedChanges, NONE_MISSED, OwedAcks, STATUS } from './OwedAcks.ts'
 import type { Room } from './Room.ts'
 import type { StampedUser } from './stampUser.ts'
 import type { Deletes, Tidier } from './TidyingCheck.ts'
@@ -38,8 +38,6 @@ const MAX_ACK_BYTES = 256
 /** Acknowledgements and clients that are worth counting; their bytes, measured and rounded up. */
 const MUCH_REMEMBERED = 10
 const OWED_BYTES = 500
-/** Acknowledgements that one session can be owed. */
-const MAX_OWED_ACKS = 10_000
 
 /**
  * Where a session stands in its document's log.
@@ -80,7 +78,6 @@ export interface SessionOptions {
   readonly countsQueued?: boolean
 }
 
-const STATUS = encodeFrame(encodeSyncStatus(true))
 const REFUSED_STATUS = encodeFrame(encodeSyncStatus(false))
 const READ_ONLY = encodeFrame(
   encodePermissionDenied(closeReason('forbidden', 'you may read this document, and not write in it')),
@@ -107,23 +104,6 @@ const RECEIPTS: Record<ReceiptOutcome, Buffer> = {
 }
 /** Receipts that wait for a session that sends and doesn't read. */
 const MAX_OWED_RECEIPTS = 1000
-
-/** What a provider counted and wasn't paid for, and the sync that it is in, if any. */
-export interface MissedChanges {
-  readonly count: number
-  readonly begunSync: BegunSync | null
-}
-
-export const NONE_MISSED: MissedChanges = { count: 0, begunSync: null }
-
-/** Acknowledgements are messages 102 or SyncStatus. */
-interface OwedAck {
-  readonly frame: Buffer
-  /** When it was asked for, monotonic ms. */
-  readonly askedAt: number
-  /** The batch after whose commit it is paid; null while the sync step 2 that decides it hasn't come. */
-  batch: number | null
-}
 
 /**
  * One client's part in one room: what it said, what it is owed, and where it stands in the log.
@@ -156,21 +136,10 @@ export class Session implements Tidier {
   readonly openedAt: number
   #isGreeted = false
   #isEnded = false
-  /** A sync step 1 of ours waits for its sync step 2. */
-  #awaitsStep2 = false
-  /** That sync step 1 is held back until the client has read what it was sent. */
+  /** A sync step 1 of ours is held back until the client has read what it was sent. */
   #owesQuestion = false
-  /** The batch that holds the last edit it sent. */
-  #lastBatch = 0
-  readonly #owedAcks: OwedAck[] = []
+  readonly #owedAcks: OwedAcks
   readonly dialect: Dialect
-  readonly #countsQueued: boolean
-  /** From a provider's sync step 1 until its own answer has come. */
-  #begunSync: BegunSync | null = null
-  /** It has sent a sync step 1. */
-  #hasBegun = false
-  /** A provider that begins to sync is owed a question, together with its answer. */
-  #mustAsk = false
   /** It has asked for messages of Weft's own. */
   hasAnnounced = false
   #ephemeral: TokenBucket | null = null
@@ -178,10 +147,6 @@ export class Session implements Tidier {
   #grant: Grant
   #mayWrite: boolean
   #expiryTimer: Timer | null = null
-  /** An edit of it was refused: no message 102 is true any more. [S2] */
-  #hasRefused = false
-  /** Changes that a provider counts and that were refused: paid when it may write and has sent them again. */
-  #unpaid = 0
   #deniedAt = Number.NEGATIVE_INFINITY
   /** Of a reader: as `Tidier` says. */
   tidied: Deletes = NO_DELETES
@@ -209,7 +174,7 @@ export class Session implements Tidier {
     this.#begin = options.begin
     this.joinedAt = room.clock.now()
     this.#cameTooLate = room.saving === 'saving-failing'
-    this.#countsQueued = options.countsQueued ?? false
+    this.#owedAcks = new OwedAcks(options.countsQueued ?? false)
     this.#grant = options.grant ?? UNASKED
     this.#mayWrite = this.#isWriter(this.#grant)
     this.#watchExpiry()
@@ -228,7 +193,7 @@ export class Session implements Tidier {
 
   /** Whether something that it wrote waits for the disk. */
   get hasPending(): boolean {
-    return this.#lastBatch > this.room.committedBatch
+    return this.#owedAcks.lastBatch > this.room.committedBatch
   }
 
   /** Whose it is; null where nobody is asked. */
@@ -383,8 +348,8 @@ export class Session implements Tidier {
 
   // Few owe much: what each session is owed for a moment is part of it.
   #countRemembered(): void {
-    const clients = (this.nextQuestion?.size ?? 0) + (this.#begunSync?.clientCount ?? 0)
-    const owed = this.#owedAcks.length + this.#owedReceipts.length
+    const clients = (this.nextQuestion?.size ?? 0) + this.#owedAcks.clientCount
+    const owed = this.#owedAcks.count + this.#owedReceipts.length
     const much = clients > MUCH_REMEMBERED || owed > MUCH_REMEMBERED
     const bytes = this.#isEnded || !much ? 0 : clients * CLIENT_BYTES + owed * OWED_BYTES
     if (bytes === this.#rememberedBytes) return
@@ -399,7 +364,7 @@ export class Session implements Tidier {
     switch (message.type) {
       case 'syncStep1': {
         const stateVector = readStateVector(message.stateVector, this.room.updateLimits)
-        if (this.dialect === 'hocuspocus') this.#countAnew(stateVector)
+        if (this.dialect === 'hocuspocus' && this.#owedAcks.beginSync(stateVector)) this.#oweStatus()
         this.#ask(stateVector)
         return
       }
@@ -463,16 +428,13 @@ export class Session implements Tidier {
   }
 
   #answer(stateVector: StateVector): void {
-    if (this.#mustAsk) this.askForAll()
+    if (this.#owedAcks.mustAsk) this.askForAll()
     this.room.answer(this, stateVector)
   }
 
-  /** What a provider counts that wasn't paid, and the sync that it began: for the session that follows this one. */
-  get owed(): MissedChanges {
-    return {
-      count: this.#owedAcks.filter(ack => ack.frame === STATUS).length + this.#unpaid,
-      begunSync: this.#begunSync,
-    }
+  /** As `OwedAcks.missed`. */
+  get missed(): MissedChanges {
+    return this.#owedAcks.missed
   }
 
   /**
@@ -482,7 +444,7 @@ export class Session implements Tidier {
   answerUnasked(missed: MissedChanges = NONE_MISSED): void {
     this.#greet()
     this.#oweStatuses(missed.count)
-    this.#begunSync = missed.begunSync
+    this.#owedAcks.resume(missed)
     if (this.cursor.state === 'unasked') this.room.answer(this, new Map())
   }
 
@@ -497,8 +459,7 @@ export class Session implements Tidier {
 
   /** Asks for all that the log doesn't have (sync step 1). Always, at the start: offline deletions show in no state vector. */
   askForAll(): void {
-    this.#awaitsStep2 = true
-    this.#mustAsk = false
+    this.#owedAcks.asked()
     this.#owesQuestion = this.outlet.unsentBytes > this.room.maxUnsentBytes
     if (!this.#owesQuestion) this.outlet.write(encodeFrame(encodeSyncStep1(this.room.stateVector())))
   }
@@ -522,8 +483,8 @@ export class Session implements Tidier {
       if (isStep2) return this.#admitClosedPart(update)
       // Without blame: a person types while the connection is being made after offline work. Messages keep their order,
       // so the sync step 2 that was asked for contains this update too.
-      if (!this.#awaitsStep2) this.askForAll()
-      if (this.#isCounted(contents)) this.#oweStatus()
+      if (!this.#owedAcks.awaitsStep2) this.askForAll()
+      if (this.#owedAcks.isCounted(contents)) this.#oweStatus()
       return
     }
     if (this.#isForeign(contents)) return
@@ -562,9 +523,9 @@ export class Session implements Tidier {
 
   /** All that it brought is on disk after this batch. */
   #covered(batch: number, contents: UpdateContents, isStep2: boolean): void {
-    this.#lastBatch = batch
-    if (isStep2) this.#step2Arrived()
-    else if (this.#isCounted(contents)) this.#oweStatus()
+    this.#owedAcks.covered(batch)
+    if (isStep2) this.#step2Taken()
+    else if (this.#owedAcks.isCounted(contents)) this.#oweStatus()
   }
 
   /** A reader's update: never stored. Told as refused where it brings something; what Yjs tidies by itself isn't held against it. */
@@ -583,9 +544,7 @@ export class Session implements Tidier {
     if (this.#isEnded || !this.#isJudged) return
     if (isLast) this.#isJudged = false
     if (tidied === null) {
-      this.#hasRefused = true
-      // What came after the edit would call it saved. [S2]
-      this.#unpaid += this.#owedAcks.splice(0).length
+      this.#owedAcks.refusedLate()
       this.#tellRefused()
     } else this.tidied = tidied
     this.payAcks()
@@ -603,34 +562,25 @@ export class Session implements Tidier {
   }
 
   #refuseEdit(contents: UpdateContents, isStep2: boolean): void {
-    this.#hasRefused = true
-    if (isStep2) {
-      this.#awaitsStep2 = false
-      this.#begunSync = null
-      // What waited for it would call saved what it brought. [S2]
-      const settled = this.#owedAcks.findIndex(ack => ack.batch === null)
-      if (settled >= 0) this.#unpaid += this.#owedAcks.splice(settled).length
-    } else if (this.#isCounted(contents)) this.#unpaid++
+    if (isStep2) this.#owedAcks.step2Refused()
+    else this.#owedAcks.updateRefused(contents)
     this.#tellRefused()
   }
 
   /** It may write now: what was refused before, or not stored because it was tidying, is asked for, and paid when it has come. */
   #takeRefused(): void {
-    if (!this.#hasRefused && !this.#isJudged && this.tidied.size === 0) return
+    if (!this.#owedAcks.hasRefused && !this.#isJudged && this.tidied.size === 0) return
     this.room.tidying.leave(this)
-    this.#hasRefused = false
     // What is refused after another change is told at once again.
     this.#deniedAt = Number.NEGATIVE_INFINITY
     this.#isJudged = false
     this.tidied = NO_DELETES
     this.askForAll()
-    for (const ack of this.#owedAcks) ack.batch = null
-    this.#oweStatuses(this.#unpaid)
-    this.#unpaid = 0
+    this.#oweStatuses(this.#owedAcks.askedAgain())
   }
 
   #oweStatuses(count: number): void {
-    for (let left = Math.min(count, MAX_OWED_ACKS - this.#owedAcks.length); left > 0; left--) this.#oweStatus()
+    for (let left = Math.min(count, MAX_OWED_ACKS - this.#owedAcks.count); left > 0; left--) this.#oweStatus()
   }
 
   #tellRefused(): void {
@@ -643,11 +593,6 @@ export class Session implements Tidier {
     if (now - this.#deniedAt < DENIAL_INTERVAL_MS) return
     this.#deniedAt = now
     this.outlet.write(this.#denial())
-  }
-
-  /** Whether a provider counts this update. */
-  #isCounted(contents: UpdateContents): boolean {
-    return this.#begunSync === null || this.#countsQueued || this.#begunSync.counts(contents)
   }
 
   // An honest client leaves no gap after its sync step 2; one with pending structs of its own does.
@@ -664,18 +609,16 @@ export class Session implements Tidier {
     if (this.#isForeign(checked.contents)) return
     if (this.room.refusesGrowth(checked.update.length, checked.contents))
       return this.#refuseGrowth(checked.contents, true)
-    this.#lastBatch = this.room.admit(this, checked.update, checked.contents)
+    this.#owedAcks.covered(this.room.admit(this, checked.update, checked.contents))
     this.room.log.warn(
       { missing: describeMissing(missing) },
       'part of a sync step 2 has no predecessor and was not stored',
     )
-    this.#step2Arrived()
+    this.#step2Taken()
   }
 
-  #step2Arrived(): void {
-    this.#awaitsStep2 = false
-    this.#begunSync = null
-    for (const ack of this.#owedAcks) ack.batch ??= this.#lastBatch
+  #step2Taken(): void {
+    this.#owedAcks.step2Taken()
     this.payAcks()
   }
 
@@ -684,24 +627,7 @@ export class Session implements Tidier {
       throw new MalformedMessageError(`an acknowledgement payload of ${payload.length} bytes is over ${MAX_ACK_BYTES}`)
     }
     // [S2]
-    if (!this.#hasRefused) this.#oweFrame(encodeFrame(encodeAck(payload)))
-  }
-
-  /**
-   * A provider that begins to sync forgets what it counted, and counts 1: paid when the answer to the question that it is asked
-   * now is on disk, which holds all that it had sent before.
-   */
-  #countAnew(stateVector: StateVector): void {
-    if (!this.#countsQueued) {
-      this.#owedAcks.length = 0
-      this.#unpaid = 0
-    }
-    // Version 2 counts the sync step 1 that begins its session, and none that `forceSync` sends later.
-    const isCounted = !this.#countsQueued || !this.#hasBegun
-    this.#hasBegun = true
-    this.#begunSync = new BegunSync(stateVector)
-    this.#mustAsk = !this.#awaitsStep2
-    if (isCounted) this.#oweStatus()
+    if (!this.#owedAcks.hasRefused) this.#oweFrame(encodeFrame(encodeAck(payload)))
   }
 
   /** A Hocuspocus provider counts each update that it sends until it hears of it. A sync step 2 it doesn't count. */
@@ -710,15 +636,10 @@ export class Session implements Tidier {
   }
 
   #oweFrame(frame: Buffer): void {
-    if (this.#owedAcks.length === MAX_OWED_ACKS) {
+    if (!this.#owedAcks.owe(frame, this.room.clock.now())) {
       this.outlet.close('policy', `${MAX_OWED_ACKS} acknowledgements are owed already`)
       return
     }
-    this.#owedAcks.push({
-      frame,
-      askedAt: this.room.clock.now(),
-      batch: this.#awaitsStep2 || this.#mustAsk ? null : this.#lastBatch,
-    })
     this.payAcks()
   }
 
@@ -729,18 +650,14 @@ export class Session implements Tidier {
     if (this.outlet.unsentBytes > this.room.maxUnsentBytes) return
     // A provider of whose changes none is left calls itself synced: it must have its answer before.
     if (this.dialect === 'hocuspocus' && (this.isAnswering || this.nextQuestion !== null)) return
-    const due: Buffer[] = []
-    for (const ack of this.#owedAcks) {
-      if (ack.batch === null || ack.batch > this.room.committedBatch) break
-      due.push(ack.frame)
-      this.room.meters.acknowledged(this.room.clock.now() - ack.askedAt)
-    }
+    const { clock, meters, committedBatch } = this.room
+    const due = this.#owedAcks.takeDue(committedBatch)
     if (due.length > 0) {
-      this.#owedAcks.splice(0, due.length)
-      this.outlet.write(Buffer.concat(due))
+      for (const { askedAt } of due) meters.acknowledged(clock.now() - askedAt)
+      this.outlet.write(Buffer.concat(due.map(({ frame }) => frame)))
       if (this.#rememberedBytes > 0) this.#countRemembered()
     }
-    if (this.#owedAcks.length > 0) this.room.awaitCommit(this)
+    if (this.#owedAcks.count > 0) this.room.awaitCommit(this)
   }
 
   /** Its connection has room again for what was held back. */

@@ -17,7 +17,7 @@ import { readStateVector } from '../crdt/stateVector.ts'
 import type { UpdateLimits } from '../crdt/UpdateLimits.ts'
 import { BegunSync } from '../room/BegunSync.ts'
 import { addressFrames, encodeFrame } from '../room/encodeFrame.ts'
-import { type MissedChanges, NONE_MISSED } from '../room/Session.ts'
+import { type MissedChanges, NONE_MISSED } from '../room/OwedAcks.ts'
 import type { Connection } from './Connection.ts'
 import type { SessionServices } from './openSession.ts'
 import { KEEP_ALIVE, type Peer } from './Peer.ts'
@@ -201,7 +201,7 @@ export class HocuspocusPeer implements Peer, SeatHost {
       this.#denied.clear()
       this.#hasForgotten = true
     }
-    let { count, begunSync } = session?.owed ?? NONE_MISSED
+    let { count, begunSync } = session?.missed ?? NONE_MISSED
     const isTooMuch = begunSync !== null && begunSync.clientCount > this.#deniedClientsLeft(key)
     if (isTooMuch || (session === null && this.#hasForgotten)) begunSync = new BegunSync(null)
     this.#denied.set(key, { count, begunSync })
