@@ -30,8 +30,13 @@ const remove = (server: ServerProcess, name: string, headers: Record<string, str
 const outcome = ({ status, code }: ApiAnswer) => [status, code]
 
 /** A request, written as it is on a connection of its own. */
-function write(server: ServerProcess, head: readonly string[], body = Buffer.alloc(0)): Socket {
-  const socket = openSocket(server.port, '127.0.0.1')
+function write(
+  server: ServerProcess,
+  head: readonly string[],
+  body = Buffer.alloc(0),
+  localAddress = '127.0.0.1',
+): Socket {
+  const socket = openSocket({ port: server.port, host: '127.0.0.1', localAddress })
   socket.on('error', () => {})
   onTestFinished(() => void socket.destroy())
   socket.write(`${head.join('\r\n')}\r\n\r\n`)
@@ -165,22 +170,25 @@ describe('what is held', () => {
     expect((await api(server, 'GET', '/api/v1/documents?prefix=slow')).text).toBe('{"documents":[],"next":null}')
   })
 
-  /** A server with a document of 24 MiB, and five readers who have begun to read it and don't go on: no answer more fits. */
+  /**
+   * A server with a document of 24 MiB, and readers at two addresses who have begun to read it and don't go on: no answer more fits,
+   * and nobody of them has a second one.
+   */
   async function crowdedServer(): Promise<{ server: ServerProcess; readers: Socket[] }> {
     const server = await testServer()
     const client = await RawClient.join(`${server.socketUrl}/large`)
     const writer = typist(1)
     for (let i = 1; i <= 2; i++) await client.commit(writer.type('x'.repeat(12 << 20)), i)
     const readers: Socket[] = []
-    for (let i = 0; i < 5; i++) {
-      const reader = write(server, [
-        `GET ${apiPath('large', '?format=yjs')} HTTP/1.1`,
-        `Host: 127.0.0.1:${server.port}`,
-      ])
-      const [chunk] = await once(reader, 'data')
-      reader.pause()
-      expect(String(chunk)).toMatch(/^HTTP\/1\.1 200 /)
-      readers.push(reader)
+    const head = [`GET ${apiPath('large', '?format=yjs')} HTTP/1.1`, `Host: 127.0.0.1:${server.port}`]
+    for (const localAddress of ['127.0.0.2', '127.0.0.3']) {
+      for (const status of [200, 503]) {
+        const reader = write(server, head, Buffer.alloc(0), localAddress)
+        const [chunk] = await once(reader, 'data')
+        reader.pause()
+        expect(String(chunk)).toContain(`HTTP/1.1 ${status} `)
+        readers.push(reader)
+      }
     }
     return { server, readers }
   }

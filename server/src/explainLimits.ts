@@ -27,8 +27,11 @@ const SMALL_REMEMBERED_BYTES = 8 * KiB
 const THREAD_BYTES = 50 * MiB
 /** LevelDB: cache of blocks, two write buffers, files that are open. */
 const STORE_BYTES = 64 * MiB
-/** What the parts of the API hold of bodies and answers (`ByteBudget`): documents and uploads 128 MiB each, others 4 MiB. */
-const BODY_BYTES = 272 * MiB
+/**
+ * What the parts of the API hold of bodies and answers (`ByteBudget`): documents 128 MiB in and 64 MiB out, uploads 64 MiB each way,
+ * others 4 MiB.
+ */
+const BODY_BYTES = 328 * MiB
 /** An edit that waits is also merged, and framed for its readers. */
 const PENDING_COPIES = 4
 /** A task's bytes are copied on the way to its thread, and there. */

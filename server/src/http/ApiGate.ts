@@ -41,9 +41,9 @@ export class ApiGate {
    * For what people do in the editor: answered wherever its socket is, without keys to whoever reaches that.
    * @throws {ApiError} `unauthorized`, `forbidden`, `cross-site`
    */
-  async admitPerson(request: IncomingMessage, documentId: DocumentId, needed: Role): Promise<void> {
+  async admitPerson(request: IncomingMessage, documentId: DocumentId, needed: Role): Promise<Grant> {
     if (!isRead(request)) this.checkDeliberate(request)
-    this.#checkRole(await this.#access.admit(this.tokenOf(request), documentId), needed, '')
+    return this.#checkRole(await this.#access.admit(this.tokenOf(request), documentId), needed, '')
   }
 
   /**

@@ -15,6 +15,8 @@ import type { ApiGate } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
 import { ByteBudget } from './ByteBudget.ts'
 import { contentQueries, contentTypes as types } from './contentRoutes.ts'
+import { hangUpOnSlow } from './hangUpOnSlow.ts'
+import { holderOf } from './holderOf.ts'
 import { type RequestBody, readBody } from './readBody.ts'
 import { readQuery } from './readRequest.ts'
 
@@ -22,10 +24,11 @@ import { readQuery } from './readRequest.ts'
 const MAX_CONTENT_BYTES = 4 << 20
 /** Largest update that is taken in: offline work of months. Checking 20 MB takes a worker a second. */
 const MAX_UPDATE_BYTES = 64 << 20
-/** Content that all requests together hold, of bodies that come in and answers that go out. */
-const MAX_HELD_BYTES = 128 << 20
-/** Who reads nothing of an answer for so long is hung up on, in ms; within twice that, for Node looks as often. */
-const STALL_LIMIT_MS = 60_000
+/** Content that all requests together hold on its way in; one user may hold the largest update. */
+const MAX_BODIES_BYTES = 2 * MAX_UPDATE_BYTES
+/** The same on its way out, and of one user: one answer, or several that are smaller. */
+const MAX_ANSWERS_BYTES = 64 << 20
+const MAX_ANSWERS_SHARE_BYTES = MAX_ANSWERS_BYTES / 4
 /**
  * Conditions for a change that aren't looked at (`base` is). Whoever sends one relies on it: passed over, it would overwrite
  * what it was meant to keep (RFC 9110, sections 13 and 14.5).
@@ -48,7 +51,8 @@ export interface DocumentsApiServices {
  */
 export function documentsApi({ documents, gate, proxies, audit, hasBin, logger }: DocumentsApiServices): Router {
   const router = express.Router()
-  const budget = new ByteBudget(MAX_HELD_BYTES)
+  const bodies = new ByteBudget(MAX_BODIES_BYTES, MAX_UPDATE_BYTES)
+  const answers = new ByteBudget(MAX_ANSWERS_BYTES, MAX_ANSWERS_SHARE_BYTES)
 
   router.use((request, response, next) => {
     // What people wrote, under the address of the server: it may do nothing, and is kept by no cache that others use.
@@ -120,14 +124,14 @@ export function documentsApi({ documents, gate, proxies, audit, hasBin, logger }
     response.set('Content-Type', form === 'yjs' ? types.yjs : `${types[form]}; charset=utf-8`)
     const actor = actorOf(request, proxies, userId)
     audit.record({ ...actor, action: 'read', document: documentId, bytes: bytes.length })
-    send(response, bytes)
+    send(response, bytes, holderOf(userId, actor.address))
   }
 
-  function send(response: Response, bytes: Uint8Array): void {
+  function send(response: Response, bytes: Uint8Array, holder: string): void {
     if (response.destroyed) return
-    if (!budget.take(bytes.length)) throw new ApiError('busy', 'too many answers are being read')
-    response.once('close', () => budget.give(bytes.length))
-    response.setTimeout(STALL_LIMIT_MS, () => response.destroy())
+    if (!answers.take(bytes.length, holder)) throw new ApiError('busy', 'too many answers are being read')
+    response.once('close', () => answers.give(bytes.length, holder))
+    hangUpOnSlow(response, bytes.length)
     response.send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   }
 
@@ -147,8 +151,9 @@ export function documentsApi({ documents, gate, proxies, audit, hasBin, logger }
       mustBeEmpty,
       signal: goneSignal(response),
     }
+    const holder = holderOf(grant.userId, proxies.addressOf(request))
     // Read only now: nobody unknown makes us hold anything.
-    const body: RequestBody = await readBody(request, MAX_CONTENT_BYTES, budget)
+    const body: RequestBody = await readBody(request, { maxBytes: MAX_CONTENT_BYTES, budget: bodies, holder })
     try {
       const { found, isChanged } = await documents.replace(documentId, form, body.content, options)
       if (found === 'deleted' && anew !== 'true') throw absent(found)
@@ -173,7 +178,8 @@ export function documentsApi({ documents, gate, proxies, audit, hasBin, logger }
     await refuseCreation(grant, documentId)
     if (!request.is(types.yjs)) throw new ApiError('bad-type', `the Content-Type must be ${types.yjs}: a Yjs update`)
     const signal = goneSignal(response)
-    const body: RequestBody = await readBody(request, MAX_UPDATE_BYTES, budget)
+    const holder = holderOf(grant.userId, proxies.addressOf(request))
+    const body: RequestBody = await readBody(request, { maxBytes: MAX_UPDATE_BYTES, budget: bodies, holder })
     try {
       const { found, isChanged, isMissing, foreignClient } = await documents.merge(documentId, body.content, {
         userId: grant.userId,

@@ -8,16 +8,26 @@ export interface RequestBody {
   release(): void
 }
 
-const FIRST_BYTES = 16 * 1024
+const FIRST_BYTES = 1024
+
+export interface BodyLimits {
+  readonly maxBytes: number
+  readonly budget: ByteBudget
+  /** Whose bytes they are: `holderOf`. */
+  readonly holder: string
+  /** It must have come after so long; left out: after as long as any request may take. */
+  readonly seconds?: number
+}
 
 /**
  * Reads the body of a request, which must not be compressed. It grows in one buffer: a body that comes in pieces of a byte
  * costs no more than one that comes whole.
  *
  * What can't be held is passed over to its end before that is told: many clients listen only when they have sent all.
- * @throws {ApiError} `bad-type`, `too-large`, `busy`: the budget has no room for it; `bad-request`: it broke off
+ * @throws {ApiError} `bad-type`, `too-large`, `busy`: the budget has no room for it; `bad-request`: it broke off, or took too long
  */
-export function readBody(request: IncomingMessage, maxBytes: number, budget: ByteBudget): Promise<RequestBody> {
+export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<RequestBody> {
+  const { maxBytes, budget, holder, seconds = null } = limits
   const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity'
   if (encoding !== 'identity') return Promise.reject(new ApiError('bad-type', 'the content must not be compressed'))
   const sizeFault = (bytes: number) => (bytes > maxBytes ? tooLarge(maxBytes) : null)
@@ -26,12 +36,12 @@ export function readBody(request: IncomingMessage, maxBytes: number, budget: Byt
   let length = 0
 
   const release = () => {
-    budget.give(buffer.length)
+    budget.give(buffer.length, holder)
     buffer = Buffer.alloc(0)
   }
   const grow = (needed: number): ApiError | null => {
     const size = Math.min(maxBytes, Math.max(needed, 2 * buffer.length, FIRST_BYTES))
-    if (!budget.take(size - buffer.length)) return new ApiError('busy', 'too many requests are being taken in')
+    if (!budget.take(size - buffer.length, holder)) return new ApiError('busy', 'too many requests are being taken in')
     const larger = Buffer.allocUnsafeSlow(size)
     buffer.copy(larger, 0, 0, length)
     buffer = larger
@@ -52,11 +62,25 @@ export function readBody(request: IncomingMessage, maxBytes: number, budget: Byt
       release()
       reject(new ApiError('bad-request', 'the request broke off'))
     }
+    const tookTooLong = () => {
+      refusal ??= new ApiError('bad-request', `the body took longer than ${seconds} s`)
+      release()
+      reject(refusal)
+    }
+    const timer = seconds === null ? null : setTimeout(tookTooLong, seconds * 1000).unref()
+    const end = () => {
+      if (timer !== null) clearTimeout(timer)
+    }
     request.on('data', add)
-    request.on('end', () =>
-      refusal === null ? resolve({ content: buffer.subarray(0, length), release }) : reject(refusal),
-    )
-    request.on('close', brokeOff)
+    request.on('end', () => {
+      end()
+      if (refusal === null) resolve({ content: buffer.subarray(0, length), release })
+      else reject(refusal)
+    })
+    request.on('close', () => {
+      end()
+      brokeOff()
+    })
     if (request.destroyed) brokeOff()
   })
 }

@@ -1,8 +1,7 @@
 import type { Request } from 'express'
 import { z } from 'zod'
 import { ApiError } from './ApiError.ts'
-import type { ByteBudget } from './ByteBudget.ts'
-import { readBody } from './readBody.ts'
+import { type BodyLimits, readBody } from './readBody.ts'
 
 /** Largest JSON that is taken in where it is no content. */
 const MAX_JSON_BYTES = 16 * 1024
@@ -35,10 +34,10 @@ export function readQuery<T extends z.ZodObject>(schema: T, request: Request): z
 export async function readJson<T extends z.ZodType>(
   schema: T,
   request: Request,
-  budget: ByteBudget,
+  limits: Omit<BodyLimits, 'maxBytes'>,
 ): Promise<z.output<T>> {
   if (!request.is('application/json')) throw new ApiError('bad-type', 'the Content-Type must be application/json')
-  const body = await readBody(request, MAX_JSON_BYTES, budget)
+  const body = await readBody(request, { ...limits, maxBytes: MAX_JSON_BYTES })
   let value: unknown
   try {
     value = JSON.parse(body.content.toString('utf8'))

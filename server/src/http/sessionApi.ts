@@ -9,12 +9,14 @@ import { ApiError, badMethod } from './ApiError.ts'
 import { type ApiGate, denied } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
 import { ByteBudget } from './ByteBudget.ts'
+import { holderOf } from './holderOf.ts'
 import { readBody } from './readBody.ts'
 
 /** A token is 8 KiB at most, and one that a cookie holds half of that. */
 const MAX_BODY_BYTES = 16 << 10
 /** Of all requests together: nobody is known yet. */
 const MAX_HELD_BYTES = 4 << 20
+const MAX_SHARE_BYTES = MAX_HELD_BYTES / 8
 
 export interface SessionApiServices {
   readonly access: Access
@@ -22,14 +24,15 @@ export interface SessionApiServices {
   readonly proxies: TrustedProxies
   readonly clock: Clock
   readonly logger: Logger
+  readonly requestSeconds: number
 }
 
 /**
  * A browser's session (`PROTOCOL.md`): puts a token into a cookie that no script can read, says whose it is, and clears it.
  */
-export function sessionApi({ access, gate, proxies, clock, logger }: SessionApiServices): Router {
+export function sessionApi({ access, gate, proxies, clock, logger, requestSeconds }: SessionApiServices): Router {
   const router = express.Router()
-  const budget = new ByteBudget(MAX_HELD_BYTES)
+  const budget = new ByteBudget(MAX_HELD_BYTES, MAX_SHARE_BYTES)
 
   router.use((request, response, next) => {
     response.set({ 'Cache-Control': 'no-store', Vary: 'Cookie, Authorization' })
@@ -83,7 +86,8 @@ export function sessionApi({ access, gate, proxies, clock, logger }: SessionApiS
   /** @throws {ApiError} `bad-type`, `bad-request`, what `readBody` throws */
   async function readToken(request: Request): Promise<string> {
     if (!request.is('application/json')) throw new ApiError('bad-type', 'the Content-Type must be application/json')
-    const body = await readBody(request, MAX_BODY_BYTES, budget)
+    const holder = holderOf(null, proxies.addressOf(request))
+    const body = await readBody(request, { maxBytes: MAX_BODY_BYTES, budget, holder, seconds: requestSeconds })
     try {
       const { token } = JSON.parse(body.content.toString('utf8')) as { token?: unknown }
       if (typeof token === 'string' && token !== '') return token

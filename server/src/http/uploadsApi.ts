@@ -3,18 +3,21 @@ import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
 import type { Documents } from '../room/Documents.ts'
 import { INERT_POLICY } from '../securityHeaders.ts'
+import type { TrustedProxies } from '../socket/TrustedProxies.ts'
 import { typeOfName } from '../uploads/sniffType.ts'
 import { isUploadName, type Upload, type UploadStore, UploadsFullError } from '../uploads/UploadStore.ts'
 import { ApiError } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
 import { ByteBudget } from './ByteBudget.ts'
+import { hangUpOnSlow } from './hangUpOnSlow.ts'
+import { holderOf } from './holderOf.ts'
 import { readBody } from './readBody.ts'
 
-/** Bytes of uploads that all requests together hold, on their way in and out. */
-const MAX_HELD_BYTES = 128 << 20
-/** Who reads nothing of an answer for so long is hung up on, in ms; within twice that, for Node looks as often. */
-const STALL_LIMIT_MS = 60_000
+/** Bytes of uploads that all requests together hold on their way in, and on their way out. */
+const MAX_HELD_BYTES = 64 << 20
+/** Of one user. */
+const MAX_SHARE_BYTES = MAX_HELD_BYTES / 4
 /** Longest name of a download, in characters. */
 const MAX_NAME = 200
 
@@ -22,6 +25,7 @@ export interface UploadsApiServices {
   readonly uploads: UploadStore
   readonly documents: Pick<Documents, 'find'>
   readonly gate: ApiGate
+  readonly proxies: TrustedProxies
   readonly logger: Logger
   readonly settings: { readonly maxUploadBytes: number }
 }
@@ -32,9 +36,10 @@ export interface UploadsApiServices {
  *
  * A file is what its bytes say, not what anybody calls it; what is no image that every browser knows is only ever a download.
  */
-export function uploadsApi({ uploads, documents, gate, logger, settings }: UploadsApiServices): Router {
+export function uploadsApi({ uploads, documents, gate, proxies, logger, settings }: UploadsApiServices): Router {
   const router = express.Router()
-  const budget = new ByteBudget(MAX_HELD_BYTES)
+  const bodies = new ByteBudget(MAX_HELD_BYTES, Math.max(settings.maxUploadBytes, MAX_SHARE_BYTES))
+  const answers = new ByteBudget(MAX_HELD_BYTES, MAX_SHARE_BYTES)
 
   router.use((request, response, next) => {
     const path = request.url.split('?', 1)[0] ?? ''
@@ -53,8 +58,9 @@ export function uploadsApi({ uploads, documents, gate, logger, settings }: Uploa
   })
 
   async function take(request: Request, response: Response, documentId: DocumentId, path: string): Promise<void> {
-    await gate.admitPerson(request, documentId, 'editor')
-    const body = await readBody(request, settings.maxUploadBytes, budget)
+    const { userId } = await gate.admitPerson(request, documentId, 'editor')
+    const holder = holderOf(userId, proxies.addressOf(request))
+    const body = await readBody(request, { maxBytes: settings.maxUploadBytes, budget: bodies, holder })
     try {
       if (body.content.length === 0) throw new ApiError('bad-request', 'the upload is empty')
       await refuseDeleted(documentId)
@@ -85,7 +91,7 @@ export function uploadsApi({ uploads, documents, gate, logger, settings }: Uploa
   }
 
   async function give(request: Request, response: Response, documentId: DocumentId, file: string): Promise<void> {
-    await gate.admitPerson(request, documentId, 'viewer')
+    const { userId } = await gate.admitPerson(request, documentId, 'viewer')
     // They stay with a document in the bin.
     await refuseDeleted(documentId)
     const found = await uploads.find(documentId, file)
@@ -101,21 +107,21 @@ export function uploadsApi({ uploads, documents, gate, logger, settings }: Uploa
       'Content-Type': type.mediaType,
       'Content-Disposition': `${type.isImage ? 'inline' : 'attachment'}${fileName(request)}`,
     })
-    await send(response, documentId, found)
+    await send(response, documentId, found, holderOf(userId, proxies.addressOf(request)))
   }
 
-  async function send(response: Response, documentId: DocumentId, found: Upload): Promise<void> {
-    if (!budget.take(found.bytes)) throw new ApiError('busy', 'too many answers are being read')
+  async function send(response: Response, documentId: DocumentId, found: Upload, holder: string): Promise<void> {
+    if (!answers.take(found.bytes, holder)) throw new ApiError('busy', 'too many answers are being read')
     let isHeld = true
     const release = () => {
-      if (isHeld) budget.give(found.bytes)
+      if (isHeld) answers.give(found.bytes, holder)
       isHeld = false
     }
     response.once('close', release)
     try {
       const bytes = await uploads.read(documentId, found)
       if (bytes === null) throw new ApiError('not-found', 'the document has no such upload')
-      response.setTimeout(STALL_LIMIT_MS, () => response.destroy())
+      hangUpOnSlow(response, bytes.length)
       // Not `send`, which adds a charset of its own.
       response.set('Content-Length', String(bytes.length)).end(response.req.method === 'HEAD' ? undefined : bytes)
     } catch (error) {

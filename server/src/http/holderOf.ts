@@ -1,0 +1,13 @@
+import { GUEST_PREFIX, linkOfGuest } from '../access/guests.ts'
+import { lineageOf } from '../access/madeUsers.ts'
+import { networkOf } from '../socket/address.ts'
+
+/**
+ * Whose bytes those of a request are (`ByteBudget`). Whoever can make users, by a link or by tokens, is one holder with them.
+ * @param userId null: nobody is known, and the address says who it is
+ */
+export function holderOf(userId: string | null, address: string): string {
+  if (userId === null) return networkOf(address)
+  if (userId.startsWith(GUEST_PREFIX)) return `${GUEST_PREFIX}${linkOfGuest(userId)}`
+  return `user:${lineageOf(userId).at(-1)}`
+}
