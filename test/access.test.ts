@@ -103,7 +103,9 @@ describe('the secret', () => {
     const folder = await testFolder()
     const { code, output } = await ServerProcess.run({ folder, env: { WEFT_AUTH_SECRET: 'hunter2' } })
     expect(code).toBe(2)
-    expect(output).toBe('weft: WEFT_AUTH_SECRET has 7 bytes: a secret has at least 32\n')
+    expect(output).toBe(
+      'weft: WEFT_AUTH_SECRET has 7 bytes: a secret has at least 32; `openssl rand -base64 32` makes one\n',
+    )
   })
 
   it('may be in a file, and is never in the help', async () => {

@@ -193,12 +193,13 @@ describe('a start', () => {
     await server.stop()
   })
 
-  it('prints the address and where the data is, and nothing else', async () => {
+  it('prints the address, where the data is and how much memory it takes, and nothing else', async () => {
     const server = await testServer({ WEFT_LOG_LEVEL: 'info' })
-    await eventually('a third line', async () => server.output.split('\n').length > 3)
-    expect(server.output).toBe(
+    await eventually('a fourth line', async () => server.output.split('\n').length > 4)
+    expect(server.output.replace(/[\d ]+ MiB/u, ' 1 MiB')).toBe(
       `Weft is at ${server.url}\nDocuments are in ${server.folder}\n` +
-        'Nobody is asked who they are, so it listens on this machine only\n',
+        'Nobody is asked who they are, so it listens on this machine only\n' +
+        'Memory stays below 1 MiB, whoever attacks it: --explain-limits says which settings make it less\n',
     )
   })
 

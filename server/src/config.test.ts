@@ -93,8 +93,14 @@ it('holds a secret where nobody sees it by accident', () => {
 })
 
 it.each([
-  [{ WEFT_AUTH_SECRET: 'short' }, 'WEFT_AUTH_SECRET has 5 bytes: a secret has at least 32'],
-  [{ WEFT_AUTH_SECRET: '' }, 'WEFT_AUTH_SECRET has 0 bytes: a secret has at least 32'],
+  [
+    { WEFT_AUTH_SECRET: 'short' },
+    'WEFT_AUTH_SECRET has 5 bytes: a secret has at least 32; `openssl rand -base64 32` makes one',
+  ],
+  [
+    { WEFT_AUTH_SECRET: '' },
+    'WEFT_AUTH_SECRET has 0 bytes: a secret has at least 32; `openssl rand -base64 32` makes one',
+  ],
   [{ WEFT_AUTH_SECRET: SECRET, WEFT_AUTH_SECRET_FILE: 'x' }, 'WEFT_AUTH_SECRET and WEFT_AUTH_SECRET_FILE are both set'],
   [{ WEFT_AUTH_SECRET_FILE: '/no/such/file' }, /^WEFT_AUTH_SECRET_FILE names a file that can't be read: ENOENT/],
   [{ WEFT_AUTH_SECRET_FILE: '' }, /^WEFT_AUTH_SECRET_FILE names a file that can't be read: /],
@@ -104,7 +110,9 @@ it.each([
 
 it('refuses a file with a short secret, without a word of it', () => {
   expect(() => readConfig({ WEFT_AUTH_SECRET_FILE: fileWith('hunter2\n') }, [])).toThrow(
-    new ConfigError('the file of WEFT_AUTH_SECRET_FILE has 7 bytes: a secret has at least 32'),
+    new ConfigError(
+      'the file of WEFT_AUTH_SECRET_FILE has 7 bytes: a secret has at least 32; `openssl rand -base64 32` makes one',
+    ),
   )
 })
 

@@ -150,7 +150,8 @@ function table(rows: readonly (readonly [string, string, string])[]): string[] {
   )
 }
 
-function inMiB(bytes: number): string {
+/** As people read it: `18 088 MiB`. */
+export function inMiB(bytes: number): string {
   return `${group(Math.ceil(bytes / MiB))} MiB`
 }
 

@@ -3,7 +3,7 @@ import { asksForTokens } from './access/openKeys.ts'
 import { createLogger } from './createLogger.ts'
 import { helpText } from './describeSettings.ts'
 import { WeftError } from './errors.ts'
-import { explainLimits, memoryBound } from './explainLimits.ts'
+import { explainLimits, inMiB, memoryBound } from './explainLimits.ts'
 import { readConfig } from './readConfig.ts'
 import { ConfigError } from './Setting.ts'
 import { isLoopbackHost } from './socket/address.ts'
@@ -26,9 +26,9 @@ function explain(error: unknown): never {
   if (error instanceof WeftError) fail(error.message, error.code.startsWith('STORE_') ? EXIT_STORE : EXIT_FAILURE)
   if (error instanceof Error && 'code' in error) {
     if (error.code === 'EADDRINUSE')
-      fail(`${error.message}: another program listens there; WEFT_PORT chooses a port`, EXIT_FAILURE)
+      fail(`${error.message}: another program listens there; WEFT_PORT (--port) chooses a port`, EXIT_FAILURE)
     if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
-      fail(`${error.message}: WEFT_HOST and WEFT_PORT choose where to listen`, EXIT_FAILURE)
+      fail(`${error.message}: WEFT_HOST and WEFT_PORT (--host, --port) choose where to listen`, EXIT_FAILURE)
     }
   }
   throw error
@@ -56,7 +56,6 @@ async function main(): Promise<void> {
   // it left behind is unknown, and what was acknowledged is on disk.)
   process.on('unhandledRejection', error => logger.error({ err: error }, 'something failed that nobody waited for'))
   const server = await startServer(config, logger)
-  logger.info({ bytes: memoryBound(config) }, 'memory stays below this, whoever attacks it; --explain-limits says why')
   const places = [...config.publicUrls, server.url].join(' and ')
   process.stdout.write(`Weft is at ${places}\nDocuments are in ${resolve(config.data)}\n`)
   if (!asksForTokens(config)) {
@@ -66,6 +65,9 @@ async function main(): Promise<void> {
         : 'Who reaches that address can read and write every document: nobody is asked who they are (--open)\n',
     )
   }
+  process.stdout.write(
+    `Memory stays below ${inMiB(memoryBound(config))}, whoever attacks it: --explain-limits says which settings make it less\n`,
+  )
 
   let isStopping = false
   const stop = () => {

@@ -69,7 +69,9 @@ function readSecret(
   const bytes = file === undefined ? Buffer.from(fromEnv ?? '') : readSecretFile(file, `${name}_FILE`)
   if (bytes.length < minBytes) {
     const source = file === undefined ? name : `the file of ${name}_FILE`
-    throw new ConfigError(`${source} has ${bytes.length} bytes: a secret has at least ${minBytes}`)
+    throw new ConfigError(
+      `${source} has ${bytes.length} bytes: a secret has at least ${minBytes}; \`openssl rand -base64 32\` makes one`,
+    )
   }
   const weakness = weaknessOf(bytes)
   if (weakness !== null) {

@@ -345,10 +345,8 @@ async function serveMetrics(metrics: Metrics, config: Config, logger: Logger): P
     await listen(server, { host, port }, logger)
     return server
   } catch (error) {
-    logger.warn(
-      { err: error },
-      `metrics can't be served on ${host}:${port}; WEFT_METRICS_PORT chooses a port (0: none)`,
-    )
+    const why = error instanceof Error ? error.message : error
+    logger.warn(`metrics can't be served: ${why}; WEFT_METRICS_PORT (--metrics-port) chooses a port (0: none)`)
     return null
   }
 }

@@ -98,7 +98,10 @@ export class ApiGate {
   /** @throws {ApiError} `no-keys`: there is nothing to ask tokens by */
   needTokens(): void {
     if (this.#access.isAsking) return
-    throw new ApiError('no-keys', 'nobody is asked for a token here: WEFT_AUTH_SECRET is not set')
+    throw new ApiError(
+      'no-keys',
+      'nobody is asked for a token here, so there is nothing to share or to revoke: start the server with WEFT_AUTH_SECRET',
+    )
   }
 
   #checkRole(grant: Grant | Denial, needed: Role, where: string): Grant {

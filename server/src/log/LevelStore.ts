@@ -299,7 +299,11 @@ function collect(
 }
 
 function lockedError(folder: string, holder: string, cause?: unknown): WeftError {
-  return new WeftError('STORE_LOCKED', `the data folder ${folder} is in use by ${holder}`, { cause })
+  return new WeftError(
+    'STORE_LOCKED',
+    `the data folder ${folder} is in use by ${holder}: one server at a time; WEFT_DATA (--data) names another folder`,
+    { cause },
+  )
 }
 
 /** LevelDB tells its kinds of errors apart by the beginning of their texts alone (util/status.cc, util/env_posix.cc). */
