@@ -1,42 +1,32 @@
-import {
-  type CloseName,
-  type DocumentId,
-  type DocumentPart,
-  encodeSyncStep2,
-  isKept,
-  type SavingName,
-  splitPart,
-} from '@weft/protocol'
+import { type CloseName, type DocumentId, type DocumentPart, isKept, type SavingName, splitPart } from '@weft/protocol'
 import type { Logger } from 'pino'
-import * as Y from 'yjs'
 import type { Grant } from '../access/Grant.ts'
 import type { Clock } from '../clock.ts'
 import { admitUpdate } from '../crdt/admitUpdate.ts'
-import { EMPTY_UPDATE } from '../crdt/emptyUpdate.ts'
 import { CLIENT_BYTES, Knowledge } from '../crdt/Knowledge.ts'
 import { notCovered, type Ranges } from '../crdt/ranges.ts'
 import { readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
-import { covers, encodeStateVector, type StateVector, stateVectorKey } from '../crdt/stateVector.ts'
+import type { StateVector } from '../crdt/stateVector.ts'
 import { NO_LIMITS, type UpdateLimitSettings, type UpdateLimits } from '../crdt/UpdateLimits.ts'
-import { WeftError } from '../errors.ts'
 import type { Append, StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
 import type { MemoryBudget } from '../MemoryBudget.ts'
 import type { Meters } from '../Meters.ts'
 import { type Randomness, systemRandomness } from '../randomness.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
+import { Answers } from './Answers.ts'
 import { AwarenessBroadcast, type AwarenessSettings } from './AwarenessBroadcast.ts'
-import type { BytesCache, BytesHolder } from './BytesCache.ts'
+import type { BytesCache } from './BytesCache.ts'
 import { ClientUse } from './ClientUse.ts'
 import type { Committer } from './Committer.ts'
-import { encodeFrame, encodeUpdateFrame } from './encodeFrame.ts'
+import { Compaction } from './Compaction.ts'
+import { encodeUpdateFrame } from './encodeFrame.ts'
 import { Growth, type GrowthLimits, type SizeState } from './Growth.ts'
+import { HeldBytes } from './HeldBytes.ts'
 import { isMassDeletion, MIN_DELETED, NEWCOMER_MS } from './MassDeletion.ts'
 import { MessageRelay } from './MessageRelay.ts'
 import { PendingBatch } from './PendingBatch.ts'
-import { readForRoom } from './readForRoom.ts'
 import type { Saving } from './Saving.ts'
 import type { Session } from './Session.ts'
-import { StoredBytes } from './StoredBytes.ts'
 import { Tail } from './Tail.ts'
 import { TidyingCheck } from './TidyingCheck.ts'
 
@@ -83,8 +73,6 @@ export interface RoomSettings extends AwarenessSettings, GrowthLimits, UpdateLim
   readonly tailEntries: number
 }
 
-/** Snapshots up to this size are diffed on the event loop (1 ms); larger ones by a worker. */
-const MAX_INLINE_DIFF_BYTES = 16 * 1024
 /** An open document of which nothing is known; measured, with its place in maps and its logger. */
 const BASE_BYTES = 8 * 1024
 /** What knowledge grows by a byte of an update, at most: a deletion of three bytes is two numbers, or begins a list. */
@@ -95,8 +83,6 @@ const MIN_PAUSE_MS = 1
 const SMOOTHING = 0.3
 /** A document in which nothing was written for so long is quiet. */
 const QUIET_MS = 10_000
-/** A failed compaction is tried again after so long. */
-const COMPACTION_RETRY_MS = 60_000
 
 interface InFlight {
   readonly batch: PendingBatch
@@ -115,7 +101,7 @@ interface InFlight {
  * [R4] Only closed updates that bring something new become pending.
  * [R5] A session that is live has everything up to the head.
  */
-export class Room implements BytesHolder {
+export class Room {
   readonly documentId: DocumentId
   readonly updateLimits: UpdateLimits
   readonly awareness: AwarenessBroadcast
@@ -138,26 +124,15 @@ export class Room implements BytesHolder {
   #gathering = new PendingBatch(1)
   #inFlight: InFlight | null = null
   #committedBatch = 0
-  /** Answers that wait for a moment at which knowledge is exactly what the next commit will have made of the log. */
-  #questions: { session: Session; stateVector: StateVector }[] = []
-  /** Answers that are made, and wait until the batch under way is on disk. [R1] */
-  #answers = new Map<Session, () => void>()
   #afterCommit: (() => void)[] = []
   readonly #owing = new Set<Session>()
   /** No commit before this, monotonic ms. */
   #nextCommitAt = 0
   #fanoutCostMs = 0
 
-  #bytes: StoredBytes | null
-  #bytesLoading: Promise<StoredBytes> | null = null
-  /** Commits while the stored bytes are being read. */
-  #bytesMissed: Uint8Array[] = []
-  #diffs: Map<string, Promise<Uint8Array>> | null = null
-
-  #isCompacting = false
-  /** A state from before a mass deletion is being stored. */
-  #isKeeping = false
-  #compactAgainAt = 0
+  readonly #bytes: HeldBytes
+  readonly #answers: Answers
+  readonly #compaction: Compaction
 
   /** When the last session left, monotonic ms. */
   #emptySince: number
@@ -191,8 +166,34 @@ export class Room implements BytesHolder {
     this.#tail.checkpoint(new Map(this.#knowledge.stateVector), now)
     this.#growth = new Growth(services.settings, state => this.#sizeChanged(state))
     this.#growth.measure(this.#tail.documentBytes, false)
-    this.#bytes = new StoredBytes(stored)
-    services.bytesCache.used(this)
+    this.#bytes = new HeldBytes(stored, {
+      documentId,
+      log: services.log,
+      bytesCache: services.bytesCache,
+      head: () => this.#tail.head,
+      isNeeded: () => this.#compaction.isRunning || this.#isAnybodyBehind,
+    })
+    const own = { knowledge: this.#knowledge, tail: this.#tail, bytes: this.#bytes, log: () => this.log }
+    this.#answers = new Answers(
+      {
+        ...own,
+        awareness: this.awareness,
+        settings: services.settings,
+        isGathering: () => !this.#gathering.isEmpty,
+        isInFlight: () => this.#inFlight !== null,
+        isStalled: () => this.hasPending && services.committer.isFailing,
+      },
+      services.workshop,
+    )
+    this.#compaction = new Compaction(
+      {
+        ...own,
+        documentId,
+        isClosed: () => this.#isFailed || this.#isDamaged,
+        compacted: () => this.#growth.measure(this.documentBytes, true),
+      },
+      services,
+    )
   }
 
   /** Names the document. Made when it is needed: most documents never have anything to say. */
@@ -268,8 +269,7 @@ export class Room implements BytesHolder {
   leave(session: Session): void {
     if (this.#sessions.delete(session)) this.#services.population.sessions--
     this.#owing.delete(session)
-    this.#questions = this.#questions.filter(question => question.session !== session)
-    this.#answers.delete(session)
+    this.#answers.leave(session)
     this.tidying.leave(session)
     this.awareness.leave(session)
     this.#clientUse.leave(session)
@@ -381,7 +381,7 @@ export class Room implements BytesHolder {
 
   /** All that the log holds now. */
   async committedLog(): Promise<StoredLog> {
-    return this.#documentBytes(await this.#loadBytes())
+    return (await this.#bytes.load()).storedLog
   }
 
   /** The batch after whose commit everything is on disk that is known now. */
@@ -417,7 +417,7 @@ export class Room implements BytesHolder {
     if (state !== 'fine') this.log.warn({ bytes, state }, 'the document is near its size limit, or at it')
     for (const session of [...this.#sessions]) session.sizeChanged()
     // What can be spared may be enough.
-    if (state === 'full') this.#compact()
+    if (state === 'full') this.#compaction.start()
   }
 
   /**
@@ -475,10 +475,7 @@ export class Room implements BytesHolder {
     this.#gathering = new PendingBatch(batch.number + 1)
     const checkpoint = this.#tail.wantsCheckpoint(updates.length) ? new Map(this.#knowledge.stateVector) : null
     this.#inFlight = { batch, updates, checkpoint, isMassDeletion: isMassDeletion(batch, this.#knowledge) }
-    // Now knowledge is exactly what this commit makes of the log: the moment to answer from it.
-    const questions = this.#questions
-    this.#questions = []
-    for (const { session, stateVector } of questions) this.#prepareAnswer(session, stateVector)
+    this.#answers.batchTaken()
     return { documentId: this.documentId, after: this.#tail.head, updates, time: this.#services.clock.wallTime() }
   }
 
@@ -494,9 +491,8 @@ export class Room implements BytesHolder {
     this.#tail.append(updates)
     this.#committedBatch = batch.number
     this.#lastCommitAt = clock.now()
-    this.#bytes?.append(after, updates)
-    if (this.#bytesLoading !== null) this.#bytesMissed.push(...updates)
-    if (isMassDeletion) this.#keepState(after, batch)
+    this.#bytes.append(after, updates)
+    if (isMassDeletion) this.#massDeleted(after, batch)
     if (checkpoint !== null) this.#tail.checkpoint(checkpoint, this.#lastCommitAt)
 
     this.#growth.measure(this.documentBytes, false)
@@ -504,9 +500,7 @@ export class Room implements BytesHolder {
     this.#broadcast(updates, batch.onlyAuthor)
     if (begins) this.#tellBegun()
 
-    const answers = this.#answers
-    this.#answers = new Map()
-    for (const start of answers.values()) start()
+    this.#answers.committed()
     const callbacks = this.#afterCommit
     this.#afterCommit = []
     for (const callback of callbacks) callback()
@@ -516,7 +510,13 @@ export class Room implements BytesHolder {
 
     this.#nextCommitAt = clock.now() + this.#commitPauseMs()
     if (!this.#gathering.isEmpty) this.#services.committer.request(this, this.#nextCommitAt)
-    if (this.#tail.isCompactionDue) this.#compact()
+    this.#compaction.startIfDue()
+  }
+
+  #massDeleted(position: number, { deleted, byNewcomers }: PendingBatch): void {
+    this.log.warn({ deleted, byNewcomers, position }, 'most of the document was deleted at once')
+    this.meters.massDeletion()
+    if (this.part === null) this.#compaction.keepState(position)
   }
 
   #tellBegun(): void {
@@ -575,36 +575,12 @@ export class Room implements BytesHolder {
 
   /** Answers a sync step 1: brings the session to the head, with no more bytes than it must. */
   answer(session: Session, stateVector: StateVector): void {
-    if (session.isAnswering) {
-      session.nextQuestion = stateVector
-      return
-    }
-    session.isAnswering = true
-    if (this.hasPending && this.#services.committer.isFailing) this.#followFromStart(session)
-    else if (this.#gathering.isEmpty) this.#prepareAnswer(session, stateVector)
-    else this.#questions.push({ session, stateVector })
+    this.#answers.answer(session, stateVector)
   }
 
-  // Called only when nothing is gathered: knowledge is the log, plus what is in flight. [R1]
-  #prepareAnswer(session: Session, stateVector: StateVector): void {
-    const deleteSet = () => encodeFrame(encodeSyncStep2(this.#knowledge.encodeDeleteSet()))
-    let start: () => void
-    if (covers(stateVector, this.#knowledge.stateVector)) {
-      // It has every operation; deletions show in no state vector.
-      const finish = deleteSet()
-      start = () => this.#follow(session, this.#tail.head, finish)
-    } else if (stateVector.size === 0) {
-      start = () => this.#followFromStart(session)
-    } else {
-      const position = this.#tail.positionFor(stateVector)
-      if (position !== null) {
-        // Operations first, so that no deletion waits for what it deletes.
-        const finish = deleteSet()
-        start = () => this.#follow(session, position, finish)
-      } else start = () => this.#answerWithDiff(session, stateVector)
-    }
-    if (this.#inFlight === null) start()
-    else this.#answers.set(session, start)
+  /** Writes to a session that is behind, as much as it may be sent now; at the head it is live. */
+  catchUp(session: Session): void {
+    this.#answers.catchUp(session)
   }
 
   /**
@@ -612,115 +588,7 @@ export class Room implements BytesHolder {
    * is committed: more bytes than it lacks, but reading goes on.
    */
   stalled(): void {
-    const sessions = [...this.#questions.map(({ session }) => session), ...this.#answers.keys()]
-    this.#questions = []
-    this.#answers.clear()
-    for (const session of sessions) this.#followFromStart(session)
-  }
-
-  #followFromStart(session: Session): void {
-    this.#follow(session, 0, encodeFrame(encodeSyncStep2(EMPTY_UPDATE)))
-  }
-
-  /** Somebody who was away for longer than the log keeps entries: only the snapshot knows what they lack. */
-  #answerWithDiff(session: Session, stateVector: StateVector): void {
-    this.#loadBytes()
-      .then(async bytes => {
-        const { snapshot } = bytes
-        if (snapshot === null) return this.#followFromStart(session)
-        const diff = await this.#diff(snapshot, bytes.snapshotSeq, stateVector)
-        if (!session.isOpen) return
-        session.outlet.write(encodeUpdateFrame(diff))
-        this.#follow(session, bytes.snapshotSeq, encodeFrame(encodeSyncStep2(EMPTY_UPDATE)))
-      })
-      .catch(error => this.#failSession(session, error))
-  }
-
-  #diff(snapshot: Uint8Array, snapshotSeq: number, stateVector: StateVector): Promise<Uint8Array> {
-    const encoded = encodeStateVector(stateVector)
-    if (snapshot.length <= MAX_INLINE_DIFF_BYTES) return Promise.resolve(Y.diffUpdate(snapshot, encoded))
-    // Many who were away together come back together: they share one answer.
-    const key = `${snapshotSeq} ${stateVectorKey(stateVector)}`
-    this.#diffs ??= new Map()
-    const diffs = this.#diffs
-    const shared = diffs.get(key)
-    if (shared !== undefined) return shared
-    const diff = this.#services.workshop.diff({ snapshot, stateVector: encoded })
-    diffs.set(key, diff)
-    diff.catch(() => {}).finally(() => diffs.delete(key))
-    return diff
-  }
-
-  #follow(session: Session, position: number, finish: Buffer): void {
-    if (!session.isOpen) return
-    session.cursor = { state: 'behind', position, finish }
-    this.catchUp(session)
-  }
-
-  /** Writes to a session that is behind, as much as it may be sent now; at the head it is live. */
-  catchUp(session: Session): void {
-    this.awareness.catchUp(session)
-    const { cursor } = session
-    if (cursor.state !== 'behind') return
-    if (cursor.position < this.#tail.head) {
-      const bytes = this.#bytes
-      if (bytes === null) {
-        this.#loadBytes().then(
-          () => session.isOpen && this.catchUp(session),
-          error => this.#failSession(session, error),
-        )
-        return
-      }
-      this.#services.bytesCache.used(this)
-      while (cursor.position < this.#tail.head) {
-        if (session.outlet.unsentBytes > this.#services.settings.maxUnsentBytes) return
-        const piece = bytes.next(cursor.position)
-        if (piece === null) return
-        session.outlet.write(piece.frames, piece.isShared ? bytes : null)
-        cursor.position = piece.position
-      }
-    }
-    session.cursor = { state: 'live' }
-    if (this.#bytes !== null) this.#services.bytesCache.unused(this)
-    if (cursor.finish === null) return
-    session.outlet.write(cursor.finish)
-    session.isAnswering = false
-    const next = session.nextQuestion
-    session.nextQuestion = null
-    if (next !== null) this.answer(session, next)
-    else session.payAcks()
-  }
-
-  #failSession(session: Session, error: unknown): void {
-    if (error instanceof WeftError && error.code === 'OVERLOADED') {
-      if (session.isOpen) session.outlet.close('overload', 'too many documents are being read: retry after 30 s')
-      return
-    }
-    this.log.error({ err: error }, 'the document could not be read')
-    if (session.isOpen) session.outlet.close('internal', 'this document cannot be read now')
-  }
-
-  #loadBytes(): Promise<StoredBytes> {
-    if (this.#bytes !== null) {
-      this.#services.bytesCache.used(this)
-      return Promise.resolve(this.#bytes)
-    }
-    this.#bytesLoading ??= this.#readBytes().finally(() => {
-      this.#bytesLoading = null
-      this.#bytesMissed = []
-    })
-    return this.#bytesLoading
-  }
-
-  async #readBytes(): Promise<StoredBytes> {
-    const headBefore = this.#tail.head
-    const { stored } = await this.#services.bytesCache.load(() => readForRoom(this.#services.log, this.documentId))
-    const bytes = new StoredBytes(stored)
-    // What was committed meanwhile is in the view that was read, or comes after it.
-    bytes.append(headBefore, this.#bytesMissed)
-    this.#bytes = bytes
-    this.#services.bytesCache.used(this)
-    return bytes
+    this.#answers.stalled()
   }
 
   /** Bytes of log entries that no snapshot holds yet. */
@@ -729,104 +597,12 @@ export class Room implements BytesHolder {
   }
 
   get heldBytes(): number {
-    return this.#bytes?.byteLength ?? 0
-  }
-
-  dropBytes(): void {
-    if (this.#bytesLoading !== null || this.#isCompacting || this.#isAnybodyBehind) return
-    this.#bytes = null
+    return this.#bytes.heldBytes
   }
 
   get #isAnybodyBehind(): boolean {
     for (const { cursor } of this.#sessions) if (cursor.state === 'behind') return true
     return false
-  }
-
-  #documentBytes(bytes: StoredBytes): { snapshot: Uint8Array | null; updates: Uint8Array[] } {
-    return { snapshot: bytes.snapshot, updates: bytes.updatesAfter(bytes.snapshotSeq) }
-  }
-
-  // ── Compaction ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /**
-   * Keeps the document as it was before a commit that deletes most of it. The edit isn't held up: whoever made it may have meant it.
-   * @param position of the log before that commit
-   */
-  #keepState(position: number, { deleted, byNewcomers }: PendingBatch): void {
-    this.log.warn({ deleted, byNewcomers, position }, 'most of the document was deleted at once')
-    this.meters.massDeletion()
-    const { keepState } = this.#services
-    if (keepState === undefined || this.#isKeeping || this.part !== null) return
-    // No compaction meanwhile: it would take what is to be kept.
-    this.#isKeeping = true
-    this.#loadBytes()
-      .then(bytes => {
-        const { snapshot, updates } = this.#documentBytes(bytes)
-        return keepState(this.documentId, { snapshot, updates: updates.slice(0, position - bytes.snapshotSeq) })
-      })
-      .then(part => {
-        if (part === null) this.log.warn('the states that are kept are young: this one is not')
-        else this.log.warn({ part }, 'the state before is kept')
-      })
-      .catch(error => this.log.error({ err: error }, 'the state before a mass deletion could not be kept'))
-      .finally(() => {
-        this.#isKeeping = false
-        if (this.#tail.isCompactionDue) this.#compact()
-      })
-  }
-
-  #compact(): void {
-    const { clock } = this.#services
-    if (this.#isCompacting || this.#isKeeping || this.#isFailed || this.#isDamaged) return
-    if (clock.now() < this.#compactAgainAt) return
-    this.#isCompacting = true
-    const begin = clock.now()
-    this.#runCompaction()
-      .then(() => this.meters.compacted(clock.now() - begin))
-      .catch(error => {
-        // Deleted meanwhile, say.
-        if (this.#isFailed) return
-        this.meters.compactionFailed()
-        this.#compactAgainAt = clock.now() + COMPACTION_RETRY_MS
-        this.log.error({ err: error }, 'the log could not be compacted; it stays as it is')
-      })
-      .finally(() => {
-        this.#isCompacting = false
-        // What came in meanwhile may be a lot already.
-        if (this.#tail.isCompactionDue) this.#compact()
-      })
-  }
-
-  async #runCompaction(): Promise<void> {
-    const { log, workshop } = this.#services
-    const bytes = await this.#loadBytes()
-    const snapshotSeq = bytes.head
-    const { snapshot, updates } = this.#documentBytes(bytes)
-    const compacted = await workshop.compact({ snapshot, updates })
-    const kept = this.#tail.keepFrom(snapshotSeq, compacted.update.length, this.#services.clock.now())
-    await log.compact({
-      documentId: this.documentId,
-      snapshotSeq,
-      snapshot: compacted.update,
-      knowledge: compacted.knowledge,
-      keptAfter: kept.seq,
-      keptStateVector: encodeStateVector(kept.stateVector),
-    })
-    // The worker's document knows deletions that no bytes carried until now: they are in the log from here on.
-    this.#knowledge.addDeletes(Knowledge.decode(compacted.knowledge).deletes)
-    const entries = bytes.updatesAfter(kept.seq)
-    const tailBytes = entries.slice(snapshotSeq - kept.seq).reduce((sum, update) => sum + update.length, 0)
-    this.#tail.compacted(snapshotSeq, compacted.update.length, kept, tailBytes)
-    this.#growth.measure(this.documentBytes, true)
-    if (this.#bytes !== null) {
-      this.#bytes = new StoredBytes({
-        keptAfter: kept.seq,
-        snapshotSeq,
-        snapshot: compacted.update,
-        entries: entries.map((update, index) => ({ seq: kept.seq + 1 + index, update, time: 0 })),
-      })
-    }
-    this.log.debug({ snapshotBytes: compacted.update.length, entries: updates.length }, 'compacted')
   }
 
   // ── Quiet times ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -838,12 +614,11 @@ export class Room implements BytesHolder {
   sweep(now: number, idleMs: number): boolean {
     this.awareness.expire(now)
     const isQuiet = now - this.#lastCommitAt >= QUIET_MS && !this.hasPending
-    if (isQuiet && this.#tail.isTidyingDue && !this.#isAnybodyBehind) this.#compact()
+    if (isQuiet && this.#tail.isTidyingDue && !this.#isAnybodyBehind) this.#compaction.start()
     // What was deleted since may be enough to write again.
-    if (this.#growth.state === 'full' && this.#tail.bytes > 0) this.#compact()
+    if (this.#growth.state === 'full' && this.#tail.bytes > 0) this.#compaction.start()
     const isEmpty = this.#sessions.size === 0 && now - this.#emptySince >= idleMs
-    const isBusy =
-      this.#isKeeping || this.#holds > 0 || this.#isCompacting || this.tidying.isBusy || this.#bytesLoading !== null
+    const isBusy = this.#compaction.isBusy || this.#holds > 0 || this.tidying.isBusy || this.#bytes.isLoading
     return isEmpty && !this.hasPending && !isBusy
   }
 

@@ -1,4 +1,5 @@
 import type { LogEntry, StoredDocument } from '../log/UpdateLog.ts'
+import type { StoredLog } from '../worker/Workshop.ts'
 import { encodeUpdateFrame } from './encodeFrame.ts'
 import { MAX_RUN_UPDATES, mergeRuns } from './PendingBatch.ts'
 
@@ -72,6 +73,11 @@ export class StoredBytes {
       this.#entries.push(update)
       this.#byteLength += update.length
     }
+  }
+
+  /** Snapshot and tail: all that is here, for a worker. */
+  get storedLog(): StoredLog {
+    return { snapshot: this.snapshot, updates: this.updatesAfter(this.#snapshotSeq) }
   }
 
   /** The entries after a position; for a worker. A document that was begun anew has its first one after others' numbers. */
