@@ -1,21 +1,33 @@
-import { randomBytes, webcrypto } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DocumentId } from '@weft/protocol'
 import { WeftError } from '../errors.ts'
-import { documentKey } from '../log/levelRecord.ts'
-import { syncFolder } from '../log/storeFolder.ts'
 import { holdsContent, type UpdateLog } from '../log/UpdateLog.ts'
 import { Turnstile } from '../room/Turnstile.ts'
-import { sniffType, typeOfName } from './sniffType.ts'
+import { sniffType } from './sniffType.ts'
+import {
+  CHANGED,
+  type DamagedUpload,
+  digest,
+  GONE,
+  isMissing,
+  isUploadName,
+  isWhole,
+  makeUploadFolder,
+  NAME_FILE,
+  namesIn,
+  PART,
+  type UploadedFile,
+  uploadFolderName,
+  uploadsFolder,
+  writeUploadFile,
+} from './uploadFiles.ts'
 
 /** Uploads that are written at the same time: one, so that what a document has in all is counted right; and that wait. */
 const MAX_WAITING = 64
 /** A folder of a document that nobody has written yet: an image may be its first content. Kept so long, in ms. */
 const UNWRITTEN_MS = 24 * 60 * 60 * 1000
-/** In a document's folder: its name. */
-const NAME_FILE = 'document'
-const PART = '.part'
 
 /** One upload. */
 export interface Upload {
@@ -27,9 +39,11 @@ export interface Upload {
 /** More than a document may have. */
 export class UploadsFullError extends Error {}
 
-/** Whether a text has the form of an upload's name. */
-export function isUploadName(file: string): boolean {
-  return /^[0-9a-f]{64}\.[a-z]{3,4}$/u.test(file) && typeOfName(file) !== null
+/** All uploads that are there while it is open, though they be deleted meanwhile. */
+export interface UploadsView {
+  /** Those of a document, one at a time in memory. */
+  files(documentId: DocumentId): AsyncIterable<UploadedFile | DamagedUpload>
+  close(): Promise<void>
 }
 
 /**
@@ -39,15 +53,21 @@ export function isUploadName(file: string): boolean {
  * [F2] A file that has its name is whole, and on disk with its name: written beside it, synced, renamed, the folder synced.
  * [F3] What a stranger calls it is no part of any path.
  * [F4] A document's files go with it; what a crash left behind goes at the next start.
+ * [F5] While somebody reads everything, what is deleted is only moved aside, whole, and goes when the last one has read.
  */
 export class UploadStore {
+  readonly #dataFolder: string
   readonly #folder: string
   readonly #maxDocumentBytes: number
   readonly #turn = new Turnstile(1, MAX_WAITING)
+  #viewCount = 0
+  /** [F5] Folders that were moved aside, by the name that each had. */
+  #gone = new Map<string, string[]>()
 
   /** @param folder of the data @param maxDocumentBytes of all files of one document together */
   constructor(folder: string, maxDocumentBytes: number) {
-    this.#folder = join(folder, 'uploads')
+    this.#dataFolder = folder
+    this.#folder = uploadsFolder(folder)
     this.#maxDocumentBytes = maxDocumentBytes
   }
 
@@ -65,7 +85,7 @@ export class UploadStore {
         if (held + bytes.length > this.#maxDocumentBytes) {
           throw new UploadsFullError(`with this one its uploads would have ${held + bytes.length} bytes`)
         }
-        await this.#write(await this.#makeFolder(documentId), file, bytes)
+        await writeUploadFile(await makeUploadFolder(this.#dataFolder, documentId), file, bytes)
         return { file, bytes: bytes.length, isNew: true }
       } catch (error) {
         if (error instanceof UploadsFullError) throw error
@@ -97,7 +117,7 @@ export class UploadStore {
       if (isMissing(error)) return null
       throw new WeftError('STORAGE_READ_FAILED', 'an upload could not be read', { documentId, cause: error })
     }
-    if ((await digest(bytes)) === file.slice(0, 64)) return bytes
+    if (await isWhole(file, bytes)) return bytes
     throw new WeftError('DOCUMENT_DAMAGED', `the upload ${file} is damaged`, { documentId })
   }
 
@@ -113,13 +133,38 @@ export class UploadStore {
 
   /** Takes away all uploads of a document. */
   async delete(documentId: DocumentId): Promise<void> {
-    await this.#turn.pass(() => this.#remove(this.#folderOf(documentId)))
+    await this.#turn.pass(async () => {
+      const folder = this.#folderOf(documentId)
+      if (this.#viewCount === 0) return this.#remove(folder)
+      await this.#setAside(folder, uploadFolderName(documentId))
+    })
+  }
+
+  /** [F5] What is stored from now on until it is closed. Also what is stored later may be in it. */
+  view(): UploadsView {
+    this.#viewCount++
+    let isOpen = true
+    return {
+      files: documentId => this.#filesOf(documentId),
+      close: async () => {
+        if (!isOpen) return
+        isOpen = false
+        if (--this.#viewCount > 0) return
+        const gone = [...this.#gone.values()].flat()
+        this.#gone.clear()
+        for (const folder of gone) await this.#remove(folder)
+      },
+    }
   }
 
   /** Takes away what a crash left: parts of files, and files of documents that are gone. Once, before anybody is served. */
   async sweep(log: Pick<UpdateLog, 'open'>, now: number): Promise<void> {
     for (const name of await namesIn(this.#folder)) {
       const folder = join(this.#folder, name)
+      if (name.endsWith(GONE)) {
+        await this.#remove(folder)
+        continue
+      }
       for (const file of await namesIn(folder)) if (file.endsWith(PART)) await rm(join(folder, file), { force: true })
       if (!(await this.#isWanted(folder, log, now))) await this.#remove(folder)
     }
@@ -142,60 +187,54 @@ export class UploadStore {
   }
 
   #folderOf(documentId: DocumentId): string {
-    return join(this.#folder, documentKey(documentId).hash.toString('hex'))
+    return join(this.#folder, uploadFolderName(documentId))
   }
 
-  async #makeFolder(documentId: DocumentId): Promise<string> {
-    const folder = this.#folderOf(documentId)
-    const names = await namesIn(folder)
-    if (names.includes(NAME_FILE)) return folder
-    const made = await mkdir(folder, { recursive: true })
-    if (made !== undefined) {
-      await syncFolder(join(this.#folder, '..'))
-      await syncFolder(this.#folder)
+  /** A file only ever moves aside: who looks for it first where it was, then there, doesn't miss it. */
+  async *#filesOf(documentId: DocumentId): AsyncGenerator<UploadedFile | DamagedUpload> {
+    const name = uploadFolderName(documentId)
+    const files = new Set((await namesIn(join(this.#folder, name))).filter(isUploadName))
+    for (const folder of this.#gone.get(name) ?? []) {
+      for (const file of await namesIn(folder)) if (isUploadName(file)) files.add(file)
     }
-    await this.#write(folder, NAME_FILE, Buffer.from(documentId, 'utf8'))
-    return folder
-  }
-
-  /** [F2] */
-  async #write(folder: string, file: string, bytes: Uint8Array): Promise<void> {
-    const part = join(folder, `${randomBytes(8).toString('hex')}${PART}`)
-    try {
-      const handle = await open(part, 'wx')
-      try {
-        await handle.writeFile(bytes)
-        await handle.sync()
-      } finally {
-        await handle.close()
+    for (const file of [...files].sort()) {
+      const found = await this.#fileIn(join(this.#folder, name), documentId, file)
+      if (found !== null) yield found
+      else {
+        for (const folder of this.#gone.get(name) ?? []) {
+          const kept = await this.#fileIn(folder, documentId, file)
+          if (kept === null) continue
+          yield kept
+          break
+        }
       }
-      await rename(part, join(folder, file))
-    } catch (error) {
-      await rm(part, { force: true }).catch(() => {})
-      throw error
     }
-    await syncFolder(folder)
+  }
+
+  async #fileIn(folder: string, documentId: DocumentId, file: string): Promise<UploadedFile | DamagedUpload | null> {
+    try {
+      const bytes = await readFile(join(folder, file))
+      return (await isWhole(file, bytes)) ? { documentId, file, bytes } : { documentId, file, damage: CHANGED }
+    } catch (error) {
+      if (isMissing(error)) return null
+      return { documentId, file, damage: `it can't be read: ${error instanceof Error ? error.message : String(error)}` }
+    }
+  }
+
+  async #setAside(folder: string, name: string): Promise<void> {
+    const aside = `${folder}-${randomBytes(8).toString('hex')}${GONE}`
+    // Known before it is there: nobody who looks for it comes in between.
+    this.#gone.set(name, [...(this.#gone.get(name) ?? []), aside])
+    try {
+      await rename(folder, aside)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
+    // The last one has read meanwhile.
+    if (this.#gone.get(name)?.includes(aside) !== true) await this.#remove(aside)
   }
 
   async #remove(folder: string): Promise<void> {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-async function digest(bytes: Uint8Array): Promise<string> {
-  // Not on the event loop: a large one takes long.
-  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes)).toString('hex')
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
 }
