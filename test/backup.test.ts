@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { StoredDocument, WholeDocument } from '../server/dist/log/UpdateLog.js'
 import { api, rawStatus } from './support/apiClient.ts'
-import { BACKUP, documentsOf, fingerprint, lines, told } from './support/backups.ts'
+import { BACKUP, contentOf, fingerprint, lines, told } from './support/backups.ts'
 import { digestDocument } from './support/digestDocument.ts'
 import { eventually, within } from './support/eventually.ts'
 import { compactedDocument, deletedDocument, makeStore, readStore, writtenDocument } from './support/madeStore.ts'
@@ -53,9 +53,13 @@ class SlowReader {
   }
 
   async documents(): Promise<Map<string, WholeDocument>> {
+    return (await this.content()).documents
+  }
+
+  async content(): ReturnType<typeof contentOf> {
     this.response.resume()
     expect(await within('the end of a backup', this.ended)).toBe('whole')
-    return documentsOf(Buffer.concat(this.#chunks))
+    return contentOf(Buffer.concat(this.#chunks))
   }
 
   cut(): void {
@@ -124,7 +128,13 @@ describe('a store of 2,000 small and 20 large documents', () => {
     const { code, stdout, stderr } = await runCommand(['restore', file, '--data', data, '--json'])
     expect([code, stderr]).toEqual([0, ''])
     const deleted = SMALL / 100
-    const counts = { documents: LARGE + SMALL - deleted, deleted, bytes: (await stat(file)).size, damaged: [] }
+    const counts = {
+      documents: LARGE + SMALL - deleted,
+      deleted,
+      files: 0,
+      bytes: (await stat(file)).size,
+      damaged: [],
+    }
     expect(JSON.parse(stdout)).toEqual({ file, data, ...counts })
     const sorted = documents.toSorted((a, b) => (a.documentId < b.documentId ? -1 : 1))
     const found = await readStore(data)
@@ -180,6 +190,37 @@ describe('a store of 2,000 small and 20 large documents', () => {
       const later = await SlowReader.begin(server).then(reader => reader.documents())
       return (later.get('small/2')?.snapshotSeq ?? 0) > 0
     })
+  })
+
+  it('has the files of a document that is deleted for good, or begun anew, meanwhile: all of them, whole', async () => {
+    const headers = { 'X-Requested-With': 'x' }
+    const upload = (name: string, text: string) =>
+      api(server, 'POST', `/api/v1/documents/${name}/uploads`, {
+        headers: { ...headers, 'Content-Type': 'application/pdf' },
+        body: Buffer.from(`%PDF-${text}`),
+      })
+    const before = ['small/4', 'small/4', 'small/5'].map((name, i) => [name, `file ${i}`] as const)
+    const paths: string[] = []
+    for (const [name, text] of before) paths.push(JSON.parse((await upload(name, text)).text).path)
+    const reader = await SlowReader.begin(server)
+    expect((await api(server, 'DELETE', '/api/v1/documents/small/4?purge=true', { headers })).status).toBe(200)
+    await api(server, 'DELETE', '/api/v1/documents/small/5', { headers })
+    const anew = await api(server, 'PUT', '/api/v1/documents/small/5?anew=true', {
+      headers: { ...headers, 'Content-Type': 'text/markdown' },
+      body: 'anew',
+    })
+    expect(anew.status).toBe(201)
+    expect((await upload('small/5', 'of the new one')).status).toBe(201)
+    // For everybody else they are gone.
+    for (const path of paths) expect((await fetch(server.url + path)).ok).toBe(false)
+    const { files } = await reader.content()
+    const texts = (name: string) =>
+      files.filter(({ documentId }) => documentId === name).map(({ bytes }) => Buffer.from(bytes).toString())
+    expect(texts('small/4').sort()).toEqual(['%PDF-file 0', '%PDF-file 1'])
+    expect(texts('small/5')).toContain('%PDF-file 2')
+    await eventually('the end of what was deleted', async () => (await readdir(join(store, 'uploads'))).length === 1)
+    const next = await SlowReader.begin(server).then(reader => reader.content())
+    expect(next.files.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(['%PDF-of the new one'])
   })
 
   it('is held back by a client that doesn’t read, in little memory; that is cut, and others wait for their turn', async () => {

@@ -14,6 +14,8 @@ import { testFolder, testServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
 import { runCommand, startCommand } from './support/weftCommand.ts'
 
+const noFiles = { sound: 0, damaged: 0, missing: 0, orphaned: 0 }
+
 describe('weft backup, restore and verify', () => {
   let bytes: Buffer
   let root = ''
@@ -49,13 +51,13 @@ describe('weft backup, restore and verify', () => {
     expect(await readFile(file, 'utf8')).toBe('mine')
     const forced = await weft('backup', file, '--force', '--json')
     const size = (await stat(file)).size
-    expect(JSON.parse(forced.stdout)).toEqual({ file, documents: 2, deleted: 1, bytes: size, damaged: [] })
+    expect(JSON.parse(forced.stdout)).toEqual({ file, documents: 2, deleted: 1, files: 0, bytes: size, damaged: [] })
     const packed = join(folder, 'y.weft.gz')
     expect((await weft('backup', packed)).code).toBe(0)
     expect((await documentsOf(gunzipSync(await readFile(packed)))).size).toBe(3)
     const piped = await weft('backup', '-')
     expect([piped.code, piped.stderr]).toEqual([0, expect.stringMatching(/^weft: 2 documents, 1 deleted/)])
-    expect(piped.stdout.startsWith('weft backup 1\n')).toBe(true)
+    expect(piped.stdout.startsWith('weft backup 2\n')).toBe(true)
     expect((await weft('backup', folder)).stderr).toBe(`weft: ${folder} is a folder\n`)
     expect((await weft('backup', join(folder, 'no', 'x.weft'))).code).toBe(1)
     expect((await readdir(folder)).sort()).toEqual(['x.weft', 'y.weft.gz'])
@@ -127,8 +129,8 @@ describe('weft backup, restore and verify', () => {
       ['another one', Buffer.from('# Notes\n\nSome text that goes on for a while.'), /no backup of a Weft store/],
       [
         'of a later version',
-        Buffer.from('weft backup 2\n'),
-        /by a newer version \(format 2, and this version knows 1\)$/,
+        Buffer.from('weft backup 3\n'),
+        /by a newer version \(format 3, and this version knows 2\)$/,
       ],
       ['without its end', bytes.subarray(0, -20), /it was cut short: it has \d+ bytes and no end$/],
       ['with a flipped bit', flipped, /is damaged: a: the record at byte \d+ has a wrong checksum$/],
@@ -153,7 +155,7 @@ describe('weft backup, restore and verify', () => {
       { document: 'a', state: 'damaged', problems: [expect.stringContaining('wrong checksum')] },
       { document: 'b "c"', state: 'sound', problems: [] },
       { document: 'gone', state: 'deleted', problems: [] },
-      { sound: 1, deleted: 1, damaged: 1, complete: true, problems: [] },
+      { sound: 1, deleted: 1, damaged: 1, files: noFiles, complete: true, problems: [] },
     ])
     const missing = await runCommand(['verify', join(folder, 'none')])
     expect(told(missing)).toEqual([1, [expect.stringContaining('ENOENT')]])

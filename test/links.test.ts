@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { stat, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from '@weft/client'
 import { SignJWT } from 'jose'
@@ -207,13 +207,15 @@ it('[threat P4] links work where only public keys are known, and their tokens af
   await writeFile(keys, publicKey.export({ type: 'spki', format: 'pem' }))
   const env = { WEFT_AUTH_KEYS_FILE: keys, WEFT_AUTH_ISSUER: 'https://example.org', WEFT_AUTH_AUDIENCE: 'weft' }
   const server = await testServer(env, join(folder, 'data'))
-  const owner = await new SignJWT({ docs: [{ document: 'a', role: 'owner' }] })
-    .setProtectedHeader({ alg: 'EdDSA' })
-    .setSubject('ann')
-    .setIssuer('https://example.org')
-    .setAudience('weft')
-    .setExpirationTime('1h')
-    .sign(privateKey)
+  const ownerOf = (scope: { document: string } | { prefix: string }) =>
+    new SignJWT({ docs: [{ ...scope, role: 'owner' }] })
+      .setProtectedHeader({ alg: 'EdDSA' })
+      .setSubject('ann')
+      .setIssuer('https://example.org')
+      .setAudience('weft')
+      .setExpirationTime('1h')
+      .sign(privateKey)
+  const owner = await ownerOf({ document: 'a' })
   const { secret } = json(await call(server, 'POST', '/links', { document: 'a', role: 'editor' }, owner))
   const { token, renewal } = json(await exchange(server, { secret }))
   const client = await joinWith(server, 'a', token)
@@ -230,6 +232,18 @@ it('[threat P4] links work where only public keys are known, and their tokens af
     .setExpirationTime('1h')
     .sign(new TextEncoder().encode('another secret that has its length'))
   expect(outcome(await api(server, 'GET', apiPath('a'), { token: forged }))).toEqual([401, 'unauthorized'])
+
+  // A backup has no key: links work after a restore, and a token of one is exchanged anew.
+  const file = join(folder, 'b.weft')
+  const weft = { WEFT_URL: server.url, WEFT_TOKEN: await ownerOf({ prefix: '' }) }
+  expect((await runCommand(['backup', file], weft)).code).toBe(0)
+  const key = await readFile(join(server.folder, 'TOKEN_KEY'))
+  expect((await readFile(file)).includes(key)).toBe(false)
+  expect((await runCommand(['restore', file, '--data', join(folder, 'restored')])).code).toBe(0)
+  const restored = await testServer(env, join(folder, 'restored'))
+  expect(outcome(await api(restored, 'GET', apiPath('a'), { token }))).toEqual([401, 'unauthorized'])
+  const again = json(await exchange(restored, { secret }))
+  await (await joinWith(restored, 'a', again.token)).commit(typist(3).type('z'))
 })
 
 it('links are backed up and restored with the documents, and no document of their own is seen', async () => {

@@ -91,6 +91,7 @@ it.each([
     repaired: 0,
     lost: 0,
     deleted: 1,
+    files: { copied: 0, damaged: 0 },
     complete: true,
     problems: expect.arrayContaining([expect.any(String)]),
   })

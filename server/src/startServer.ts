@@ -194,7 +194,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     uploadsApi: uploadsApi({ uploads, documents, gate, proxies, logger, settings: config }),
     sessionApi: sessionApi({ access, gate, proxies, clock, logger, requestSeconds: config.requestSeconds }),
     hostApi: hostApi(routes, VERSION, { proxies, logger, requestSeconds: config.requestSeconds }),
-    backupApi: backupApi({ log, gate, proxies, audit, clock, logger, settings: config }),
+    backupApi: backupApi({ log, uploads, gate, proxies, audit, clock, logger, settings: config }),
     requestSeconds: config.requestSeconds,
     isReady: async () => saving.state === 'saving' && log.state === 'open' && (await log.isWritable()),
   })

@@ -9,7 +9,7 @@ const NAME = 'TOKEN_KEY'
 
 /**
  * The key that the server's own tokens are signed with where no secret is configured: made at the first use, in a file of the
- * data folder that only its owner may read. Not among the records, which backups hold.
+ * data folder that only its owner may read. Not among the records, which backups hold: nobody can sign with a backup.
  * @throws {WeftError} `STORE_DAMAGED`, `STORE_UNWRITABLE`
  */
 export async function ownKey(dataFolder: string): Promise<KeyObject> {

@@ -1,11 +1,14 @@
+import { createHash } from 'node:crypto'
 import type { DocumentId } from '@weft/protocol'
 import { describe, expect, it } from 'vitest'
+import { asFormat1 } from '../../../test/support/asFormat1.ts'
 import { digestDocument } from '../../../test/support/digestDocument.ts'
 import { WeftError } from '../errors.ts'
 import type { DamagedDocument, WholeDocument } from '../log/UpdateLog.ts'
+import type { DamagedUpload, UploadedFile } from '../uploads/uploadFiles.ts'
 import { backupLine } from './backupFormat.ts'
 import { type BackupItem, decodeBackup } from './decodeBackup.ts'
-import { encodeBackup } from './encodeBackup.ts'
+import { type BackedUp, encodeBackup } from './encodeBackup.ts'
 
 const time = 1_790_000_000_000
 
@@ -38,9 +41,20 @@ function compacted(name: string, bytes: number): WholeDocument {
   return document(name, 4, { keptAfter: 10, snapshotSeq: 12, ...stored })
 }
 
+function uploaded(name: string, length: number): UploadedFile {
+  const bytes = Buffer.from(Uint8Array.from({ length }, (_, i) => (i * 11) & 255))
+  const file = `${createHash('sha256').update(bytes).digest('hex')}.png`
+  return { documentId: name as DocumentId, file, bytes }
+}
+
+const lostFile: DamagedUpload = { ...uploaded('a', 9), damage: 'its bytes are not those that were stored' }
+
 const lost: DamagedDocument = { documentId: 'lost' as DocumentId, damage: 'entry 2: a record with a wrong checksum' }
 const small = [
   document('a', 3),
+  uploaded('a', 9),
+  { documentId: lostFile.documentId, file: lostFile.file, damage: lostFile.damage },
+
   document('gone', 0, { keptAfter: 7, deletedAt: time + 9 }),
   lost,
   compacted('team/ü', 20),
@@ -52,9 +66,9 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items
 }
 
-async function encode(documents: readonly (WholeDocument | DamagedDocument)[], chunkBytes = 1024): Promise<Buffer> {
+async function encode(items: readonly BackedUp[], chunkBytes = 1024): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of encodeBackup(each(documents), time, chunkBytes)) chunks.push(chunk)
+  for await (const chunk of encodeBackup(each(items), time, chunkBytes)) chunks.push(chunk)
   for (const chunk of chunks.slice(0, -1)) expect(chunk.length).toBe(chunkBytes)
   return Buffer.concat(chunks)
 }
@@ -75,21 +89,23 @@ async function decode(bytes: Uint8Array, chunkBytes = 4096): Promise<{ items: Ba
   }
 }
 
-const asItems = (documents: readonly (WholeDocument | DamagedDocument)[]): BackupItem[] =>
-  documents.map(given =>
-    'damage' in given
-      ? { type: 'damaged', name: given.documentId, problem: given.damage }
-      : { type: 'document', document: given },
-  )
+const asItems = (items: readonly BackedUp[]): BackupItem[] =>
+  items.map(given => {
+    if (!('damage' in given)) {
+      return 'file' in given ? { type: 'file', upload: given } : { type: 'document', document: given }
+    }
+    const fault = { name: given.documentId, problem: given.damage }
+    return 'file' in given ? { type: 'damaged', ...fault, file: given.file } : { type: 'damaged', ...fault }
+  })
 
 const digest = (item: BackupItem): string =>
   item.type === 'document' ? digestDocument(item.document) : JSON.stringify(item)
 
 describe('a backup', () => {
   it('gives back what went in, in chunks of any size', async () => {
-    const documents = [...small, compacted('large', 2_500_001), document('many', 5000)]
+    const documents = [...small, compacted('large', 2_500_001), document('many', 5000), uploaded('many', 3_000_001)]
     const bytes = await encode(documents, 64 << 10)
-    expect(bytes.subarray(0, backupLine.length).toString()).toBe('weft backup 1\n')
+    expect(bytes.subarray(0, backupLine.length).toString()).toBe('weft backup 2\n')
     for (const size of [1009, 64 << 10, bytes.length]) {
       const { items, error } = await decode(bytes, size)
       expect([error, items.map(digest)]).toEqual([null, asItems(documents).map(digest)])
@@ -143,6 +159,37 @@ describe('a backup', () => {
     }
   })
 
+  it('goes on behind a broken file, named where its first record is sound', async () => {
+    const hurt = uploaded('a', 300)
+    const items = [document('a', 3), hurt, uploaded('a', 20), document('z', 2)]
+    const bytes = await encode(items)
+    const [a, , next, z] = asItems(items)
+    const problem = expect.stringMatching(/^the record at byte \d+ has a wrong checksum/)
+    for (const [at, fault] of [
+      [bytes.indexOf(hurt.bytes) + 3, { name: 'a', file: hurt.file, problem }],
+      [bytes.indexOf(hurt.file) + 3, { name: null, problem }],
+    ] as const) {
+      const copy = Buffer.from(bytes)
+      copy[at] = (copy[at] ?? 0) ^ 1
+      expect(await decode(copy)).toEqual({ items: [a, { type: 'broken', ...fault }, next, z], error: null })
+    }
+    // Whoever makes backups can make checksums, too.
+    const forged = await encode([document('a', 3), { ...hurt, file: uploaded('a', 20).file }, document('z', 2)])
+    const changed = { name: 'a', file: uploaded('a', 20).file, problem: 'its bytes are not those that were stored' }
+    expect(await decode(forged)).toEqual({ items: [a, { type: 'broken', ...changed }, z], error: null })
+    const outside = await encode([document('a', 3), { ...hurt, file: '../../x.png' }])
+    expect((await decode(outside)).error).toBe('BACKUP_DAMAGED')
+  })
+
+  it('of the format that had no files is read, and says so', async () => {
+    const documents = [document('a', 3), lost, document('z', 2)]
+    expect(await decode(asFormat1(await encode(documents)))).toEqual({
+      items: [{ type: 'withoutFiles' }, ...asItems(documents)],
+      error: null,
+    })
+    expect((await decode(asFormat1(await encode([document('a', 3), uploaded('a', 20)])))).error).toBe('BACKUP_DAMAGED')
+  })
+
   it('in which a record is missing, doubled or elsewhere is damaged', async () => {
     const bytes = await encode([document('a', 1), document('b', 1)])
     const records: Buffer[] = []
@@ -168,8 +215,8 @@ describe('a backup', () => {
   it('is told from other files, and from those of a later version', async () => {
     const whole = (await encode([])).subarray(backupLine.length)
     const codeOf = async (line: string) => (await decode(Buffer.concat([Buffer.from(line), whole]))).error
-    expect(await codeOf('weft backup 2\n')).toBe('BACKUP_TOO_NEW')
-    expect(await codeOf('weft backup 1 \n')).toBe('BACKUP_FOREIGN')
+    expect(await codeOf('weft backup 3\n')).toBe('BACKUP_TOO_NEW')
+    expect(await codeOf('weft backup 2 \n')).toBe('BACKUP_FOREIGN')
     expect(await codeOf('weft backups\n')).toBe('BACKUP_FOREIGN')
     expect((await decode(Buffer.alloc(1000))).error).toBe('BACKUP_FOREIGN')
     expect((await decode(Buffer.from('PK\u0003\u0004'))).error).toBe('BACKUP_FOREIGN')

@@ -3,6 +3,7 @@ import { WeftError } from '../errors.ts'
 import { crc32c } from '../log/crc32c.ts'
 import { documentKey, maxUint48 } from '../log/levelRecord.ts'
 import type { LogEntry, WholeDocument } from '../log/UpdateLog.ts'
+import { CHANGED, isUploadName, isWhole, type UploadedFile } from '../uploads/uploadFiles.ts'
 import { ByteStream } from './ByteStream.ts'
 import {
   backupFormat,
@@ -10,6 +11,8 @@ import {
   crcBytes,
   type DocumentHead,
   entryHeadBytes,
+  type FileHead,
+  formatWithoutFiles,
   maxBodyBytes,
   recordHeadBytes,
   recordKinds,
@@ -18,33 +21,47 @@ import {
 /** One thing in a backup. */
 export type BackupItem =
   | { readonly type: 'document'; readonly document: WholeDocument }
-  /** What the store could not read when the backup was made; `name` null: it is not known. */
-  | { readonly type: 'damaged'; readonly name: string | null; readonly problem: string }
-  /** A document of which the backup itself is broken. */
-  | { readonly type: 'broken'; readonly name: string | null; readonly problem: string }
+  | { readonly type: 'file'; readonly upload: UploadedFile }
+  /** What the store could not read when the backup was made. */
+  | ({ readonly type: 'damaged' } & Fault)
+  /** A document or a file of which the backup itself is broken. */
+  | ({ readonly type: 'broken' } & Fault)
+  /** Comes first where the backup is of a format that had no files. */
+  | { readonly type: 'withoutFiles' }
+
+/** What is wrong with a document, or with a file of it. */
+export interface Fault {
+  /** Of the document; null: it is not known. */
+  readonly name: string | null
+  readonly file?: string
+  /** In words. */
+  readonly problem: string
+}
 
 /**
- * Reads a backup and checks all that it says of itself: see `backupFormat.ts`. Where a document is broken, it goes on with the
- * next one. One document at a time is in memory.
+ * Reads a backup and checks all that it says of itself: see `backupFormat.ts`. Where a document or a file is broken, it
+ * goes on with the next one. One of them at a time is in memory.
  * @returns ends only where the backup is whole, but for what it gave out as broken
  * @throws {WeftError} `BACKUP_FOREIGN`, `BACKUP_TOO_NEW`; `BACKUP_DAMAGED`: from a place on it can't be read, or it was cut short
  */
 export async function* decodeBackup(source: AsyncIterable<Uint8Array>): AsyncGenerator<BackupItem> {
   const stream = new ByteStream(source)
   try {
-    yield* readItems(stream, await readLine(stream))
+    const { format, seed } = await readLine(stream)
+    if (format === formatWithoutFiles) yield { type: 'withoutFiles' }
+    yield* readItems(stream, seed, format)
   } finally {
     await stream.close()
   }
 }
 
-async function* readItems(stream: ByteStream, seed: number): AsyncGenerator<BackupItem> {
-  const seen = { documents: 0, damaged: 0 }
+async function* readItems(stream: ByteStream, seed: number, format: number): AsyncGenerator<BackupItem> {
+  const seen = { documents: 0, files: 0, damaged: 0 }
   let brokenCount = 0
   let isBegun = false
-  /** A document of which not all pieces have come. */
-  let current: UnfinishedDocument | null = null
-  /** A document's first record is broken: nobody knows whose the following pieces are. */
+  /** What not all pieces have come of. */
+  let current: UnfinishedDocument | UnfinishedFile | null = null
+  /** The first record of a document or a file is broken: nobody knows whose the following pieces are. */
   let isSkipping = false
   for await (const { kind, body, isSound, offset } of readRecords(stream, seed)) {
     const place = placeOf(offset)
@@ -56,7 +73,7 @@ async function* readItems(stream: ByteStream, seed: number): AsyncGenerator<Back
         brokenCount++
         yield {
           type: 'broken',
-          name: current.name,
+          ...current.place,
           problem: `${current.missingBytes} bytes are missing before byte ${offset}`,
         }
         current = null
@@ -65,7 +82,11 @@ async function* readItems(stream: ByteStream, seed: number): AsyncGenerator<Back
         isBegun = true
         isSkipping = true
         brokenCount++
-        yield { type: 'broken', name: null, problem: `${place} has a wrong checksum: the first of a document, maybe` }
+        yield {
+          type: 'broken',
+          name: null,
+          problem: `${place} has a wrong checksum: the first of a document or a file, maybe`,
+        }
         continue
       }
       if (isSkipping && kind === recordKinds.piece) continue
@@ -81,24 +102,32 @@ async function* readItems(stream: ByteStream, seed: number): AsyncGenerator<Back
           break
         case recordKinds.damaged: {
           seen.damaged++
-          const { name, damage } = readJSON(body, offset)
-          yield { type: 'damaged', name: typeof name === 'string' ? name : null, problem: String(damage) }
+          const { name, file, damage } = readJSON(body, offset)
+          const fault = { name: typeof name === 'string' ? name : null, problem: String(damage) }
+          yield { type: 'damaged', ...fault, ...(typeof file === 'string' && { file }) }
           break
         }
         case recordKinds.end: {
-          const counts = readJSON(body, offset)
-          if (brokenCount === 0 && (counts.documents !== seen.documents || counts.damaged !== seen.damaged)) {
-            throw damaged(`it has ${seen.documents} documents, and ${counts.documents} by its end`)
+          const { documents, files = 0, damaged: damagedCount } = readJSON(body, offset)
+          const isComplete = documents === seen.documents && files === seen.files && damagedCount === seen.damaged
+          if (brokenCount === 0 && !isComplete) {
+            const has = `${seen.documents} documents and ${seen.files} files`
+            throw damaged(`it has ${has}, and ${documents} and ${files} by its end`)
           }
           if (!(await stream.isAtEnd())) throw damaged(`something follows its end at byte ${stream.offset}`)
           return
         }
+        case recordKinds.file:
+          if (format === formatWithoutFiles) throw damaged(`${place} is a file, in a format that has none`)
+          seen.files++
+          current = new UnfinishedFile(readFileHead(body, offset))
+          break
         default:
           throw damaged(`${place} is of an unknown kind, ${kind}`)
       }
     }
     if (current?.isFull === true) {
-      const item: BackupItem = current.finish()
+      const item: BackupItem = await current.finish()
       current = null
       if (item.type === 'broken') brokenCount++
       yield item
@@ -107,8 +136,8 @@ async function* readItems(stream: ByteStream, seed: number): AsyncGenerator<Back
   throw cutShort(stream)
 }
 
-/** @returns the CRC that the first record's begins with */
-async function readLine(stream: ByteStream): Promise<number> {
+/** @returns `seed`: the CRC that the first record's begins with */
+async function readLine(stream: ByteStream): Promise<{ format: number; seed: number }> {
   const bytes: number[] = []
   for (;;) {
     const [byte] = (await stream.take(1)) ?? []
@@ -123,15 +152,14 @@ async function readLine(stream: ByteStream): Promise<number> {
   }
   const line = Buffer.from(bytes)
   const text = line.toString('latin1')
-  if (text === `${backupMagic}${backupFormat}\n`) return crc32c(line)
   const format = new RegExp(`^${backupMagic}([1-9]\\d{0,7})\n$`).exec(text)?.[1]
   if (format === undefined) {
     // The beginning of the line and nothing else: what was cut short there.
-    if (backupMagic.startsWith(text) || text.slice(backupMagic.length) === String(backupFormat)) {
-      throw cutShort(stream)
-    }
+    const isCut = Array.from({ length: backupFormat }, (_, i) => `${backupMagic}${i + 1}`).includes(text)
+    if (backupMagic.startsWith(text) || isCut) throw cutShort(stream)
     throw new WeftError('BACKUP_FOREIGN', `this is no backup of a Weft store: it doesn't begin with "${backupMagic}"`)
   }
+  if (Number(format) <= backupFormat) return { format: Number(format), seed: crc32c(line) }
   const formats = `format ${format}, and this version knows ${backupFormat}`
   throw new WeftError('BACKUP_TOO_NEW', `this backup was written by a newer version (${formats})`)
 }
@@ -172,28 +200,24 @@ async function need(stream: ByteStream, length: number): Promise<Buffer> {
   return bytes
 }
 
-/** A document of which not all pieces have come. */
-class UnfinishedDocument {
+/** What not all pieces have come of. */
+abstract class Unfinished<Head extends DocumentHead | FileHead> {
   /** What is wrong with it, in words. */
   problem: string | null = null
-  readonly #head: DocumentHead
+  protected readonly head: Head
   readonly #pieces: Uint8Array[] = []
   #bytes = 0
 
-  constructor(head: DocumentHead) {
-    this.#head = head
-  }
-
-  get name(): string {
-    return this.#head.name
+  constructor(head: Head) {
+    this.head = head
   }
 
   get isFull(): boolean {
-    return this.#bytes >= this.#head.bytes
+    return this.#bytes >= this.head.bytes
   }
 
   get missingBytes(): number {
-    return this.#head.bytes - this.#bytes
+    return this.head.bytes - this.#bytes
   }
 
   add(piece: Uint8Array): void {
@@ -201,16 +225,27 @@ class UnfinishedDocument {
     this.#bytes += piece.length
   }
 
-  finish(): BackupItem {
-    const { name } = this.#head
-    const document = this.problem ?? this.#decode()
-    return typeof document === 'string' ? { type: 'broken', name, problem: document } : { type: 'document', document }
+  /** Whose it is. */
+  abstract get place(): { readonly name: string; readonly file?: string }
+
+  async finish(): Promise<BackupItem> {
+    const bytes = Buffer.concat(this.#pieces)
+    if (bytes.length !== this.head.bytes) this.problem ??= `it has ${bytes.length} bytes, not ${this.head.bytes}`
+    const item = this.problem ?? (await this.decode(bytes))
+    return typeof item === 'string' ? { type: 'broken', ...this.place, problem: item } : item
   }
 
-  #decode(): WholeDocument | string {
-    const { name, createdAt, deletedAt, head, snapshotSeq, keptAfter, ...lengths } = this.#head
-    const bytes = Buffer.concat(this.#pieces)
-    if (bytes.length !== lengths.bytes) return `it has ${bytes.length} bytes, not ${lengths.bytes}`
+  /** @returns what it is, or what is wrong with it, in words */
+  protected abstract decode(bytes: Buffer): Promise<BackupItem | string>
+}
+
+class UnfinishedDocument extends Unfinished<DocumentHead> {
+  get place() {
+    return { name: this.head.name }
+  }
+
+  protected async decode(bytes: Buffer): Promise<BackupItem | string> {
+    const { name, createdAt, deletedAt, head, snapshotSeq, keptAfter, ...lengths } = this.head
     let at = 0
     const take = (length: number | null): Uint8Array | null => {
       if (length === null) return null
@@ -232,7 +267,19 @@ class UnfinishedDocument {
     if (at !== bytes.length) return `${bytes.length - at} bytes follow its last entry`
     const snapshotBytes = snapshot?.length ?? 0
     const stored = { head, snapshotSeq, keptAfter, deletedAt, knowledge, keptStateVector, snapshot, snapshotBytes }
-    return { documentId: name as DocumentId, createdAt, ...stored, entries }
+    return { type: 'document', document: { documentId: name as DocumentId, createdAt, ...stored, entries } }
+  }
+}
+
+class UnfinishedFile extends Unfinished<FileHead> {
+  get place() {
+    return { name: this.head.name, file: this.head.file }
+  }
+
+  protected async decode(bytes: Buffer): Promise<BackupItem | string> {
+    const { name, file } = this.head
+    if (!(await isWhole(file, bytes))) return CHANGED
+    return { type: 'file', upload: { documentId: name as DocumentId, file, bytes } }
   }
 }
 
@@ -276,6 +323,15 @@ function readHead(body: Uint8Array, offset: number): DocumentHead {
     lengths.reduce<number>((sum, length) => sum + (length ?? 0), 0) <= head.bytes
   if (!fits) throw damaged(`${placeOf(offset)} describes a document that can't be`)
   return head
+}
+
+function readFileHead(body: Uint8Array, offset: number): FileHead {
+  const { name, file, bytes } = readJSON(body, offset)
+  if (typeof file !== 'string' || !isUploadName(file)) throw damaged(`${placeOf(offset)} has a name that no file has`)
+  if (!Number.isSafeInteger(bytes) || (bytes as number) < 0) {
+    throw damaged(`${placeOf(offset)} has a number of bytes that is no whole number`)
+  }
+  return { name: checkName(name, offset), file, bytes: bytes as number }
 }
 
 function checkName(name: unknown, offset: number): string {

@@ -1,10 +1,12 @@
 import { crc32c } from '../log/crc32c.ts'
 import type { DamagedDocument, WholeDocument } from '../log/UpdateLog.ts'
+import type { DamagedUpload, UploadedFile } from '../uploads/uploadFiles.ts'
 import {
   backupLine,
   crcBytes,
   type DocumentHead,
   entryHeadBytes,
+  type FileHead,
   maxBodyBytes,
   recordHeadBytes,
   recordKinds,
@@ -13,14 +15,17 @@ import {
 /** Longest description of a damage, in UTF-16 units. */
 const MAX_DAMAGE = 1000
 
+/** What a backup has: each document, then its files. */
+export type BackedUp = WholeDocument | DamagedDocument | UploadedFile | DamagedUpload
+
 /**
  * Writes a backup: see `backupFormat.ts`.
- * @param documents one at a time in memory
+ * @param items one at a time in memory
  * @param at when it was begun, ms since the epoch
  * @param chunkBytes size of what is given out, but for the last
  */
 export async function* encodeBackup(
-  documents: AsyncIterable<WholeDocument | DamagedDocument>,
+  items: AsyncIterable<BackedUp>,
   at: number,
   chunkBytes: number,
 ): AsyncGenerator<Buffer> {
@@ -42,20 +47,27 @@ export async function* encodeBackup(
   const json = (kind: number, value: unknown) => record(kind, Buffer.from(JSON.stringify(value)))
 
   yield* json(recordKinds.begin, { at: new Date(at).toISOString() })
-  const counts = { documents: 0, damaged: 0 }
-  for await (const document of documents) {
-    if ('damage' in document) {
-      counts.damaged++
-      const damage = document.damage.slice(0, MAX_DAMAGE)
-      yield* json(recordKinds.damaged, { name: document.documentId, damage })
-      continue
+  const pieces = function* (bytes: Uint8Array): Generator<Buffer> {
+    for (let from = 0; from < bytes.length; from += maxBodyBytes) {
+      yield* record(recordKinds.piece, bytes.subarray(from, from + maxBodyBytes))
     }
-    counts.documents++
-    yield* json(recordKinds.document, headOf(document))
-    for (const part of partsOf(document)) {
-      for (let from = 0; from < part.length; from += maxBodyBytes) {
-        yield* record(recordKinds.piece, part.subarray(from, from + maxBodyBytes))
-      }
+  }
+  const counts = { documents: 0, files: 0, damaged: 0 }
+  for await (const item of items) {
+    if ('damage' in item) {
+      counts.damaged++
+      const { documentId: name } = item
+      const damage = item.damage.slice(0, MAX_DAMAGE)
+      yield* json(recordKinds.damaged, 'file' in item ? { name, file: item.file, damage } : { name, damage })
+    } else if ('file' in item) {
+      counts.files++
+      const head: FileHead = { name: item.documentId, file: item.file, bytes: item.bytes.length }
+      yield* json(recordKinds.file, head)
+      yield* pieces(item.bytes)
+    } else {
+      counts.documents++
+      yield* json(recordKinds.document, headOf(item))
+      for (const part of partsOf(item)) yield* pieces(part)
     }
   }
   yield* json(recordKinds.end, counts)

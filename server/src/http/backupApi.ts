@@ -2,22 +2,25 @@ import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
 import type { Audit } from '../audit/AuditEntry.ts'
 import { encodeBackup } from '../backup/encodeBackup.ts'
+import { withFiles } from '../backup/withFiles.ts'
 import type { Clock } from '../clock.ts'
 import { WeftError } from '../errors.ts'
 import type { UpdateLog } from '../log/UpdateLog.ts'
 import type { TrustedProxies } from '../socket/TrustedProxies.ts'
+import type { UploadStore } from '../uploads/UploadStore.ts'
 import { actorOf } from './ApiActor.ts'
 import { ApiError, badMethod } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
 
-/** Backups at the same time: each holds its largest document, and keeps space from being given back. */
+/** Backups at the same time: each holds its largest document or file, and keeps space from being given back. */
 const MAX_BACKUPS = 2
 /** A client that doesn't take so many bytes within `slowReaderSeconds` is cut. */
 const CHUNK_BYTES = 64 << 10
 
 export interface BackupServices {
   readonly log: Pick<UpdateLog, 'documents'>
+  readonly uploads: Pick<UploadStore, 'view'>
   readonly gate: ApiGate
   readonly proxies: TrustedProxies
   readonly audit: Audit
@@ -28,10 +31,10 @@ export interface BackupServices {
 
 /**
  * Gives out a backup of the whole store (`backup/backupFormat.ts`), as it is when the answer begins. The client's reading draws it
- * out of the store: no more than a document and two chunks are held for it. Where something fails after the beginning, the answer
+ * out of the store: no more than a document or a file, and two chunks, are held for it. Where something fails after the beginning, the answer
  * breaks off; a backup without its end is none.
  */
-export function backupApi({ log, gate, proxies, audit, clock, logger, settings }: BackupServices): Router {
+export function backupApi({ log, uploads, gate, proxies, audit, clock, logger, settings }: BackupServices): Router {
   const router = express.Router()
   let running = 0
 
@@ -58,7 +61,7 @@ export function backupApi({ log, gate, proxies, audit, clock, logger, settings }
     const at = clock.wallTime()
     const name = `weft-${new Date(at).toISOString().replaceAll(':', '')}.weft`
     try {
-      for await (const chunk of encodeBackup(log.documents(), at, CHUNK_BYTES)) {
+      for await (const chunk of encodeBackup(withFiles(log.documents(), uploads), at, CHUNK_BYTES)) {
         // Only now, for the store may refuse.
         if (!response.headersSent) {
           response.set({

@@ -199,7 +199,7 @@ export const contentRoutes: readonly ApiRoute[] = [
     path: '/backup',
     id: 'backUp',
     tag: 'store',
-    summary: 'All documents, as they are at one moment',
+    summary: 'All documents and their files, as they are at one moment',
     description: 'An owner of every document. PROTOCOL.md has the form.',
     answers: { 200: { description: 'a backup', types: ['application/octet-stream'] } },
     errors: ['busy'],

@@ -15,3 +15,17 @@ export function sized(bytes: number): string {
   }
   return unit === 0 ? counted(bytes, 'byte') : `${value.toFixed(1)} ${UNITS[unit]}`
 }
+
+/** `2 sound, 1 damaged; files: 3 sound`. */
+export function summaryOf(
+  documents: Readonly<Record<string, number>>,
+  files: Readonly<Record<string, number>>,
+): string {
+  const [ofDocuments, ofFiles] = [listed(documents), listed(files)]
+  return `${ofDocuments === '' ? 'no documents' : ofDocuments}${ofFiles === '' ? '' : `; files: ${ofFiles}`}`
+}
+
+function listed(counts: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(counts).filter(([, count]) => count > 0)
+  return parts.map(([state, count]) => `${count} ${state}`).join(', ')
+}

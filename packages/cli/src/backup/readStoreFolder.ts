@@ -2,11 +2,17 @@ import { readdir } from 'node:fs/promises'
 import type { BackupItem } from '@weft/server/decodeBackup'
 import { findStrays, readDocuments } from '@weft/server/readDocuments'
 import { readSentinel } from '@weft/server/readSentinel'
+import type { WholeDocument } from '@weft/server/UpdateLog'
+import { namesIn, readUploads, uploadFolderName, uploadsFolder } from '@weft/server/uploadFiles'
 import { CommandError } from '../errors.ts'
 import { LevelFolderCopy } from '../LevelFolderCopy.ts'
 
 /** One thing in a store; a warning is about something that need not be damage. */
-export type FolderItem = BackupItem | { readonly type: 'warning'; readonly problem: string }
+export type FolderItem =
+  | BackupItem
+  | { readonly type: 'warning'; readonly problem: string }
+  /** A whole file of a document that is not there. */
+  | { readonly type: 'orphan'; readonly name: string; readonly file: string }
 
 /**
  * Reads the data folder of a server that is stopped, from a copy.
@@ -30,17 +36,51 @@ export async function* readStoreFolder(folder: string, signal: AbortSignal): Asy
       yield { type: 'damaged', name: null, problem: `${folder} is no store of Weft, or has lost its sentinel record` }
     }
     const view = copy.store.view()
+    const owners = await FolderOwners.of(folder)
     for await (const document of readDocuments(view)) {
+      owners.add(document.documentId)
       if ('damage' in document) yield { type: 'damaged', name: document.documentId, problem: document.damage }
       else yield { type: 'document', document }
     }
     const strays = await findStrays(view)
     if (strays !== null) yield { type: 'damaged', name: null, problem: strays }
     await view.close()
+    for await (const item of readUploads(folder, name => owners.get(name))) {
+      if ('damage' in item) {
+        yield { type: 'damaged', name: item.documentId, file: item.file, problem: item.damage }
+      } else if (owners.get(uploadFolderName(item.documentId)) === null) {
+        yield { type: 'orphan', name: item.documentId, file: item.file }
+      } else yield { type: 'file', upload: item }
+    }
   } catch (error) {
     signal.throwIfAborted()
     throw copy.explained(error)
   } finally {
     await copy.remove()
+  }
+}
+
+/** Which documents the folders of files belong to: only of those that have one, for there may be many documents. */
+export class FolderOwners {
+  readonly #owners: Map<string, WholeDocument['documentId'] | null>
+
+  private constructor(folders: readonly string[]) {
+    this.#owners = new Map(folders.map(name => [name, null]))
+  }
+
+  /** @param dataFolder may have no files at all */
+  static async of(dataFolder: string): Promise<FolderOwners> {
+    return new FolderOwners(await namesIn(uploadsFolder(dataFolder)))
+  }
+
+  add(documentId: WholeDocument['documentId'] | null): void {
+    if (documentId === null || this.#owners.size === 0) return
+    const name = uploadFolderName(documentId)
+    if (this.#owners.has(name)) this.#owners.set(name, documentId)
+  }
+
+  /** Null: no document has it. */
+  get(name: string): WholeDocument['documentId'] | null {
+    return this.#owners.get(name) ?? null
   }
 }

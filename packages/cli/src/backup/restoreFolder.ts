@@ -2,15 +2,20 @@ import { chmod, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs
 import { basename, dirname, join, resolve } from 'node:path'
 import { buildLevelStore } from '@weft/server/buildLevelStore'
 import type { WholeDocument } from '@weft/server/UpdateLog'
+import { makeUploadFolder, type UploadedFile, writeUploadFile } from '@weft/server/uploadFiles'
 import { CommandError } from '../errors.ts'
 import { clearLeftovers, temporaryName } from '../TemporaryName.ts'
 
+/** What a data folder is made of. */
+export type Restored = WholeDocument | UploadedFile
+
 /**
- * Makes the data folder of a server, with these documents: as a whole, or not at all.
+ * Makes the data folder of a server, with these documents and files: as a whole, or not at all.
  * @param folder not there, or empty
- * @throws {CommandError} it is not, or it can't be written; and whatever reading the documents throws
+ * @param items one at a time in memory
+ * @throws {CommandError} it is not, or it can't be written; and whatever reading the items throws
  */
-export async function restoreFolder(folder: string, documents: AsyncIterable<WholeDocument>): Promise<void> {
+export async function restoreFolder(folder: string, items: AsyncIterable<Restored>): Promise<void> {
   const present = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw new CommandError(`${folder} can't be made: ${error.code === 'ENOTDIR' ? 'it is a file' : error.message}`)
@@ -30,7 +35,7 @@ export async function restoreFolder(folder: string, documents: AsyncIterable<Who
     await mkdir(parent, { recursive: true })
     await mkdir(beside)
     if (present !== null) await chmod(beside, (await stat(path)).mode & 0o7777)
-    await buildLevelStore(beside, documents)
+    await buildLevelStore(beside, withoutFiles(beside, items))
     await rename(beside, path)
     const handle = await open(parent, 'r')
     await handle.sync().finally(() => handle.close())
@@ -41,11 +46,21 @@ export async function restoreFolder(folder: string, documents: AsyncIterable<Who
   }
 }
 
+/** The documents; files are put into the folder as a server does it. */
+async function* withoutFiles(folder: string, items: AsyncIterable<Restored>): AsyncGenerator<WholeDocument> {
+  for await (const item of items) {
+    if (!('file' in item)) yield item
+    else await writeUploadFile(await makeUploadFolder(folder, item.documentId), item.file, item.bytes)
+  }
+}
+
 function explained(folder: string, beside: string, error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const code = 'code' in error ? error.code : undefined
   if ('syscall' in error) {
     if (code === 'ENOTEMPTY' || code === 'EEXIST') return new CommandError(`${folder} is not empty any more`)
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      return new CommandError(`${folder} can't be written: ${error.message.replaceAll(beside, folder)}`)
     const isPlace = code === 'EBUSY' || code === 'EXDEV'
     const what = isPlace ? 'a file system is mounted there; restore into a folder below it' : error.message
     return new CommandError(`${folder} can't be made: ${what}`)

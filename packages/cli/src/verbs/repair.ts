@@ -2,9 +2,11 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LevelStore } from '@weft/server/LevelStore'
 import { repairStore } from '@weft/server/repairStore'
-import type { WholeDocument } from '@weft/server/UpdateLog'
-import { counted } from '../backup/amounts.ts'
-import { restoreFolder } from '../backup/restoreFolder.ts'
+import { readUploads } from '@weft/server/uploadFiles'
+import { counted, summaryOf } from '../backup/amounts.ts'
+import { placeOf } from '../backup/faults.ts'
+import { FolderOwners } from '../backup/readStoreFolder.ts'
+import { type Restored, restoreFolder } from '../backup/restoreFolder.ts'
 import { withCommandErrors } from '../backup/storeErrors.ts'
 import { CommandError, UsageError } from '../errors.ts'
 import { escapeInvisible } from '../escapeInvisible.ts'
@@ -26,6 +28,8 @@ and it is said which are lost, by their numbers in the document's log, and which
 lost ones. Whoever still has what is lost (an open page, a device that was offline) brings it, and what builds on it,
 when it next connects. A document whose name is lost is called recovered/ and a number.
 
+Files that were put into documents are copied where their SHA-256 is right; all others are named.
+
 What is lost in the end may be in a backup: weft restore takes one document out of it, weft import merges it.
 
 Exit code: 0 everything is in NEW, 1 something is lost (NEW has all the rest), or it can't be done, 2 called in a
@@ -33,7 +37,7 @@ wrong way.`,
   options: {
     data: { type: 'string', value: 'FOLDER', help: 'the damaged data folder, of a server that is stopped' },
     to: { type: 'string', value: 'NEW', help: 'the data folder to make; TMPDIR needs as much room meanwhile' },
-    json: { type: 'boolean', help: 'a JSON object per line: one for each document, one for the whole' },
+    json: { type: 'boolean', help: 'a JSON object per line: one for each document and lost file, one for the whole' },
   },
   examples: ['weft repair --data ./data --to ./repaired && weft serve --data ./repaired'],
   async run(positionals, { data, to, json }, surroundings) {
@@ -50,7 +54,7 @@ wrong way.`,
       if (!isHeld) surroundings.note(`weft: the lock of ${data} can't be tried: is no server using it?`)
       const scratch = join(temporary, 'found')
       await mkdir(scratch)
-      await withCommandErrors(data, () => restoreFolder(to, report.documents(data, scratch)))
+      await withCommandErrors(data, () => restoreFolder(to, report.items(data, scratch)))
     } finally {
       await lock.close()
       await rm(temporary, { recursive: true, force: true })
@@ -78,6 +82,7 @@ class Report {
   readonly #isJson: boolean
   readonly #surroundings: Surroundings
   readonly #counts = { whole: 0, repaired: 0, lost: 0, deleted: 0 }
+  readonly #files = { copied: 0, damaged: 0 }
   readonly #problems: string[] = []
 
   constructor(isJson: boolean, surroundings: Surroundings) {
@@ -85,9 +90,10 @@ class Report {
     this.#surroundings = surroundings
   }
 
-  /** Those that are stored. */
-  async *documents(folder: string, scratch: string): AsyncGenerator<WholeDocument> {
+  /** What is stored. */
+  async *items(folder: string, scratch: string): AsyncGenerator<Restored> {
     const { signal, note, progress } = this.#surroundings
+    const owners = await FolderOwners.of(folder)
     let count = 0
     for await (const item of repairStore(folder, scratch)) {
       signal.throwIfAborted()
@@ -98,6 +104,7 @@ class Report {
       }
       const { documentId, state, document, lost, leftOut, problems } = item.repaired
       this.#counts[state]++
+      owners.add(documentId)
       if (state === 'lost' || lost.length > 0 || leftOut.length > 0) this.hasLoss = true
       if (this.#isJson) {
         this.#print(JSON.stringify({ document: documentId, state, lost, leftOut, problems }))
@@ -111,17 +118,36 @@ class Report {
       progress(counted(++count, 'document'))
       if (document !== null) yield document
     }
+    yield* this.#uploads(folder, owners)
+  }
+
+  /** Also those of documents that are lost: whoever still has one brings it. */
+  async *#uploads(folder: string, owners: FolderOwners): AsyncGenerator<Restored> {
+    const { signal, progress } = this.#surroundings
+    for await (const item of readUploads(folder, name => owners.get(name))) {
+      signal.throwIfAborted()
+      if (!('damage' in item)) {
+        progress(counted(++this.#files.copied, 'file'))
+        yield item
+        continue
+      }
+      const { documentId, file, damage } = item
+      this.#files.damaged++
+      this.hasLoss = true
+      if (this.#isJson)
+        this.#print(JSON.stringify({ document: documentId, file, state: 'damaged', problems: [damage] }))
+      else this.#print(`damaged   ${placeOf({ name: documentId, file })}${damage}`)
+    }
   }
 
   end(data: string, to: string): void {
-    const counts = this.#counts
     if (this.#isJson) {
+      const counts = { ...this.#counts, files: this.#files }
       this.#print(JSON.stringify({ data, to, ...counts, complete: !this.hasLoss, problems: this.#problems }))
       return
     }
-    const parts = Object.entries(counts).filter(([, count]) => count > 0)
-    const text = parts.map(([state, count]) => `${count} ${state}`).join(', ')
-    this.#print(`${text === '' ? 'no documents' : text}  ${to}`)
+    const text = summaryOf(this.#counts, this.#files)
+    this.#print(`${text}  ${to}`)
   }
 
   #print(line: string): void {

@@ -1,12 +1,13 @@
 import { checkStoredDocument } from '@weft/server/checkStoredDocument'
-import { type BackupItem, decodeBackup } from '@weft/server/decodeBackup'
+import { decodeBackup, type Fault } from '@weft/server/decodeBackup'
 import type { WholeDocument } from '@weft/server/UpdateLog'
 import * as Y from 'yjs'
 import { counted, sized } from '../backup/amounts.ts'
+import { type DamagedItem, damagedItem, placeOf, WITHOUT_FILES, whatIsIn } from '../backup/faults.ts'
 import { NewFile } from '../backup/NewFile.ts'
 import { passing } from '../backup/passing.ts'
 import { readBackupFile } from '../backup/readBackupFile.ts'
-import { restoreFolder } from '../backup/restoreFolder.ts'
+import { type Restored, restoreFolder } from '../backup/restoreFolder.ts'
 import { withCommandErrors } from '../backup/storeErrors.ts'
 import { CommandError, UsageError } from '../errors.ts'
 import { escapeInvisible } from '../escapeInvisible.ts'
@@ -23,16 +24,19 @@ weft serve --data FOLDER. It is built beside and put to disk; only when all of F
 FOLDER. Into a server that has documents, nothing is restored: that would take back what was written since.
 
 Or takes one document out, as a Yjs update, which weft import merges with what there is, or begins another
-document with.
+document with. Files that were put into it come only with the folder.
 
-Exit code: 0 all is restored, 1 it isn't (documents that were damaged in the store are named, and the others are
-restored), 2 called in a wrong way.`,
+Exit code: 0 all is restored, 1 it isn't (documents and files that were damaged in the store are named, and the
+others are restored), 2 called in a wrong way.`,
   options: {
     data: { type: 'string', value: 'FOLDER', help: 'the data folder to make' },
     document: { type: 'string', value: 'DOCUMENT', help: 'only this document' },
     to: { type: 'string', value: 'FILE.yjs', help: 'the file that it is written to' },
     force: { type: 'boolean', help: 'replace FILE.yjs if it is there' },
-    json: { type: 'boolean', help: 'a JSON object: file, data or document and to, documents, deleted, bytes, damaged' },
+    json: {
+      type: 'boolean',
+      help: 'a JSON object: file, data or document and to, documents, deleted, files, bytes, damaged',
+    },
   },
   examples: [
     'weft restore weft.weft.gz --data ./data && weft serve --data ./data',
@@ -49,32 +53,48 @@ restored), 2 called in a wrong way.`,
     return withCommandErrors(file, async () => {
       if (isOne) {
         const documentId = readDocumentId(document)
-        const bytes = await takeOut(reading, documentId, to, values.force)
+        const { bytes, files } = await takeOut(reading, documentId, to, values.force)
+        if (files > 0) {
+          const what = `${counted(files, 'file')} of ${quoteName(documentId)}`
+          surroundings.note(
+            escapeInvisible(`weft: ${what} can't be in ${to}: weft restore --data makes a folder with them`),
+          )
+        }
         if (values.json) surroundings.print(JSON.stringify({ file, document: documentId, to, bytes }))
         else surroundings.print(`${quoteName(documentId)}  ${to}  (${sized(bytes)})`)
         return 0
       }
-      await restoreFolder(data ?? '', reading.documents())
+      await restoreFolder(data ?? '', reading.items())
       const { counts, damaged } = reading
       if (values.json) surroundings.print(JSON.stringify({ file, data, ...counts, damaged }))
-      else {
-        const deleted = counts.deleted > 0 ? `, ${counts.deleted} deleted` : ''
-        surroundings.print(`${counted(counts.documents, 'document')}${deleted}  ${data}`)
-      }
+      else surroundings.print(`${whatIsIn(counts)}  ${data}`)
       return damaged.length > 0 ? 1 : 0
     })
   },
 })
 
-/** @returns the bytes that were written @throws {CommandError} the backup has no such document, or isn't whole */
-async function takeOut(reading: Reading, documentId: string, to: string, mayReplace: boolean): Promise<number> {
+/**
+ * @returns the bytes that were written, and how many files of the document the backup has
+ * @throws {CommandError} the backup has no such document, or isn't whole
+ */
+async function takeOut(
+  reading: Reading,
+  documentId: string,
+  to: string,
+  mayReplace: boolean,
+): Promise<{ bytes: number; files: number }> {
   const target = await NewFile.begin(to, mayReplace)
   try {
     let found: WholeDocument | null = null
+    let files = 0
     // To the end: only there it is known to be whole.
-    for await (const document of reading.documents()) if (document.documentId === documentId) found = document
+    for await (const item of reading.items()) {
+      if (item.documentId !== documentId) continue
+      if ('file' in item) files++
+      else found = item
+    }
     if (found === null) {
-      const damage = reading.damaged.find(({ document }) => document === documentId)
+      const damage = reading.damaged.find(({ document, file }) => document === documentId && file === undefined)
       const what = damage === undefined ? 'is not in this backup' : 'was damaged when this backup was made'
       throw new CommandError(`${quoteName(documentId)} ${what}`)
     }
@@ -86,7 +106,7 @@ async function takeOut(reading: Reading, documentId: string, to: string, mayRepl
     if (problem !== undefined) throw new CommandError(`${quoteName(documentId)} is damaged: ${problem}`)
     await target.write(Y.encodeStateAsUpdate(doc))
     await target.finish()
-    return target.bytes
+    return { bytes: target.bytes, files }
   } finally {
     await target.discard()
   }
@@ -94,8 +114,8 @@ async function takeOut(reading: Reading, documentId: string, to: string, mayRepl
 
 /** A backup as it is read, and what it said. */
 class Reading {
-  readonly counts = { documents: 0, deleted: 0, bytes: 0 }
-  readonly damaged: { document: string | null; problem: string }[] = []
+  readonly counts = { documents: 0, deleted: 0, files: 0, bytes: 0 }
+  readonly damaged: DamagedItem[] = []
   readonly #file: string
   readonly #surroundings: Surroundings
 
@@ -105,29 +125,38 @@ class Reading {
   }
 
   /** @throws {CommandError} {WeftError} the file isn't whole */
-  async *documents(): AsyncGenerator<WholeDocument> {
-    const { signal, progress } = this.#surroundings
+  async *items(): AsyncGenerator<Restored> {
+    const { signal, progress, note } = this.#surroundings
     const chunks = passing(readBackupFile(this.#file, signal), chunk => {
       this.counts.bytes += chunk.length
     })
     for await (const item of decodeBackup(chunks)) {
       signal.throwIfAborted()
-      if (item.type !== 'document') {
-        this.#tell(item)
-        continue
+      switch (item.type) {
+        case 'withoutFiles':
+          note(`weft: ${WITHOUT_FILES}`)
+          break
+        case 'file':
+          this.counts.files++
+          yield item.upload
+          break
+        case 'document':
+          if (item.document.deletedAt === null) this.counts.documents++
+          else this.counts.deleted++
+          progress(`${counted(this.counts.documents + this.counts.deleted, 'document')}, ${sized(this.counts.bytes)}`)
+          yield item.document
+          break
+        case 'broken':
+          throw new CommandError(`${this.#file} is damaged: ${placeOf(item)}${item.problem}`)
+        case 'damaged':
+          this.#tell(item)
       }
-      if (item.document.deletedAt === null) this.counts.documents++
-      else this.counts.deleted++
-      progress(`${counted(this.counts.documents + this.counts.deleted, 'document')}, ${sized(this.counts.bytes)}`)
-      yield item.document
     }
   }
 
-  #tell({ type, name, problem }: Exclude<BackupItem, { type: 'document' }>): void {
-    const prefix = name === null ? '' : `${quoteName(name)}: `
-    if (type === 'broken') throw new CommandError(`${this.#file} is damaged: ${prefix}${problem}`)
-    this.damaged.push({ document: name, problem })
-    const text = `${prefix}damaged when the backup was made, and not in it: ${problem}`
+  #tell(fault: Fault): void {
+    this.damaged.push(damagedItem(fault))
+    const text = `${placeOf(fault)}damaged when the backup was made, and not in it: ${fault.problem}`
     this.#surroundings.note(escapeInvisible(`weft: ${text}`))
   }
 }
