@@ -57,7 +57,7 @@ export const limits = {
     'WEFT_MAX_CONNECTIONS_PER_ADDRESS',
     'connections',
     [1000, 1, 1_000_000],
-    'connections of one address that have shown no valid token (this machine is exempt, unless a proxy is between); above it: 429',
+    'connections of one address (of IPv6: of its /64) that have shown no valid token (this machine is exempt, unless a proxy is between); above it: 429',
   ),
   maxKnownConnectionsPerAddress: integer(
     'WEFT_MAX_KNOWN_CONNECTIONS_PER_ADDRESS',

@@ -19,6 +19,7 @@ import { createApp } from './http/app.ts'
 import { auditRoutes } from './http/auditRoutes.ts'
 import { backupApi } from './http/backupApi.ts'
 import { binRoutes } from './http/binRoutes.ts'
+import { Creation } from './http/Creation.ts'
 import { contentRoutes } from './http/contentRoutes.ts'
 import { documentsApi } from './http/documentsApi.ts'
 import { hostApi } from './http/hostApi.ts'
@@ -47,6 +48,7 @@ import { SpaceWatch } from './room/SpaceWatch.ts'
 import { StoreRecovery } from './room/StoreRecovery.ts'
 import { COMMON_HEADER_LINES } from './securityHeaders.ts'
 import { HostCheck } from './socket/HostCheck.ts'
+import { NewDocuments } from './socket/NewDocuments.ts'
 import { HTTP_CONNECTIONS, MAX_HEADERS } from './socket/requestFault.ts'
 import { TrustedProxies } from './socket/TrustedProxies.ts'
 import { UnsentBytes } from './socket/UnsentBytes.ts'
@@ -145,6 +147,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const access = new Access(keys.sources, clock, expected, own.signer)
   access.revokeBy(own.limits)
   access.onRecheck(() => rooms.review())
+  const newDocuments = new NewDocuments(config.newDocumentsPerMinute)
   const endpoint = new WebSocketEndpoint(
     {
       access,
@@ -155,6 +158,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       logger,
       settings: config,
       unsent,
+      newDocuments,
       isBacklogged: () => pressure.isHigh,
       isStalled: () => pressure.isStalled,
     },
@@ -176,6 +180,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     saving,
   })
   const gate = new ApiGate(access, proxies)
+  const creation = new Creation({ documents, gate, proxies, newDocuments, clock })
   const apiServices = { ...own, access, rooms, gate, proxies, audit, clock }
   const routes = [
     ...linkRoutes({ ...apiServices, recheck: () => access.recheck(), publicUrls: config.publicUrls }),
@@ -190,8 +195,8 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     logger,
     hosts,
     proxies,
-    documentsApi: documentsApi({ documents, gate, proxies, audit, hasBin: config.binDays > 0, logger }),
-    uploadsApi: uploadsApi({ uploads, documents, gate, proxies, logger, settings: config }),
+    documentsApi: documentsApi({ documents, creation, gate, proxies, audit, hasBin: config.binDays > 0, logger }),
+    uploadsApi: uploadsApi({ uploads, documents, creation, saving, gate, proxies, logger, settings: config }),
     sessionApi: sessionApi({ access, gate, proxies, clock, logger, requestSeconds: config.requestSeconds }),
     hostApi: hostApi(routes, VERSION, { proxies, logger, requestSeconds: config.requestSeconds }),
     backupApi: backupApi({ log, uploads, gate, proxies, audit, clock, logger, settings: config }),

@@ -263,7 +263,7 @@ export class ServerApi {
       const response = await this.#ask(method, path, headers, body)
       if (response.ok || response.status === NOT_MODIFIED) return response
       const refusal = await this.#refusal(response)
-      const isBusy = refusal instanceof RefusedRequestError && refusal.code === 'busy'
+      const isBusy = refusal instanceof RefusedRequestError && ['busy', 'too-fast'].includes(refusal.code)
       if (!isBusy || attempt === MAX_ATTEMPTS) throw refusal
       const seconds = Number(response.headers.get('Retry-After') ?? MAX_RETRY_AFTER_S)
       const pauseMs = Math.min(seconds >= 0 ? seconds : MAX_RETRY_AFTER_S, MAX_RETRY_AFTER_S) * 1000

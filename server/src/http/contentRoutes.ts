@@ -125,7 +125,7 @@ export const contentRoutes: readonly ApiRoute[] = [
       200: { description: 'it is on disk', schema: changed },
       201: { description: 'it is new, and on disk', schema: changed },
     },
-    errors: [...changeErrors, 'not-text', 'unknown-content', 'stale', 'exists'],
+    errors: [...changeErrors, 'too-fast', 'not-text', 'unknown-content', 'stale', 'exists'],
     handle: null,
   }),
   defineRoute({
@@ -142,7 +142,7 @@ export const contentRoutes: readonly ApiRoute[] = [
       200: { description: 'it is on disk', schema: changed },
       201: { description: 'the document is new, and on disk', schema: changed },
     },
-    errors: [...changeErrors, 'incomplete'],
+    errors: [...changeErrors, 'too-fast', 'incomplete'],
     handle: null,
   }),
   defineRoute({
@@ -178,7 +178,7 @@ export const contentRoutes: readonly ApiRoute[] = [
         },
       ]),
     ),
-    errors: ['bad-name', 'cross-site', 'deleted', 'bad-type', 'too-large', 'busy'],
+    errors: ['bad-name', 'cross-site', 'deleted', 'bad-type', 'too-large', 'too-fast', 'busy'],
     handle: null,
   }),
   defineRoute({

@@ -1,7 +1,6 @@
 import { BadDocumentIdError, type DocumentId, documentIdFromPath, isKept, splitPart, withPart } from '@weft/protocol'
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
-import type { Grant } from '../access/Grant.ts'
 import { writerOf } from '../access/Role.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
 import { type ContentForm, contentForms } from '../ContentError.ts'
@@ -14,6 +13,7 @@ import { ApiError, badMethod } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
 import { ByteBudget } from './ByteBudget.ts'
+import type { Creation } from './Creation.ts'
 import { contentQueries, contentTypes as types } from './contentRoutes.ts'
 import { hangUpOnSlow } from './hangUpOnSlow.ts'
 import { holderOf } from './holderOf.ts'
@@ -37,6 +37,7 @@ const CONDITIONS = ['if-match', 'if-none-match', 'if-unmodified-since', 'content
 
 export interface DocumentsApiServices {
   readonly documents: Documents
+  readonly creation: Creation
   readonly gate: ApiGate
   readonly proxies: TrustedProxies
   readonly audit: Audit
@@ -49,7 +50,15 @@ export interface DocumentsApiServices {
  * Documents over HTTP (`PROTOCOL.md`): listed, given out, taken in and deleted. The path is the document's name, as in the
  * WebSocket's URL. Each answer that isn't content is JSON; errors are `{ error: { code, message } }` (`ApiError`).
  */
-export function documentsApi({ documents, gate, proxies, audit, hasBin, logger }: DocumentsApiServices): Router {
+export function documentsApi({
+  documents,
+  creation,
+  gate,
+  proxies,
+  audit,
+  hasBin,
+  logger,
+}: DocumentsApiServices): Router {
   const router = express.Router()
   const bodies = new ByteBudget(MAX_BODIES_BYTES, MAX_UPDATE_BYTES)
   const answers = new ByteBudget(MAX_ANSWERS_BYTES, MAX_ANSWERS_SHARE_BYTES)
@@ -143,7 +152,7 @@ export function documentsApi({ documents, gate, proxies, audit, hasBin, logger }
     const mustBeEmpty = request.headers['if-none-match']?.trim() === '*'
     refuseConditions(request, mustBeEmpty ? ['if-none-match'] : [])
     if (mustBeEmpty && base !== undefined) throw new ApiError('bad-request', 'base is of a document that is there')
-    await refuseCreation(grant, documentId)
+    await creation.admit(request, response, grant, documentId)
     const form = readContentType(request)
     const options = {
       base: base ?? null,
@@ -175,7 +184,7 @@ export function documentsApi({ documents, gate, proxies, audit, hasBin, logger }
     const grant = await gate.admit(request, documentId, writerOf(part))
     if (isKept(part)) throw new ApiError('forbidden', 'a state that is kept is only read')
     refuseConditions(request)
-    await refuseCreation(grant, documentId)
+    await creation.admit(request, response, grant, documentId)
     if (!request.is(types.yjs)) throw new ApiError('bad-type', `the Content-Type must be ${types.yjs}: a Yjs update`)
     const signal = goneSignal(response)
     const holder = holderOf(grant.userId, proxies.addressOf(request))
@@ -193,15 +202,6 @@ export function documentsApi({ documents, gate, proxies, audit, hasBin, logger }
     } finally {
       body.release()
     }
-  }
-
-  /** What is there can't become what isn't: so it may be looked up before. */
-  async function refuseCreation({ mayCreate }: Grant, documentId: DocumentId): Promise<void> {
-    if (mayCreate || (await documents.find(documentId)).presence === 'there') return
-    // A part is begun with its document.
-    const { document, part } = splitPart(documentId)
-    if (part !== null && (await documents.find(document)).presence === 'there') return
-    throw new ApiError('forbidden', 'this document is not there, and the token gives no right to create it')
   }
 
   function created(request: Request, document: DocumentId, userId: string | null, bytes: number): void {

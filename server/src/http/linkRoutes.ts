@@ -9,6 +9,7 @@ import { includesRole } from '../access/Role.ts'
 import type { Renewal, TokenSigner } from '../access/TokenSigner.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
 import type { Clock } from '../clock.ts'
+import { networkOf } from '../socket/address.ts'
 import type { TrustedProxies } from '../socket/TrustedProxies.ts'
 import { actorOf } from './ApiActor.ts'
 import { ApiError } from './ApiError.ts'
@@ -216,7 +217,7 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
     async handle({ request, body }) {
       gate.needTokens()
       gate.admitAnybody(request)
-      const address = proxies.addressOf(request)
+      const address = networkOf(proxies.addressOf(request))
       // What we signed is no guess: nobody at the same address, or behind the same proxy, keeps a guest from going on.
       const known = body.renewal === undefined ? null : await signer.verifyRenewal(body.renewal)
       const waitMs = known === null ? tries.waitMs(address, clock.now()) : 0

@@ -2,6 +2,7 @@ import { BadDocumentIdError, type DocumentId, documentIdFromPath } from '@weft/p
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
 import type { Documents } from '../room/Documents.ts'
+import type { Saving } from '../room/Saving.ts'
 import { INERT_POLICY } from '../securityHeaders.ts'
 import type { TrustedProxies } from '../socket/TrustedProxies.ts'
 import { typeOfName } from '../uploads/sniffType.ts'
@@ -11,6 +12,7 @@ import { ApiError } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
 import { ByteBudget } from './ByteBudget.ts'
+import type { Creation } from './Creation.ts'
 import { hangUpOnSlow } from './hangUpOnSlow.ts'
 import { holderOf } from './holderOf.ts'
 import { readBody } from './readBody.ts'
@@ -25,6 +27,8 @@ const MAX_NAME = 200
 export interface UploadsApiServices {
   readonly uploads: UploadStore
   readonly documents: Pick<Documents, 'find'>
+  readonly creation: Creation
+  readonly saving: Pick<Saving, 'isFull'>
   readonly gate: ApiGate
   readonly proxies: TrustedProxies
   readonly logger: Logger
@@ -37,7 +41,16 @@ export interface UploadsApiServices {
  *
  * A file is what its bytes say, not what anybody calls it; what is no image that every browser knows is only ever a download.
  */
-export function uploadsApi({ uploads, documents, gate, proxies, logger, settings }: UploadsApiServices): Router {
+export function uploadsApi({
+  uploads,
+  documents,
+  creation,
+  saving,
+  gate,
+  proxies,
+  logger,
+  settings,
+}: UploadsApiServices): Router {
   const router = express.Router()
   const bodies = new ByteBudget(MAX_HELD_BYTES, Math.max(settings.maxUploadBytes, MAX_SHARE_BYTES))
   const answers = new ByteBudget(MAX_HELD_BYTES, MAX_SHARE_BYTES)
@@ -59,8 +72,12 @@ export function uploadsApi({ uploads, documents, gate, proxies, logger, settings
   })
 
   async function take(request: Request, response: Response, documentId: DocumentId, path: string): Promise<void> {
-    const { userId } = await gate.admitPerson(request, documentId, 'editor')
-    const holder = holderOf(userId, proxies.addressOf(request))
+    const grant = await gate.admitPerson(request, documentId, 'editor')
+    await refuseDeleted(documentId)
+    // A file is a beginning, too: nobody fills the disk under names that nobody writes.
+    await creation.admit(request, response, grant, documentId)
+    if (saving.isFull) throw new ApiError('unavailable', 'too little space is left for the store')
+    const holder = holderOf(grant.userId, proxies.addressOf(request))
     const body = await readBody(request, { maxBytes: settings.maxUploadBytes, budget: bodies, holder })
     try {
       if (body.content.length === 0) throw new ApiError('bad-request', 'the upload is empty')

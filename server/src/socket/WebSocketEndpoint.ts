@@ -6,6 +6,7 @@ import { chooseSubprotocol, tokenOfRequest } from '../access/tokenOfRequest.ts'
 import { MemoryBudget } from '../MemoryBudget.ts'
 import { Sweep } from '../Sweep.ts'
 import { COMMON_HEADER_LINES } from '../securityHeaders.ts'
+import { networkOf } from './address.ts'
 import { Connection, type ConnectionServices, SWEEP_MS, type Upgrade } from './Connection.ts'
 import { ConnectionCount, type CountSettings } from './ConnectionCount.ts'
 import { acceptableOffer } from './deflateOffer.ts'
@@ -69,7 +70,7 @@ export class WebSocketEndpoint {
       unsent: services.unsent ?? new UnsentBytes(settings.maxUnsentBytes, settings.maxTotalUnsentBytes),
       incomplete: new MemoryBudget(settings.maxIncompleteBytes),
       offences: new Offences(),
-      newDocuments: new NewDocuments(settings.newDocumentsPerMinute),
+      newDocuments: services.newDocuments ?? new NewDocuments(settings.newDocumentsPerMinute),
       compressor: new FrameCompressor(),
       turns: new Turns(services.clock),
     }
@@ -154,7 +155,7 @@ export class WebSocketEndpoint {
 
   #shakeHands(request: IncomingMessage, socket: Duplex, head: Buffer, upgrade: Omit<Upgrade, 'place'>): void {
     const { address, isLocal, verified } = upgrade
-    const counted = isLocal ? null : address
+    const counted = isLocal ? null : networkOf(address)
     const userId = verified !== null && 'userId' in verified ? verified.userId : null
     const refusal =
       this.#stop() ?? this.#count.refusal(counted, userId) ?? this.#chooseExtensions(request, upgrade.verified)

@@ -7,6 +7,7 @@ import { WeftError } from '../errors.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
 import { type Dialect, Session, type SessionOptions, type SessionWatcher } from '../room/Session.ts'
+import { networkOf } from './address.ts'
 import type { NewDocuments } from './NewDocuments.ts'
 
 export interface SessionServices {
@@ -85,7 +86,7 @@ function beginningOf(
   { newDocuments, clock }: SessionServices,
 ): Pick<SessionOptions, 'begin'> {
   if (newDocuments === undefined || outlet.isLocal !== false) return {}
-  const who = grant?.userId ?? outlet.address
+  const who = grant?.userId ?? networkOf(outlet.address)
   return { begin: () => newDocuments.take(who, clock.now()) }
 }
 
