@@ -95,7 +95,8 @@ describe('over HTTP the server', () => {
     }
     // New in each answer.
     expect(nonces.size).toBe(6)
-    expect((await fetch(`${server.url}/nothing-here`)).status).toBe(404)
+    const elsewhere = await fetch(`${server.url}/nothing-here`)
+    expect([elsewhere.status, await elsewhere.text()]).toEqual([404, expect.stringContaining('page is at /d/')])
     expect((await fetch(`${server.url}/assets/nothing-here.js`)).status).toBe(404)
   })
 

@@ -31,7 +31,7 @@ export function parseDocumentId(name: string): DocumentId {
     throw new BadDocumentIdError('the document name has a control or bidi character or a backslash')
   if (name.normalize('NFC') !== name) throw new BadDocumentIdError('the document name is not in normal form NFC')
   for (const segment of name.split('/')) {
-    if (segment === '') throw new BadDocumentIdError('the document name has an empty segment')
+    if (segment === '') throw new BadDocumentIdError('the document name has an empty segment (a slash too many)')
     if (segment === '.' || segment === '..') throw new BadDocumentIdError('the document name has a . or .. segment')
   }
   return name as DocumentId

@@ -34,7 +34,7 @@ export const shownImages = (image: Node): Node =>
           dom.src = isUpload(src) ? `${base}${src.slice(1)}` : src
         } else {
           const isPlain = typeof src === 'string' && /^\s*http:/iu.test(src)
-          dom.alt = `${name} (not shown: ${isPlain ? 'its address is not encrypted, http://' : 'its address is not one of https://'})`
+          dom.alt = `${name} (not shown: ${isPlain ? 'its address is not encrypted, http://' : 'only images of this document or from https:// are'})`
         }
         return { dom }
       },
