@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from '@weft/client'
+import { SignJWT } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type ApiAnswer, api, apiPath, putMarkdown } from './support/apiClient.ts'
 import { eventually } from './support/eventually.ts'
@@ -8,7 +9,7 @@ import { RawClient } from './support/RawClient.ts'
 import { encodeToken, RawProvider } from './support/RawProvider.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
 import { sharedServer, testServer } from './support/testServer.ts'
-import { asksForTokens, nowInSeconds, sign, tokenFor } from './support/tokens.ts'
+import { asksForTokens, nowInSeconds, SECRET, sign, tokenFor } from './support/tokens.ts'
 import { typist } from './support/typist.ts'
 
 // What an application's own server asks: rights, who is connected, what happened.
@@ -192,6 +193,58 @@ describe('a token that an owner makes', () => {
     const docs = [{ document: 'l', role: 'viewer' }]
     expect(outcome(await make({ user: 'x', docs }, token))).toEqual([403, 'forbidden'])
     expect(outcome(await call(server(), 'POST', '/links', token, { document: 'l' }))).toEqual([403, 'forbidden'])
+  })
+})
+
+describe('a token', () => {
+  const server = sharedServer({ ...asksForTokens, WEFT_AUTH_AUDIENCE: 'weft' })
+  const docs = [{ prefix: '', role: 'owner' }]
+  const forKey = (aud: string) =>
+    new SignJWT({ sub: 'host', docs, aud, exp: nowInSeconds() + 3600 })
+      .setProtectedHeader({ alg: 'HS256', kid: 'weft' })
+      .sign(new TextEncoder().encode(SECRET))
+
+  it('[threat P1] of the application is held to its audience, also where its key is called as the server calls its own', async () => {
+    expect((await call(server(), 'GET', '/access', await forKey('weft'))).status).toBe(200)
+    expect(outcome(await call(server(), 'GET', '/access', await forKey('elsewhere')))).toEqual([401, 'unauthorized'])
+    const link = json(await call(server(), 'POST', '/links', await forKey('weft'), { document: 'l', role: 'viewer' }))
+    const { token } = json(await call(server(), 'POST', '/links/exchange', undefined, { secret: link.secret }))
+    expect((await call(server(), 'GET', '/access?document=l', token)).status).toBe(200)
+  })
+
+  it('[threat P5] is in one form: what else is in it gets into no cookie', async () => {
+    const token = await forKey('weft')
+    for (const strange of [`${token}\n`, ` ${token}`, `${token} ; Path=/x`, token.replace('.', ' .')]) {
+      const answer = await call(server(), 'POST', '/session', undefined, { token: strange })
+      expect([outcome(answer), answer.headers.get('set-cookie')]).toEqual([[401, 'unauthorized'], null])
+    }
+    expect((await call(server(), 'POST', '/session', undefined, { token })).status).toBe(200)
+  })
+})
+
+it('[threat P2] a document in which a right was taken back is listed no more', async () => {
+  const server = await testServer(asksForTokens)
+  const owner = await ownerToken()
+  const ed = await sign({ sub: 'ed', docs: [{ prefix: 'team/', role: 'editor' }] })
+  for (const name of ['team/a', 'team/b', 'team/c']) await putMarkdown(server, name, 'x', owner)
+  await call(server, 'POST', '/revocations', owner, { user: 'ed', document: 'team/a' })
+  const first = json(await call(server, 'GET', '/documents?limit=1', ed))
+  expect(first).toMatchObject({ documents: [{ name: 'team/b' }], next: 'team/b' })
+  const rest = json(await call(server, 'GET', '/documents?after=team/b', ed))
+  expect(rest).toMatchObject({ documents: [{ name: 'team/c' }], next: null })
+})
+
+it('[threat P6] the audit log has what was done in the comments of a document where it is asked about the document', async () => {
+  const server = await testServer(asksForTokens)
+  const owner = await ownerToken()
+  await putMarkdown(server, 'a', 'x', owner)
+  const client = await RawClient.join(`${server.socketUrl}/a?part=comments&token=${owner}`)
+  client.socket.close(1000)
+  await client.closed
+  await eventually('both entries', async () => {
+    const { entries } = json(await call(server, 'GET', '/audit?document=a', owner))
+    const actions = entries.map(({ action }: { action: string }) => action)
+    return ['created', 'opened', 'ended'].every(action => actions.includes(action))
   })
 })
 

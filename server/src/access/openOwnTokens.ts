@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import { createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { AccessRecords } from './AccessRecords.ts'
 import { Links } from './Links.ts'
@@ -27,6 +27,15 @@ export async function openOwnTokens(
 ): Promise<OwnTokens> {
   const links = new Links(records, clock)
   const revocations = new Revocations(records, clock)
-  const key = secret ?? (isAsking ? await ownKey(dataFolder) : createSecretKey(randomBytes(32)))
+  const key = secret === null ? await ownOrNone(isAsking, dataFolder) : derived(secret)
   return { links, revocations, limits: new TokenLimits(revocations, links), signer: new TokenSigner(key, clock) }
+}
+
+/** Not the secret itself: a token of the application is never taken for one of ours, to which `iss` and `aud` don't apply. */
+function derived(secret: KeyObject): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', 'weft: own tokens', 32)))
+}
+
+async function ownOrNone(isAsking: boolean, dataFolder: string): Promise<KeyObject> {
+  return isAsking ? ownKey(dataFolder) : createSecretKey(randomBytes(32))
 }

@@ -90,6 +90,18 @@ export class ApiGate {
     return readable
   }
 
+  /**
+   * @returns where to look for documents that may be read, and which of those may: what was taken back in one says nothing of it
+   * @throws {ApiError} as `readable`
+   */
+  async reader(
+    request: IncomingMessage,
+  ): Promise<{ scopes: readonly DocumentScope[]; mayRead(documentId: DocumentId): boolean }> {
+    const verified = await this.verify(request)
+    const scopes = verified === null ? [{ prefix: '' }] : verified.rights.scopes
+    return { scopes, mayRead: documentId => !('close' in this.#access.grant(verified, documentId)) }
+  }
+
   /** For what nobody needs a token for. @throws {ApiError} `local-only`, `cross-site` */
   admitAnybody(request: IncomingMessage): void {
     this.#check(request)

@@ -1,3 +1,4 @@
+import { documentParts, partOf } from '@weft/protocol'
 import { z } from 'zod'
 import { auditActions } from '../audit/AuditEntry.ts'
 import { type AuditLog, documentHash } from '../audit/AuditLog.ts'
@@ -53,7 +54,10 @@ export function auditRoutes({ log, gate }: { log: AuditLog | null; gate: ApiGate
     async handle({ request, query }) {
       await gate.admitEverywhere(request, 'owner')
       if (log === null) throw new ApiError('not-found', 'nothing is written down: WEFT_AUDIT_DAYS is 0')
-      const hash = query.document === undefined ? null : documentHash(query.document)
+      // What was done in its comments was done there.
+      const { document } = query
+      const ids = document === undefined ? [] : [document, ...documentParts.map(part => partOf(document, part))]
+      const hashes = document === undefined ? null : new Set<unknown>(ids.map(documentHash))
       const entries: unknown[] = []
       let next: string | null = null
       let lookedAt = 0
@@ -63,7 +67,7 @@ export function auditRoutes({ log, gate }: { log: AuditLog | null; gate: ApiGate
           return { status: 200, body: { entries, next } }
         lookedAt++
         next = place
-        if (hash !== null && entry.document !== hash) continue
+        if (hashes !== null && !hashes.has(entry.document)) continue
         if (query.action !== undefined && entry.action !== query.action) continue
         if (query.user !== undefined && entry.user !== query.user) continue
         entries.push(entry)

@@ -74,12 +74,13 @@ export function documentsApi({
 
   async function answerList(request: Request, response: Response): Promise<void> {
     if (request.method !== 'GET' && request.method !== 'HEAD') throw badMethod(response, 'GET, HEAD')
-    const scopes = await gate.readable(request)
+    const { scopes, mayRead } = await gate.reader(request)
     const { prefix, after, limit } = readQuery(contentQueries.list, request)
     const names: { name: string; createdAt: string }[] = []
     let next: string | null = null
     // Only what may be read is looked at: nothing tells of other names, and none of them costs anything.
     for await (const { documentId, createdAt } of documents.list({ scopes, prefix, after: after ?? null })) {
+      if (!mayRead(documentId)) continue
       if (names.length === limit) {
         next = names.at(-1)?.name ?? null
         break

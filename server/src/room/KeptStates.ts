@@ -1,6 +1,6 @@
 import { type DocumentId, keptParts, partOf } from '@weft/protocol'
 import type { Clock } from '../clock.ts'
-import type { UpdateLog } from '../log/UpdateLog.ts'
+import { holdsContent, type UpdateLog } from '../log/UpdateLog.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
 
 /** A state that was kept is not given up for another one before this, in ms: whoever deletes again and again must not win. */
@@ -8,12 +8,12 @@ const KEPT_MS = 60 * 60_000
 
 /** Keeps states of documents from before a mass deletion, as parts of them: `before-1` to `before-3`. */
 export class KeptStates {
-  readonly #log: Pick<UpdateLog, 'open' | 'append' | 'delete' | 'revive'>
+  readonly #log: Pick<UpdateLog, 'open' | 'append' | 'bin' | 'delete' | 'revive'>
   readonly #workshop: Pick<Workshop, 'compact'>
   readonly #clock: Clock
 
   constructor(
-    log: Pick<UpdateLog, 'open' | 'append' | 'delete' | 'revive'>,
+    log: Pick<UpdateLog, 'open' | 'append' | 'bin' | 'delete' | 'revive'>,
     workshop: Pick<Workshop, 'compact'>,
     clock: Clock,
   ) {
@@ -37,7 +37,12 @@ export class KeptStates {
     if (head > 0 && deletedAt === null) await this.#log.delete(id, time)
     if (head > 0) await this.#log.revive(id)
     await this.#log.append([{ documentId: id, after: head, updates: [update], time }])
-    return part
+    // Deleted meanwhile, with all parts that it had: this one goes after them.
+    const stored = await this.#log.open(documentId)
+    if (stored.deletedAt === null) return part
+    if (holdsContent(stored)) await this.#log.bin(id, stored.deletedAt)
+    else await this.#log.delete(id, stored.deletedAt)
+    return null
   }
 
   async #freePart(documentId: DocumentId): Promise<(typeof keptParts)[number] | null> {
