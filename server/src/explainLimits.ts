@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os'
+import { HTTP_CONNECTIONS } from './access/requestFault.ts'
 import type { Config } from './config.ts'
 import { describeSettings } from './describeSettings.ts'
 import { limits } from './limits.ts'
 import { LOAD_WIDTH } from './room/BytesCache.ts'
 import { MAX_CONTENT_TASKS } from './room/Documents.ts'
-import { HTTP_CONNECTIONS } from './socket/requestFault.ts'
 import { threadsThatFit } from './worker/Workshop.ts'
 
 const KiB = 1024

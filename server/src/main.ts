@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { isLoopbackHost } from './access/address.ts'
 import { asksForTokens } from './access/openKeys.ts'
 import { createLogger } from './createLogger.ts'
 import { helpText } from './describeSettings.ts'
@@ -6,7 +7,6 @@ import { WeftError } from './errors.ts'
 import { explainLimits, inMiB, memoryBound } from './explainLimits.ts'
 import { readConfig } from './readConfig.ts'
 import { ConfigError } from './Setting.ts'
-import { isLoopbackHost } from './socket/address.ts'
 import { startServer, UNSTORED } from './startServer.ts'
 
 /** Exit codes: 0 stopped, 1 a failure, 2 a wrong setting, 73 the store can't be used (sysexits.h: EX_CANTCREAT). */

@@ -1,9 +1,9 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { isLoopbackHost } from './access/address.ts'
 import { asksForTokens } from './access/openKeys.ts'
 import { type Config, settings } from './config.ts'
 import { ConfigError, flagOf, type SecretSetting, type Setting, type SwitchSetting } from './Setting.ts'
-import { isLoopbackHost } from './socket/address.ts'
 
 /**
  * Reads the settings: a flag (`--port 1` or `--port=1`) wins over the environment, the environment over the default.

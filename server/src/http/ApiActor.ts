@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { TrustedProxies } from '../socket/TrustedProxies.ts'
+import type { TrustedProxies } from '../access/TrustedProxies.ts'
 
 const requestIds = new WeakMap<IncomingMessage, string>()
 

@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { DocumentId } from '@weft/protocol'
 import type { Access } from '../access/Access.ts'
+import { isLoopbackHost } from '../access/address.ts'
 import type { DocumentScope } from '../access/DocumentScope.ts'
 import type { Denial, Grant } from '../access/Grant.ts'
 import { includesRole, type Role } from '../access/Role.ts'
 import { tokenOfCookie } from '../access/sessionCookie.ts'
+import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import { tokenOfRequest } from '../access/tokenOfRequest.ts'
 import type { VerifiedToken } from '../access/verifyToken.ts'
-import { isLoopbackHost } from '../socket/address.ts'
-import type { TrustedProxies } from '../socket/TrustedProxies.ts'
 import { ApiError } from './ApiError.ts'
 
 /**

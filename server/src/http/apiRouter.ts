@@ -1,6 +1,6 @@
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
-import type { TrustedProxies } from '../socket/TrustedProxies.ts'
+import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import { ApiError, badMethod } from './ApiError.ts'
 import type { ApiRoute } from './ApiRoute.ts'
 import { answerApiError } from './answerApiError.ts'

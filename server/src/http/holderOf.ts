@@ -1,6 +1,6 @@
+import { networkOf } from '../access/address.ts'
 import { GUEST_PREFIX, linkOfGuest } from '../access/guests.ts'
 import { lineageOf } from '../access/madeUsers.ts'
-import { networkOf } from '../socket/address.ts'
 
 /**
  * Whose bytes those of a request are (`ByteBudget`). Whoever can make users, by a link or by tokens, is one holder with them.

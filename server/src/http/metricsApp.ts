@@ -1,6 +1,6 @@
 import express, { type Express } from 'express'
+import type { HostCheck } from '../access/HostCheck.ts'
 import { COMMON_HEADERS, INERT_POLICY } from '../securityHeaders.ts'
-import type { HostCheck } from '../socket/HostCheck.ts'
 import type { Metrics } from './Metrics.ts'
 
 /** `GET /metrics`, for Prometheus. */

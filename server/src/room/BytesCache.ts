@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../clock.ts'
 import { WeftError } from '../errors.ts'
+import { Turnstile } from '../Turnstile.ts'
 import { Pins } from './Pins.ts'
-import { Turnstile } from './Turnstile.ts'
 
 const LOOK_MS = 1000
 /**

@@ -14,6 +14,7 @@ import {
   type UpdateLog,
 } from '../log/UpdateLog.ts'
 import { type Randomness, systemRandomness } from '../randomness.ts'
+import { Turnstile } from '../Turnstile.ts'
 import type { UploadStore } from '../uploads/UploadStore.ts'
 import type { Rendering } from '../worker/contentTasks.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
@@ -23,7 +24,6 @@ import type { Room } from './Room.ts'
 import type { Rooms } from './Rooms.ts'
 import { readForRoom } from './readForRoom.ts'
 import type { Saving } from './Saving.ts'
-import { Turnstile } from './Turnstile.ts'
 
 /** Tasks on contents at the same time, and that wait. */
 export const MAX_CONTENT_TASKS = 2

@@ -1,14 +1,14 @@
 import type { CloseName, DocumentId } from '@weft/protocol'
 import type { Logger } from 'pino'
 import type { Access } from '../access/Access.ts'
+import { networkOf } from '../access/address.ts'
+import type { NewDocuments } from '../access/NewDocuments.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
 import type { Clock } from '../clock.ts'
 import { WeftError } from '../errors.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
 import { type Dialect, Session, type SessionOptions, type SessionWatcher } from '../room/Session.ts'
-import { networkOf } from './address.ts'
-import type { NewDocuments } from './NewDocuments.ts'
 
 export interface SessionServices {
   readonly access: Access

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { DocumentId } from '@weft/protocol'
 import { WeftError } from '../errors.ts'
 import { holdsContent, type UpdateLog } from '../log/UpdateLog.ts'
-import { Turnstile } from '../room/Turnstile.ts'
+import { Turnstile } from '../Turnstile.ts'
 import { sniffType } from './sniffType.ts'
 import {
   CHANGED,

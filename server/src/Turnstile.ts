@@ -1,4 +1,4 @@
-import { WeftError } from '../errors.ts'
+import { WeftError } from './errors.ts'
 
 /** Lets so many works run at the same time; the next ones wait for their turn, in order, up to a bound. */
 export class Turnstile {
