@@ -108,7 +108,10 @@ export function createApp(services: AppServices): Express {
     else response.type('html').send(withNonce(fromDepth(html, request.path), response.locals.nonce))
   })
   app.use((_request, response) => {
-    response.status(404).type('text/plain').send('nothing is here: the page of a document is /d/ and its name, and / lists what you opened\n')
+    response
+      .status(404)
+      .type('text/plain')
+      .send('nothing is here: the page of a document is /d/ and its name, and / lists what you opened\n')
   })
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
     if (response.headersSent) return next(error)
