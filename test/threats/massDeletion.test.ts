@@ -5,6 +5,7 @@ import { freePort } from '../support/freePort.ts'
 import { RawClient, updateOf } from '../support/RawClient.ts'
 import type { ServerProcess } from '../support/ServerProcess.ts'
 import { eagerCompaction, testServer } from '../support/testServer.ts'
+import { asksForTokens, tokenFor } from '../support/tokens.ts'
 import { textOf, typist } from '../support/typist.ts'
 
 const TEXT = 'All that they wrote in a year. '.repeat(100)
@@ -49,6 +50,27 @@ describe('[threat D4] a commit that deletes most of a document', () => {
     intruder.update(typist(9).type('x'))
     await intruder.next('permissionDenied')
     expect(await partOf(server, 'book', 'before-1')).toBe(TEXT)
+  })
+
+  it('leaves a state that nobody reads who may only read the document now, nor comment on it', async () => {
+    const server = await testServer(asksForTokens)
+    const editor = await tokenFor('editor')
+    const writer = await RawClient.join(`${server.socketUrl}/secret?token=${editor}`)
+    const ann = typist(1)
+    await writer.commit(ann.type(TEXT), 1)
+    await writer.commit(ann.erase(0, TEXT.length), 2)
+    const read = async (token: string) => {
+      const path = `${server.url}/api/v1/documents/secret?part=before-1&format=yjs`
+      return (await fetch(path, { headers: { Authorization: `Bearer ${token}` } })).status
+    }
+    await eventually('the state before', async () => (await read(editor)) === 200)
+    for (const role of ['viewer', 'commenter']) {
+      const token = await tokenFor(role)
+      expect(await read(token)).toBe(403)
+      const client = await RawClient.connect(`${server.socketUrl}/secret?part=before-1&token=${token}`)
+      client.ask()
+      expect(await client.closed).toMatchObject({ code: 4403 })
+    }
   })
 
   it('happens again and again, and the first states stay', async () => {

@@ -1,9 +1,10 @@
-import { type DocumentId, splitPart } from '@weft/protocol'
+import { type DocumentId, isKept, splitPart } from '@weft/protocol'
 import type { Clock } from '../clock.ts'
 import { BadTokenError } from './BadTokenError.ts'
 import type { DocumentScope } from './DocumentScope.ts'
 import { type Denial, type Grant, UNASKED } from './Grant.ts'
 import { type KeySource, KeysUnavailableError } from './KeySource.ts'
+import { includesRole } from './Role.ts'
 import { isOwnToken, type TokenSigner } from './TokenSigner.ts'
 import { type ExpectedClaims, type VerifiedToken, verifyToken } from './verifyToken.ts'
 
@@ -139,11 +140,14 @@ export class Access {
     if (expiresAt <= this.#clock.now()) return { close: 'unauthorized', text: 'the token has expired' }
     const refusal = this.#takenBack?.refusal(verified) ?? null
     if (refusal !== null) return { close: 'unauthorized', text: refusal }
-    const { document } = splitPart(documentId)
+    const { document, part } = splitPart(documentId)
     const right = rights.in(document)
     if (right === null) return { close: 'forbidden', text: 'the token gives no right to this document' }
     const review = () => this.grant(verified, documentId)
     const grant: Grant = { userId, userName, ...right, expiresAt, review }
-    return this.#takenBack?.review(grant, verified, document) ?? grant
+    const left = this.#takenBack?.review(grant, verified, document) ?? grant
+    if ('close' in left || !isKept(part) || includesRole(left.role, 'editor')) return left
+    // What was deleted is for those who may put it back: who may only read may have come later.
+    return { close: 'forbidden', text: 'a state that is kept is for those who may write the document' }
   }
 }

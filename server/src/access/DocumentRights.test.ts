@@ -128,7 +128,7 @@ describe('the claim docs', () => {
     [
       'a document that can’t be',
       [{ document: 'a//b', role: 'editor' }],
-      'docs[0].document: the document name has an empty segment',
+      'docs[0].document: the document name has an empty segment (a slash too many)',
     ],
     [
       'a name that is not NFC',
@@ -143,7 +143,7 @@ describe('the claim docs', () => {
     [
       'a prefix that begins with a slash',
       [{ prefix: '/team/', role: 'editor' }],
-      'docs[0].prefix: the document name has an empty segment',
+      'docs[0].prefix: the document name has an empty segment (a slash too many)',
     ],
     ['a prefix that is no text', [{ prefix: null, role: 'editor' }], 'docs[0].prefix does not end with a slash'],
     ['create that is no boolean', [{ document: 'a', role: 'editor', create: 'yes' }], 'docs[0].create is no boolean'],

@@ -111,6 +111,7 @@ export function documentsApi({
     const { userId } = await gate.admit(request, document, 'viewer')
     const { part, ...query } = readQuery(contentQueries.get, request)
     const documentId = readPart(document, part)
+    await gate.admit(request, documentId, 'viewer')
     const form = readForm(request, query.format)
     const isDamaged = query.damaged === 'true'
     const describe = ({ presence, version, tag }: FoundDocument) => {
