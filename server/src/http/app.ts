@@ -111,7 +111,7 @@ export function createApp(services: AppServices): Express {
     response
       .status(404)
       .type('text/plain')
-      .send('nothing is here: the page of a document is /d/ and its name, and / lists what you opened\n')
+      .send('nothing is here: the page of a document is /d/ and its name, and / lists those you opened\n')
   })
   app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
     if (response.headersSent) return next(error)
