@@ -96,7 +96,10 @@ describe('over HTTP the server', () => {
     // New in each answer.
     expect(nonces.size).toBe(6)
     const elsewhere = await fetch(`${server.url}/nothing-here`)
-    expect([elsewhere.status, await elsewhere.text()]).toEqual([404, expect.stringContaining('the page of a document is /d/')])
+    expect([elsewhere.status, await elsewhere.text()]).toEqual([
+      404,
+      expect.stringContaining('the page of a document is /d/'),
+    ])
     expect((await fetch(`${server.url}/assets/nothing-here.js`)).status).toBe(404)
   })
 
