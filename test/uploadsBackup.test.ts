@@ -91,8 +91,37 @@ describe('files in documents', () => {
     })
     expect(back.status).toBe(200)
     expect((await fetch(server.url + files.binned.path)).status).toBe(200)
-    const one = await runCommand(['restore', file, '--document', 'a', '--to', join(folder, 'a.yjs')])
-    expect(told(one)).toEqual([0, [expect.stringMatching(/^weft: 2 files of a can't be in .*: weft restore --data/)]])
+  })
+
+  it('are taken out with one document, and put into it again', async () => {
+    const folder = await testFolder()
+    const file = join(folder, 'x.weft')
+    const [to, taken] = [join(folder, 'a.yjs'), join(folder, 'files')]
+    await writeFile(file, backup)
+    const takeOut = (...args: string[]) => runCommand(['restore', file, '--document', 'a', '--to', to, ...args])
+    expect(told(await takeOut())).toEqual([
+      0,
+      [`weft: 2 files of a can't be in ${to}: --files FOLDER takes them out, too`],
+    ])
+    expect(await takeOut('--files', taken, '--force')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^a {2}.*, 2 files {2}.*files\n$/),
+      stderr: '',
+    })
+    expect((await readdir(taken)).sort()).toEqual([files.large.file, files.picture.file].sort())
+    expect(told(await takeOut('--files', taken, '--force'))[1]).toEqual([expect.stringContaining('is not empty')])
+    const server = await testServer()
+    const bring = (...args: string[]) =>
+      runCommand(['import', to, 'a', '--files', taken, ...args], { WEFT_URL: server.url })
+    expect(verdict(await bring())).toEqual([0, 'merged  a, 2 files'])
+    // What begins anew has lost them.
+    await runCommand(['rm', 'a'], { WEFT_URL: server.url })
+    expect(JSON.parse((await bring('--anew', '--json')).stdout)).toEqual({ document: 'a', state: 'merged', files: 2 })
+    expect(verdict(await runCommand(['verify'], { WEFT_URL: server.url }))).toEqual([0, '1 sound; files: 2 sound'])
+    await flip(join(taken, files.large.file))
+    expect(told(await bring())).toEqual([1, [expect.stringContaining('or has changed since')]])
+    const wrong = await runCommand(['restore', file, '--data', join(folder, 'data'), '--files', taken])
+    expect([wrong.code, lines(wrong.stderr).length]).toEqual([2, 1])
   })
 
   it('are verified in each form', async () => {

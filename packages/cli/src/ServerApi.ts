@@ -178,6 +178,15 @@ export class ServerApi {
     return changed ? 'changed' : 'unchanged'
   }
 
+  /** Puts a file into a document. @returns its name there */
+  async upload(documentId: DocumentId, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+    const headers = { 'X-Requested-With': 'weft', 'Content-Type': 'application/octet-stream' }
+    const answer = await this.#request('POST', `/documents/${documentPath(documentId)}/uploads`, headers, bytes)
+    const { path } = await this.#readJson(answer)
+    if (typeof path !== 'string') throw this.#foreign()
+    return path.slice(path.lastIndexOf('/') + 1)
+  }
+
   async delete(documentId: DocumentId): Promise<void> {
     const response = await this.#request('DELETE', `/documents/${documentPath(documentId)}`, {
       'X-Requested-With': 'weft',

@@ -2,10 +2,10 @@ import { readdir } from 'node:fs/promises'
 import type { BackupItem } from '@weft/server/decodeBackup'
 import { findStrays, readDocuments } from '@weft/server/readDocuments'
 import { readSentinel } from '@weft/server/readSentinel'
-import type { WholeDocument } from '@weft/server/UpdateLog'
-import { namesIn, readUploads, uploadFolderName, uploadsFolder } from '@weft/server/uploadFiles'
+import { readUploads, uploadFolderName } from '@weft/server/uploadFiles'
 import { CommandError } from '../errors.ts'
 import { LevelFolderCopy } from '../LevelFolderCopy.ts'
+import { FolderOwners } from './FolderOwners.ts'
 
 /** One thing in a store; a warning is about something that need not be damage. */
 export type FolderItem =
@@ -57,30 +57,5 @@ export async function* readStoreFolder(folder: string, signal: AbortSignal): Asy
     throw copy.explained(error)
   } finally {
     await copy.remove()
-  }
-}
-
-/** Which documents the folders of files belong to: only of those that have one, for there may be many documents. */
-export class FolderOwners {
-  readonly #owners: Map<string, WholeDocument['documentId'] | null>
-
-  private constructor(folders: readonly string[]) {
-    this.#owners = new Map(folders.map(name => [name, null]))
-  }
-
-  /** @param dataFolder may have no files at all */
-  static async of(dataFolder: string): Promise<FolderOwners> {
-    return new FolderOwners(await namesIn(uploadsFolder(dataFolder)))
-  }
-
-  add(documentId: WholeDocument['documentId'] | null): void {
-    if (documentId === null || this.#owners.size === 0) return
-    const name = uploadFolderName(documentId)
-    if (this.#owners.has(name)) this.#owners.set(name, documentId)
-  }
-
-  /** Null: no document has it. */
-  get(name: string): WholeDocument['documentId'] | null {
-    return this.#owners.get(name) ?? null
   }
 }

@@ -16,6 +16,15 @@ export type Restored = WholeDocument | UploadedFile
  * @throws {CommandError} it is not, or it can't be written; and whatever reading the items throws
  */
 export async function restoreFolder(folder: string, items: AsyncIterable<Restored>): Promise<void> {
+  await makeFolder(folder, beside => buildLevelStore(beside, withoutFiles(beside, items)))
+}
+
+/**
+ * Makes a folder that is there as a whole or not at all: filled beside its place, then given its name.
+ * @param folder not there, or empty
+ * @throws {CommandError} it is not, or it can't be written; and whatever filling it throws
+ */
+export async function makeFolder(folder: string, fill: (beside: string) => Promise<void>): Promise<void> {
   const present = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw new CommandError(`${folder} can't be made: ${error.code === 'ENOTDIR' ? 'it is a file' : error.message}`)
@@ -35,7 +44,7 @@ export async function restoreFolder(folder: string, items: AsyncIterable<Restore
     await mkdir(parent, { recursive: true })
     await mkdir(beside)
     if (present !== null) await chmod(beside, (await stat(path)).mode & 0o7777)
-    await buildLevelStore(beside, withoutFiles(beside, items))
+    await fill(beside)
     await rename(beside, path)
     const handle = await open(parent, 'r')
     await handle.sync().finally(() => handle.close())

@@ -39,6 +39,7 @@ Exit code: 0 all is on the server's disk, 1 something isn't, 2 called in a wrong
   options: {
     ...serverOptions,
     format: { type: 'string', value: 'FORM', help: 'of FILE: markdown, html, json or yjs' },
+    files: { type: 'string', value: 'FOLDER', help: 'put these into the document, too: of weft restore --files' },
     anew: { type: 'boolean', help: 'FILE begins a deleted document again' },
     'dry-run': { type: 'boolean', help: 'of a store: list names, sizes and problems; ask no server' },
     only: { type: 'string', value: 'NAME', multiple: true, help: 'only this document of the store; may be repeated' },
@@ -62,8 +63,8 @@ Exit code: 0 all is on the server's disk, 1 something isn't, 2 called in a wrong
       }
       return importFile(kind, readDocumentId(path), values, surroundings)
     }
-    if (values.anew || values.format !== undefined) {
-      throw new UsageError('--format and --anew are for files (weft import --help)')
+    if (values.anew || values.format !== undefined || values.files !== undefined) {
+      throw new UsageError('--format, --files and --anew are for files (weft import --help)')
     }
     const openStore = kind !== undefined && Object.hasOwn(stores, kind) ? stores[kind] : undefined
     if (openStore === undefined || path === undefined || rest.length > 0) {
