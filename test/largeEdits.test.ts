@@ -100,6 +100,19 @@ describe('@weft/client, with an edit that no message can hold', () => {
     expect(lengthOf(editor)).toBe(7)
   })
 
+  it('brings comments to the comments, and leaves the text alone', async () => {
+    const url = `${running().socketUrl}/commented`
+    const token = await tokenFor('editor')
+    const text = await open(url, { token })
+    write(text, 'text')
+    await text.saved()
+    const comments = await open(url, { token, part: 'comments' })
+    write(comments, LONG)
+    await comments.saved()
+    const reader = await open(url, { token, part: 'comments' })
+    expect([lengthOf(reader), lengthOf(text)]).toEqual([LONG.length, 4])
+  })
+
   it('tries again when the server was away meanwhile', async () => {
     const server = await testServer(SMALL)
     const proxy = await LinkProxy.start(server.port)

@@ -15,7 +15,6 @@ import { type Connection, type ConnectionHost, connectionClass } from './Connect
 import type { DocumentAddress } from './documentAddress.ts'
 import { type DocumentStatus, type LinkEvent, transitions } from './documentStatus.ts'
 import { RefusedError } from './errors.ts'
-import { uploadDelay, uploadUpdate } from './LargeUpdate.ts'
 import { PageWatch } from './PageWatch.ts'
 import { retryDelay } from './retryDelay.ts'
 import { TokenRenewal } from './TokenRenewal.ts'
@@ -26,6 +25,8 @@ import type { CloseInfo, WebSocketLike } from './WebSocketLike.ts'
 const MAX_FRAME_BYTES = 8 << 20
 /** What every server takes: a limit below this one is not believed. */
 const LEAST_FRAME_BYTES = 64 << 10
+/** Pause where the code for large edits could not be fetched, in ms. */
+const FETCH_RETRY_MS = 5_000
 
 export interface LinkSettings {
   address: DocumentAddress
@@ -60,7 +61,7 @@ export interface LinkHost extends Pick<ConnectionHost, 'version' | 'unsavedCount
   /** After the end of a connection; `retryInMs` is `null` where no further attempt comes. */
   disconnected(info: CloseInfo & { retryInMs: number | null }): void
   refused(error: RefusedError): void
-  accessChanged(access: AccessName): void
+  accessChanged(access: AccessName, isFirst: boolean): void
   savingChanged(saving: SavingName): void
   sizeChanged(size: DocumentSize): void
   /** The server let an edit pass by. */
@@ -88,6 +89,7 @@ export class DocumentLink {
   #retry: ReturnType<typeof setTimeout> | undefined
   #refusal: RefusedError | undefined
   #access: AccessName = 'read-write'
+  #isAccessTold = false
   #saving: SavingName = 'saving'
   #size: DocumentSize | null = null
   #isDenied = false
@@ -273,6 +275,8 @@ export class DocumentLink {
     } else if (message.type === 'saving') {
       this.#setSaving(message.saving)
     } else if (message.type === 'access') {
+      const isFirst = !this.#isAccessTold
+      this.#isAccessTold = true
       if (message.access === this.#access) return
       this.#access = message.access
       if (message.access === 'read-write') {
@@ -281,7 +285,7 @@ export class DocumentLink {
         // The server asks for what it had let pass by, too, and answers when it has that.
         this.#connection?.askAgain()
       }
-      this.#host.accessChanged(message.access)
+      this.#host.accessChanged(message.access, isFirst)
     } else if (message.type === 'size') {
       const { state, bytes, limitBytes } = message
       this.#size = { state, bytes, limitBytes }
@@ -343,28 +347,26 @@ export class DocumentLink {
   async #bring(update: Uint8Array): Promise<void> {
     const upload = new AbortController()
     this.#upload = upload
-    const { address, token: source } = this.#settings
+    let retryInMs = FETCH_RETRY_MS
     try {
+      // Seldom needed: a page fetches it then.
+      const { bringUpdate, uploadDelay } = await import('./LargeUpdate.ts')
+      retryInMs = uploadDelay(++this.#failedUploads, this.#random)
+      const all = () => Y.encodeStateAsUpdate(this.#ydoc)
+      const { address, token: source } = this.#settings
       const token = typeof source === 'string' ? source : await askToken(source)
-      let outcome = await uploadUpdate(address, token, update, upload.signal)
-      // The server has less than it had when it asked: a store from a backup.
-      if (outcome.state === 'incomplete') {
-        outcome = await uploadUpdate(address, token, Y.encodeStateAsUpdate(this.#ydoc), upload.signal)
-      }
+      const refusal = await bringUpdate(address, token, update, all, upload.signal)
       if (upload.signal.aborted) return
-      if (outcome.state === 'incomplete') throw new Error('the server lacks what this replica lacks, too')
       this.#failedUploads = 0
-      this.#isUploadRefused = outcome.state === 'refused'
-      if (outcome.state === 'refused') this.#host.denied(outcome.reason)
+      this.#isUploadRefused = refusal !== null
+      if (refusal !== null) this.#host.denied(refusal)
       this.#upload = null
       this.#provider.connect()
     } catch (error) {
       if (upload.signal.aborted) return
       this.#upload = null
-      const retryInMs = uploadDelay(++this.#failedUploads, this.#random)
       this.#retryIn(retryInMs)
-      const reason = error instanceof Error ? error.message : String(error)
-      this.#host.disconnected({ code: closeCode.tooBig.code, reason, retryInMs })
+      this.#host.disconnected({ code: closeCode.tooBig.code, reason: String(error), retryInMs })
     }
   }
 

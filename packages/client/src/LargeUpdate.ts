@@ -4,27 +4,42 @@ import type { DocumentAddress } from './documentAddress.ts'
 const FIRST_DELAY_MS = 1_000
 const MAX_DELAY_MS = 60_000
 
-/** What became of an update that was sent over HTTP: `incomplete`, the server lacks what it follows; `refused`, it won't be taken. */
-export type UploadOutcome = { readonly state: 'stored' | 'incomplete' } | { readonly state: 'refused'; reason: string }
-
 /** Answers that another attempt won't change: no right to it, or too large even so. */
 const REFUSED = [403, 413, 415, 422]
 
 /**
- * Sends an update over HTTP, where it is too large for a message (PROTOCOL.md, “Documents over HTTP”). It is on disk when this
- * resolves with `stored`.
+ * Brings an update to the server over HTTP, where it is too large for a message (PROTOCOL.md, “Documents over HTTP”). It is on
+ * the server's disk when this resolves with null.
  * @param token empty where there is none
+ * @param all of the replica: where the server has less than it had when it asked (its store is one from a backup), it gets that
+ * @returns why it won't be taken; null: it is stored
  * @throws {Error} it may be stored or not, and another attempt may help; `signal`'s reason
  */
-export async function uploadUpdate(
+export async function bringUpdate(
+  address: DocumentAddress,
+  token: string,
+  update: Uint8Array,
+  all: () => Uint8Array,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const send = (bytes: Uint8Array) => upload(address, token, bytes, signal)
+  let outcome = await send(update)
+  if (outcome === INCOMPLETE) outcome = await send(all())
+  if (outcome === INCOMPLETE) throw new Error('the server lacks what this replica lacks, too')
+  return outcome
+}
+
+const INCOMPLETE = Symbol('it names what the server lacks')
+
+async function upload(
   { serverUrl, path, params }: DocumentAddress,
   token: string,
   update: Uint8Array,
   signal: AbortSignal,
-): Promise<UploadOutcome> {
+): Promise<string | null | typeof INCOMPLETE> {
   const bearer = token === '' ? (params.token ?? '') : token
-  const query = params.part === undefined ? '' : `?part=${params.part}`
-  const response = await fetch(`${serverUrl.replace(/^ws/, 'http')}/api/v1/documents/${path}${query}`, {
+  const part = params.part === undefined ? '' : `?part=${params.part}`
+  const response = await fetch(`${serverUrl.replace(/^ws/, 'http')}/api/v1/documents/${path}${part}`, {
     method: 'PATCH',
     headers: {
       'Content-Type': 'application/octet-stream',
@@ -34,12 +49,12 @@ export async function uploadUpdate(
     body: update as Uint8Array<ArrayBuffer>,
     signal,
   })
-  if (response.ok) return { state: 'stored' }
+  if (response.ok) return null
   // Of a server of ours, or of a proxy before it.
   const text = await response.text()
-  if (text.includes('"incomplete"')) return { state: 'incomplete' }
+  if (text.includes('"incomplete"')) return INCOMPLETE
   const reason = `${response.status} ${text.slice(0, 200)}`
-  if (REFUSED.includes(response.status)) return { state: 'refused', reason }
+  if (REFUSED.includes(response.status)) return reason
   throw new Error(reason)
 }
 

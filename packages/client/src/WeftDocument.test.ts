@@ -601,8 +601,8 @@ describe('WeftDocument: states', () => {
     const document = await connected()
     const connection = await server.connection(0)
     expect(document.access).toBe('read-write')
-    const told: string[] = []
-    document.on('access', access => told.push(access))
+    const told: [string, boolean][] = []
+    document.on('access', (access, isFirst) => told.push([access, isFirst]))
     const say = (text: string) => connection.send(Uint8Array.from([112, text.length, ...Buffer.from(text)]))
     say('read-only')
     say('read-only')
@@ -615,7 +615,10 @@ describe('WeftDocument: states', () => {
     expect(document.access).toBe('read-only')
     say('read-write')
     await roundTrip(document)
-    expect(told).toEqual(['read-only', 'read-write'])
+    expect(told).toEqual([
+      ['read-only', true],
+      ['read-write', false],
+    ])
     expect(textOf(document)).toBe('mine')
     // Over a new connection everything is asked anew.
     server.manners.acknowledges = true

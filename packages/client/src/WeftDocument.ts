@@ -27,8 +27,8 @@ export interface DocumentEvents {
   /** The local store can't be used, or (`undefined`) can again. */
   storeError: (error: Error | undefined) => void
   refused: (error: RefusedError) => void
-  /** The server takes edits of this client from now on, or doesn't any more. */
-  access: (access: AccessName) => void
+  /** The server takes edits of this client from now on, or doesn't any more; `isFirst`: it has never said so before. */
+  access: (access: AccessName, isFirst: boolean) => void
   /** How it stands at the server with storing edits. */
   saving: (saving: SavingName) => void
   /** The document has come near its size limit on the server, has reached it, or is below it again. */
@@ -524,8 +524,8 @@ export class WeftDocument {
       sizeChanged(size) {
         document.#tell('size', size)
       },
-      accessChanged(access) {
-        document.#tell('access', access)
+      accessChanged(access, isFirst) {
+        document.#tell('access', access, isFirst)
       },
       savingChanged(saving) {
         document.#tell('saving', saving)

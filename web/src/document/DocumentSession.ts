@@ -108,8 +108,6 @@ export class DocumentSession {
   #document: WeftDocument | undefined
   /** The size limit for which an edit was refused that is still not saved, in bytes. */
   #refusedAtBytes: number | null = null
-  /** Whether the server has said what is in the document, and what this person may do. */
-  #hasSynced = false
   /** Unsaved edits that nobody made in this page: the copy on this device, until the server has acknowledged it. */
   #copyCount = 0
   readonly #storeName: string
@@ -241,8 +239,8 @@ export class DocumentSession {
       this.#read(document)
     })
     document.on('refused', error => this.#refused(error))
-    document.on('access', () => {
-      this.#accessChanged(document)
+    document.on('access', (_access, isFirst) => {
+      this.#accessChanged(document, isFirst)
       // What was refused before is taken now, or the server says so again.
       if (this.#refusal.value === null) this.#change({ refusal: null })
       this.#read(document)
@@ -272,11 +270,11 @@ export class DocumentSession {
     }
   }
 
-  #accessChanged(document: WeftDocument): void {
+  #accessChanged(document: WeftDocument, isFirst: boolean): void {
     const isReader = document.access === 'read-only'
     if (isReader === this.#isReadOnly.value) return
     // The first thing that the server says of it is no change.
-    const change = this.#hasSynced ? (isReader ? 'shrunk' : 'widened') : null
+    const change = isFirst ? null : isReader ? 'shrunk' : 'widened'
     const why = document.saving === 'disk-full' || document.saving === 'damaged' ? document.saving : null
     this.#access.value = { change, why: isReader ? why : null, wasSaved: document.unsaved === 0 }
   }
@@ -313,7 +311,6 @@ export class DocumentSession {
     // The oldest are acknowledged first.
     if (unsavedCount < this.#copyCount) this.#copyCount = 0
     if (document.status !== 'refused') this.#refusal.value = null
-    if (document.status === 'synced') this.#hasSynced = true
     this.#isReadOnly.value = document.access === 'read-only'
     // Everything was taken after all: what is too much was deleted.
     if (unsavedCount === 0) this.#refusedAtBytes = null
