@@ -47,6 +47,10 @@ describe('a link with a token', () => {
     // Nor is it where the back button leads.
     expect(await ann.page.evaluate(() => history.length)).toBeLessThanOrEqual(2)
     expect(await ann.page.getByTestId('reader').count()).toBe(0)
+    // Her name is the token's, as the others see it.
+    await ann.page.getByTestId('people').click()
+    await ann.page.getByText(/^Others see you as \S.*: the name comes with your access\.$/).waitFor()
+    await ann.keyboard.press('Escape')
     // Whom she sends the link to has to have a token too.
     await ann.page.getByTestId('share').click()
     await ann.page.getByText('It gives no access by itself').waitFor()

@@ -1,4 +1,5 @@
 import { callApi } from './callApi.ts'
+import { setSignedUser, signedUserOf } from './signedUser.ts'
 import { currentToken, currentUser, holdInCookie, userOfCookie } from './token.ts'
 
 /** Somebody who came to a document by a share link. */
@@ -75,6 +76,7 @@ async function hold({ token, expiresAt, renewal, document, user }: Exchanged): P
   const guest = { renewal, user }
   guests.set(document, guest)
   tokens.set(document, { token, endsAt: Date.parse(expiresAt) })
+  setSignedUser(signedUserOf(token), document)
   try {
     sessionStorage.setItem(keyOf(document), JSON.stringify(guest))
   } catch {

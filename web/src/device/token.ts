@@ -1,4 +1,5 @@
 import { base } from '../base.ts'
+import { named, type SignedUser, setSignedUser, signedUserOf } from './signedUser.ts'
 import { readStored, writeStored } from './storage.ts'
 
 /** Under which this device keeps who used it last. */
@@ -34,14 +35,7 @@ export function currentToken(): string {
 
 /** Whose a token is: the `sub` of a JWT (RFC 7519, section 4.1.2); `null` for what names nobody. Nothing is verified here. */
 export function userOfToken(token: string): string | null {
-  try {
-    const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')
-    const bytes = Uint8Array.from(atob(payload), character => character.charCodeAt(0))
-    const { sub } = JSON.parse(new TextDecoder().decode(bytes)) as { sub?: unknown }
-    return typeof sub === 'string' && sub !== '' ? sub : null
-  } catch {
-    return null
-  }
+  return signedUserOf(token)?.id ?? null
 }
 
 /**
@@ -93,10 +87,13 @@ export async function startToken(): Promise<void> {
   })
   if (kept === '') kept = remembered()
   if (kept !== '') {
+    setSignedUser(signedUserOf(kept))
     // Not there: a token that is too long, say, or a server that can't be reached. Then this tab keeps it.
     if (await holdInCookie(kept)) remember(null)
   } else if (readStored(USER_KEY) !== null) {
-    cookieUser = await userOfCookie()
+    const holder = await holderOfCookie()
+    cookieUser = holder?.id ?? null
+    setSignedUser(holder)
     if (cookieUser !== null) writeStored(USER_KEY, cookieUser)
   }
 }
@@ -121,10 +118,14 @@ export async function holdInCookie(token: string): Promise<boolean> {
 
 /** Whose token the cookie holds; `null`: there is none that the server takes, or it can't be asked. */
 export async function userOfCookie(): Promise<string | null> {
+  return (await holderOfCookie())?.id ?? null
+}
+
+async function holderOfCookie(): Promise<SignedUser | null> {
   const answer = await ask({})
   if (answer?.ok !== true) return null
-  const { user } = (await answer.json()) as { user: { id: string } }
-  return user.id
+  const { user } = (await answer.json()) as { user: { id: string; name: string | null } }
+  return named(user.id, user.name)
 }
 
 async function ask(request: RequestInit): Promise<Response | null> {

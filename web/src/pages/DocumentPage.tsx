@@ -1,4 +1,4 @@
-import { type ReadonlySignal, useSignal } from '@preact/signals'
+import { effect, type ReadonlySignal, untracked, useSignal } from '@preact/signals'
 import type { Editor } from '@tiptap/core'
 import { Fragment } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
@@ -6,6 +6,7 @@ import type * as Y from 'yjs'
 import { base } from '../base.ts'
 import { isGuest } from '../device/guest.ts'
 import { recentDocuments, rememberDocument, rememberTitle } from '../device/recentDocuments.ts'
+import { signedUserIn } from '../device/signedUser.ts'
 import { currentUser } from '../device/token.ts'
 import { type ContentElsewhere, contentElsewhere } from '../document/contentElsewhere.ts'
 import { DocumentMenu } from '../document/DocumentMenu.tsx'
@@ -23,7 +24,7 @@ import { TextMenus } from '../editor/TextMenus.tsx'
 import { titleOf } from '../editor/title.ts'
 import { startTrustedTypes } from '../paste/cleanHTML.ts'
 import { type Collaborator, collaborators } from '../people/collaborators.ts'
-import { myUser } from '../people/myUser.ts'
+import { myUserIn } from '../people/myUser.ts'
 import { PeopleButton } from '../people/PeopleButton.tsx'
 import { isFirstPage } from '../route.ts'
 import { listLinks, type ShareLink } from '../share/links.ts'
@@ -44,9 +45,12 @@ startTrustedTypes()
 export default function DocumentPage({ documentId }: { documentId: string }) {
   const [session, setSession] = useState<DocumentSession | null>(null)
   useEffect(() => {
-    const opened = new DocumentSession(documentId, myUser.peek())
+    const opened = new DocumentSession(
+      documentId,
+      untracked(() => myUserIn(documentId)),
+    )
     setSession(opened)
-    const stop = myUser.subscribe(user => opened.setUser(user))
+    const stop = effect(() => opened.setUser(myUserIn(documentId)))
     return () => {
       stop()
       imageField.value = false
@@ -260,7 +264,7 @@ interface PeopleProps {
   host: { current: HTMLElement | null }
 }
 
-function People({ phase: { awareness }, host }: PeopleProps) {
+function People({ session: { documentId }, phase: { awareness }, host }: PeopleProps) {
   const [people, setPeople] = useState<Collaborator[]>([])
   useEffect(() => {
     const changed = () => {
@@ -275,6 +279,7 @@ function People({ phase: { awareness }, host }: PeopleProps) {
   return (
     <PeopleButton
       people={people}
+      signedName={signedUserIn(documentId)?.name ?? null}
       onGoTo={person => {
         const found = host.current !== null && scrollToCaret(host.current, person.clientID)
         if (!found) toast(`${person.name} is not in the text right now`)

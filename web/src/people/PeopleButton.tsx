@@ -11,9 +11,12 @@ const maxAvatars = 4
 /** Who is here. Opens a list of them, in which a person gives their own name and goes to the others' carets. */
 export function PeopleButton({
   people,
+  signedName,
   onGoTo,
 }: {
   people: readonly Collaborator[]
+  /** What a token says that this person is called; `null`: the name is theirs to give. */
+  signedName: string | null
   onGoTo(person: Collaborator): void
 }) {
   const button = useRef<HTMLButtonElement>(null)
@@ -21,6 +24,7 @@ export function PeopleButton({
   const close = useCallback(() => setOpen(false), [])
   const others = people.filter(person => !person.isMe)
   const shown = people.length > maxAvatars ? people.slice(0, maxAvatars - 1) : people
+  const isNameless = signedName === null && me.value.name === ''
   const label = others.length === 0 ? 'Only you are here' : `${people.length} people are here`
   return (
     <>
@@ -31,18 +35,22 @@ export function PeopleButton({
         aria-label={label}
         aria-expanded={isOpen}
         data-testid="people"
-        data-tip={me.value.name === '' ? 'Add your name' : label}
+        data-tip={isNameless ? 'Add your name' : label}
         onClick={() => setOpen(!isOpen)}
       >
         {shown.map(({ key, name, color }) => (
           <Avatar key={key} name={name} color={color} />
         ))}
         {people.length > shown.length && <span class="avatar more">+{people.length - shown.length}</span>}
-        {me.value.name === '' && others.length > 0 && <span class="name-hint">Add your name</span>}
+        {isNameless && others.length > 0 && <span class="name-hint">Add your name</span>}
       </button>
       {isOpen && (
         <Popover anchor={button} label="People" class="people" onClose={close}>
-          <NameField isFocused onDone={close} />
+          {signedName === null ? (
+            <NameField isFocused onDone={close} />
+          ) : (
+            <p class="note">Others see you as {signedName}: the name comes with your access.</p>
+          )}
           {others.length > 0 && <hr />}
           <ul>
             {others.map(person => (
