@@ -200,6 +200,16 @@ it('[threat P4] what links say survives kill -9: those that are, how often they 
   expect(outcome(await api(server, 'GET', apiPath('a'), { token }))).toEqual([401, 'unauthorized'])
 })
 
+it('many who come at once are no mass deletion: each overwrites what is known of the link', async () => {
+  const server = await testServer(asksForTokens)
+  const { secret } = await makeLink(server, { document: 'a', role: 'viewer' })
+  for (let round = 0; round < 10; round++) {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => exchange(server, { secret })))
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+  }
+  expect(server.output).not.toContain('most of the document was deleted')
+})
+
 it('[threat P4] links work where only public keys are known, and their tokens after a restart, too', async () => {
   const folder = await testFolder()
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')

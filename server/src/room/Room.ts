@@ -84,6 +84,9 @@ const SMOOTHING = 0.3
 /** A document in which nothing was written for so long is quiet. */
 const QUIET_MS = 10_000
 
+/** Deletions of one update that are counted without a look at what was deleted before. */
+const FEW_DELETED = 50
+
 interface InFlight {
   readonly batch: PendingBatch
   readonly updates: readonly Uint8Array[]
@@ -427,9 +430,14 @@ export class Room {
    * @throws {MalformedUpdate} it would damage what is there
    */
   admit(author: Session | null, update: Uint8Array, contents: UpdateContents): number {
-    const deleted = this.#newlyDeleted(contents)
+    // What an update says it deletes may have been deleted long ago: who comes back says all of that again, in one range with what
+    // is new. Few are taken as it says, but not where they make much together.
+    const claimed = countRanges(contents.deletes)
+    const isFew = claimed < FEW_DELETED && this.#gathering.deleted + claimed < MIN_DELETED
+    const deletedBefore = isFew ? 0 : this.#deletedOf(contents)
     const fresh = admitUpdate(this.#knowledge, update, contents, this.updateLimits)
     if (fresh === null) return this.latestBatch
+    const deleted = isFew ? claimed : this.#deletedOf(contents) - deletedBefore
     this.#gathering.deleted += deleted
     const isNewcomer = author !== null && this.clock.now() - author.joinedAt < NEWCOMER_MS
     if (isNewcomer) this.#gathering.byNewcomers += deleted
@@ -441,10 +449,10 @@ export class Room {
     return this.#gathering.number
   }
 
-  /** Operations that an update deletes and that weren't deleted; what is few is taken as it says. */
-  #newlyDeleted(contents: UpdateContents): number {
-    const claimed = countRanges(contents.deletes)
-    return claimed < MIN_DELETED ? claimed : countRanges(this.unknownDeletes(contents))
+  /** What is deleted now of the clients of whose operations an update deletes some. */
+  #deletedOf({ deletes }: UpdateContents): number {
+    const known = [...deletes.keys()].map(client => [client, this.#knowledge.deletes.get(client) ?? []] as const)
+    return countRanges(new Map(known))
   }
 
   /** The part of an update that can be stored although some of it has no predecessor; null where there is none. */
