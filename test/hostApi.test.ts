@@ -193,6 +193,10 @@ describe('a token that an owner makes', () => {
     const docs = [{ document: 'l', role: 'viewer' }]
     expect(outcome(await make({ user: 'x', docs }, token))).toEqual([403, 'forbidden'])
     expect(outcome(await call(server(), 'POST', '/links', token, { document: 'l' }))).toEqual([403, 'forbidden'])
+    // Nor made of one that gives less.
+    const other = json(await call(server(), 'POST', '/links', await ownerToken(), { document: 'l', role: 'viewer' }))
+    const raised = await call(server(), 'PATCH', `/links/${other.id}`, token, { role: 'owner' })
+    expect(outcome(raised)).toEqual([403, 'forbidden'])
   })
 })
 

@@ -162,6 +162,10 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
     errors: ['no-keys', 'not-found', 'bad-type', 'too-large'],
     async handle({ request, params, body }) {
       const { link, user } = await owned(request, params.link)
+      // As they make none: what they open must not outlast the link that they came by.
+      if (user?.startsWith(GUEST_PREFIX) && !includesRole(link.role, body.role)) {
+        throw new ApiError('forbidden', 'a guest of a link makes no other link give more')
+      }
       const changing = links.changeRole(link.id, body.role)
       recheck()
       const changed = await changing
