@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { connect } from '@weft/client'
 import { SignJWT } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type ApiAnswer, api, apiPath, putMarkdown } from './support/apiClient.ts'
+import { type ApiAnswer, api, apiPath, callApi, putMarkdown } from './support/apiClient.ts'
 import { eventually } from './support/eventually.ts'
 import { RawClient } from './support/RawClient.ts'
 import { encodeToken, RawProvider } from './support/RawProvider.ts'
@@ -15,11 +15,7 @@ import { typist } from './support/typist.ts'
 // What an application's own server asks: rights, who is connected, what happened.
 
 const call = (server: ServerProcess, method: string, path: string, token?: string, body?: object) =>
-  api(server, method, `/api/v1${path}`, {
-    headers: { 'X-Requested-With': 'test', ...(body && { 'Content-Type': 'application/json' }) },
-    ...(body && { body: JSON.stringify(body) }),
-    ...(token !== undefined && { token }),
-  })
+  callApi(server, method, path, body, token)
 
 const json = ({ text }: ApiAnswer) => JSON.parse(text)
 const outcome = ({ status, code }: ApiAnswer) => [status, code]

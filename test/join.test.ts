@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { eventually } from './support/eventually.ts'
 import { RawClient, updateOf } from './support/RawClient.ts'
-import { documentOf, listStored, readStored } from './support/storedDocument.ts'
+import { listStored, readStored, readStoredText } from './support/storedDocument.ts'
 import { eagerCompaction, testServer } from './support/testServer.ts'
 import { type Typist, textOf, typist } from './support/typist.ts'
 
@@ -141,11 +141,7 @@ describe('a rejoin', () => {
     client.askAck(1)
     await client.nextAck(1)
     await server.stop()
-    expect(
-      documentOf(await readStored(server.folder, 'a'))
-        .getText('text')
-        .toString(),
-    ).toBe(offline.text.toString())
+    expect(await readStoredText(server.folder, 'a')).toBe(offline.text.toString())
   })
 
   it.each([

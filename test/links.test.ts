@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { connect } from '@weft/client'
 import { SignJWT } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type ApiAnswer, api, apiPath } from './support/apiClient.ts'
+import { type ApiAnswer, api, apiPath, callApi } from './support/apiClient.ts'
 import { eventually } from './support/eventually.ts'
 import { RawClient } from './support/RawClient.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
@@ -13,23 +13,16 @@ import { asksForTokens, tokenFor } from './support/tokens.ts'
 import { typist } from './support/typist.ts'
 import { runCommand } from './support/weftCommand.ts'
 
-const call = (server: ServerProcess, method: string, path: string, body?: object, token?: string) =>
-  api(server, method, `/api/v1${path}`, {
-    headers: { 'X-Requested-With': 'test', ...(body && { 'Content-Type': 'application/json' }) },
-    ...(body && { body: JSON.stringify(body) }),
-    ...(token !== undefined && { token }),
-  })
-
 const json = ({ text }: ApiAnswer) => JSON.parse(text)
 const outcome = ({ status, code }: ApiAnswer) => [status, code]
 
 async function makeLink(server: ServerProcess, body: object): Promise<{ id: string; secret: string; url: string }> {
-  const made = await call(server, 'POST', '/links', body, await tokenFor('owner'))
+  const made = await callApi(server, 'POST', '/links', body, await tokenFor('owner'))
   expect(made.status).toBe(201)
   return json(made)
 }
 
-const exchange = (server: ServerProcess, body: object) => call(server, 'POST', '/links/exchange', body)
+const exchange = (server: ServerProcess, body: object) => callApi(server, 'POST', '/links/exchange', body)
 
 /** Joins as y-websocket's clients do, with a token in the query. */
 const joinWith = (server: ServerProcess, document: string, token: string) =>
@@ -42,7 +35,7 @@ describe('a share link', () => {
     const link = await makeLink(server(), { document: 'team/notes', role: 'editor' })
     expect(Buffer.from(link.secret, 'base64url')).toHaveLength(16)
     expect(link.url).toBe(`${server().url}/s#${link.secret}`)
-    const list = await call(server(), 'GET', '/links?document=team/notes', undefined, await tokenFor('owner'))
+    const list = await callApi(server(), 'GET', '/links?document=team/notes', undefined, await tokenFor('owner'))
     expect(json(list).links).toMatchObject([{ id: link.id, role: 'editor', creator: 'ann', uses: 0, lastUsedAt: null }])
     expect(list.text).not.toContain(link.secret)
     expect(server().output).not.toContain(link.secret)
@@ -68,12 +61,12 @@ describe('a share link', () => {
   it('is made by an owner alone, and gives no more than they have', async () => {
     const body = { document: 'a', role: 'viewer' }
     for (const role of ['viewer', 'commenter', 'editor']) {
-      expect(outcome(await call(server(), 'POST', '/links', body, await tokenFor(role)))).toEqual([403, 'forbidden'])
+      expect(outcome(await callApi(server(), 'POST', '/links', body, await tokenFor(role)))).toEqual([403, 'forbidden'])
     }
-    expect(outcome(await call(server(), 'POST', '/links', body))).toEqual([401, 'unauthorized'])
+    expect(outcome(await callApi(server(), 'POST', '/links', body))).toEqual([401, 'unauthorized'])
     const other = await tokenFor('owner', { docs: [{ document: 'b', role: 'owner' }] })
-    expect(outcome(await call(server(), 'POST', '/links', body, other))).toEqual([403, 'forbidden'])
-    expect(outcome(await call(server(), 'GET', '/links', undefined, other))).toEqual([403, 'forbidden'])
+    expect(outcome(await callApi(server(), 'POST', '/links', body, other))).toEqual([403, 'forbidden'])
+    expect(outcome(await callApi(server(), 'GET', '/links', undefined, other))).toEqual([403, 'forbidden'])
   })
 
   it('[threat P4] counts each person once, however often they go on, and lets in no more than it may', async () => {
@@ -84,7 +77,7 @@ describe('a share link', () => {
     expect([next.user, next.document]).toEqual([first.user, 'few'])
     expect(JSON.parse(Buffer.from(next.token.split('.')[1], 'base64url').toString()).name).toBe('Cy')
     expect(json(await exchange(server(), { renewal: next.renewal })).user).toBe(first.user)
-    const { links } = json(await call(server(), 'GET', '/links?document=few', undefined, await tokenFor('owner')))
+    const { links } = json(await callApi(server(), 'GET', '/links?document=few', undefined, await tokenFor('owner')))
     expect(links).toMatchObject([{ id, uses: 1, lastUsedAt: expect.any(String) }])
     // A token is no renewal, and a renewal no token.
     expect(outcome(await exchange(server(), { renewal: next.token }))).toEqual([404, 'not-found'])
@@ -104,7 +97,7 @@ describe('a share link', () => {
     const { token, renewal } = json(await exchange(server(), { secret }))
     const guest = await joinWith(server(), 'revoked', token)
     const owner = await joinWith(server(), 'revoked', await tokenFor('owner'))
-    expect((await call(server(), 'DELETE', `/links/${id}`, undefined, await tokenFor('owner'))).status).toBe(200)
+    expect((await callApi(server(), 'DELETE', `/links/${id}`, undefined, await tokenFor('owner'))).status).toBe(200)
     expect(await guest.closed).toMatchObject({ code: 4401, reason: 'unauthorized: the token was revoked' })
     await owner.commit(typist(2).type('still here'))
     expect(outcome(await exchange(server(), { secret }))).toEqual([404, 'not-found'])
@@ -120,7 +113,7 @@ describe('a share link', () => {
     const doc = await connect(`${server().socketUrl}/shrinking`, { token })
     onTestFinished(() => doc.close({ saved: false }))
     expect(doc.access).toBe('read-write')
-    const changed = await call(server(), 'PATCH', `/links/${id}`, { role: 'viewer' }, await tokenFor('owner'))
+    const changed = await callApi(server(), 'PATCH', `/links/${id}`, { role: 'viewer' }, await tokenFor('owner'))
     expect(json(changed)).toMatchObject({ id, role: 'viewer' })
     await eventually('to be read-only', () => doc.access === 'read-only')
     expect(doc.status).toBe('synced')
@@ -130,7 +123,7 @@ describe('a share link', () => {
     const { secret } = await makeLink(server(), { document: 'less', role: 'editor' })
     const first = json(await exchange(server(), { secret }))
     const revocation = { user: first.user, document: 'less', role: 'viewer' }
-    expect((await call(server(), 'POST', '/revocations', revocation, await tokenFor('owner'))).status).toBe(201)
+    expect((await callApi(server(), 'POST', '/revocations', revocation, await tokenFor('owner'))).status).toBe(201)
     const revokedAt = Date.now()
     // A token says only to the second when it was made.
     await eventually('another second', () => Math.floor(Date.now() / 1000) > Math.floor(revokedAt / 1000))
@@ -143,7 +136,7 @@ describe('a share link', () => {
 
   it('refuses what it does not know, and says what', async () => {
     const token = await tokenFor('owner')
-    const make = (body: object) => call(server(), 'POST', '/links', body, token)
+    const make = (body: object) => callApi(server(), 'POST', '/links', body, token)
     const strange = await make({ document: 'a', rôle: 'viewer' })
     expect([strange.status, json(strange).error.message]).toEqual([400, 'the body has what is not known here: "rôle"'])
     for (const body of [
@@ -161,7 +154,7 @@ describe('a share link', () => {
     expect(outcome(await exchange(server(), { secret: 'a', renewal: 'b' }))).toEqual([400, 'bad-request'])
     const text = { headers: { 'Content-Type': 'text/plain', 'X-Requested-With': 'test' }, body: '{}', token }
     expect(outcome(await api(server(), 'POST', '/api/v1/links', text))).toEqual([415, 'bad-type'])
-    expect(outcome(await call(server(), 'DELETE', '/links/nothing', undefined, token))).toEqual([404, 'not-found'])
+    expect(outcome(await callApi(server(), 'DELETE', '/links/nothing', undefined, token))).toEqual([404, 'not-found'])
   })
 })
 
@@ -189,10 +182,10 @@ it('[threat P4] what links say survives kill -9: those that are, how often they 
   const gone = await makeLink(server, { document: 'a', role: 'viewer' })
   const { token } = json(await exchange(server, { secret: gone.secret }))
   await exchange(server, { secret: kept.secret })
-  await call(server, 'DELETE', `/links/${gone.id}`, undefined, await tokenFor('owner'))
+  await callApi(server, 'DELETE', `/links/${gone.id}`, undefined, await tokenFor('owner'))
   await server.kill()
   await server.start()
-  const { links } = json(await call(server, 'GET', '/links?document=a', undefined, await tokenFor('owner')))
+  const { links } = json(await callApi(server, 'GET', '/links?document=a', undefined, await tokenFor('owner')))
   expect(links).toMatchObject([{ id: kept.id, uses: 1 }])
   expect((await exchange(server, { secret: kept.secret })).status).toBe(200)
   expect(outcome(await exchange(server, { secret: kept.secret }))).toEqual([410, 'link-over'])
@@ -226,7 +219,7 @@ it('[threat P4] links work where only public keys are known, and their tokens af
       .setExpirationTime('1h')
       .sign(privateKey)
   const owner = await ownerOf({ document: 'a' })
-  const { secret } = json(await call(server, 'POST', '/links', { document: 'a', role: 'editor' }, owner))
+  const { secret } = json(await callApi(server, 'POST', '/links', { document: 'a', role: 'editor' }, owner))
   const { token, renewal } = json(await exchange(server, { secret }))
   const client = await joinWith(server, 'a', token)
   await client.commit(typist(1).type('x'))
@@ -267,13 +260,13 @@ it('links are backed up and restored with the documents, and no document of thei
   expect((await runCommand(['ls'], env)).stdout).toBe('')
   expect((await runCommand(['restore', join(folder, 'b.weft.gz'), '--data', join(folder, 'data')])).code).toBe(0)
   const restored = await testServer(asksForTokens, join(folder, 'data'))
-  const { links } = json(await call(restored, 'GET', '/links?document=a', undefined, owner))
+  const { links } = json(await callApi(restored, 'GET', '/links?document=a', undefined, owner))
   expect(links).toMatchObject([{ id, role: 'viewer' }])
   expect((await exchange(restored, { secret })).status).toBe(200)
 })
 
 it('where nobody is asked for a token, there are no links, and that is said', async () => {
   const server = await testServer()
-  expect(outcome(await call(server, 'POST', '/links', { document: 'a' }))).toEqual([409, 'no-keys'])
+  expect(outcome(await callApi(server, 'POST', '/links', { document: 'a' }))).toEqual([409, 'no-keys'])
   expect(outcome(await exchange(server, { secret: 'x' }))).toEqual([409, 'no-keys'])
 })

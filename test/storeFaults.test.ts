@@ -10,7 +10,7 @@ import { compactedDocument, makeStore, writtenDocument } from './support/madeSto
 import { RawClient } from './support/RawClient.ts'
 import { ServerProcess } from './support/ServerProcess.ts'
 import { canMount, SmallDisk } from './support/smallDisk.ts'
-import { documentOf, readStored } from './support/storedDocument.ts'
+import { readStoredText } from './support/storedDocument.ts'
 import { testFolder, testServer } from './support/testServer.ts'
 import { textOf, typist } from './support/typist.ts'
 
@@ -57,11 +57,7 @@ describe('a document that cannot be read', () => {
       await sound.commit(typist(2).type('more'))
       await server.stop()
       expect(await records(server.folder, 'hurt')).toEqual(before)
-      expect(
-        documentOf(await readStored(server.folder, 'sound'))
-          .getText('text')
-          .toString(),
-      ).toContain('more')
+      expect(await readStoredText(server.folder, 'sound')).toContain('more')
     },
   )
 
@@ -146,16 +142,8 @@ describe('a full disk', () => {
     expect([client.isOpen, reader.isOpen, late.isOpen, elsewhere.isOpen]).toEqual([true, true, true, true])
     await client.commit(ann.type(' and on'), 13)
     await server.kill()
-    expect(
-      documentOf(await readStored(server.folder, 'a'))
-        .getText('text')
-        .toString(),
-    ).toBe(ann.text.toString())
-    expect(
-      documentOf(await readStored(server.folder, 'b'))
-        .getText('text')
-        .toString(),
-    ).toBe(bo.text.toString())
+    expect(await readStoredText(server.folder, 'a')).toBe(ann.text.toString())
+    expect(await readStoredText(server.folder, 'b')).toBe(bo.text.toString())
   })
 
   it('and a stop in this state: nobody was told that it is safe, and the process ends in time', async context => {
@@ -178,10 +166,6 @@ describe('a full disk', () => {
     again.askAck(3)
     await again.nextAck(3)
     await server.stop()
-    expect(
-      documentOf(await readStored(server.folder, 'a'))
-        .getText('text')
-        .toString(),
-    ).toBe(ann.text.toString())
+    expect(await readStoredText(server.folder, 'a')).toBe(ann.text.toString())
   })
 })

@@ -37,6 +37,15 @@ export async function api(
   return { status: response.status, headers: response.headers, text, code }
 }
 
+/** One request with JSON, as a program of the host makes it. */
+export function callApi(server: ServerProcess, method: string, path: string, body?: object, token?: string) {
+  return api(server, method, `/api/v1${path}`, {
+    headers: { 'X-Requested-With': 'test', ...(body && { 'Content-Type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+    ...(token !== undefined && { token }),
+  })
+}
+
 /** Puts Markdown. */
 export function putMarkdown(server: ServerProcess, name: string, body: string, token?: string): Promise<ApiAnswer> {
   const headers = { 'Content-Type': 'text/markdown' }

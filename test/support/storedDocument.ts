@@ -42,6 +42,13 @@ export function documentOf(stored: StoredDocument, doc = new Y.Doc()): Y.Doc {
   return doc
 }
 
+/** A document's text in a store whose server doesn't run, where it is one as `typist` writes it. */
+export async function readStoredText(folder: string, documentId: string): Promise<string> {
+  return documentOf(await readStored(folder, documentId))
+    .getText('text')
+    .toString()
+}
+
 /** Whether a document has everything that an update brings: applying it changes nothing. */
 export function contains(doc: Y.Doc, update: Uint8Array): boolean {
   let isChanged = false

@@ -11,7 +11,7 @@ import { LoopDisk } from '../support/loopDisk.ts'
 import { RawClient, updateOf } from '../support/RawClient.ts'
 import { ServerProcess } from '../support/ServerProcess.ts'
 import { canMount, SmallDisk } from '../support/smallDisk.ts'
-import { documentOf, readStored } from '../support/storedDocument.ts'
+import { readStoredText } from '../support/storedDocument.ts'
 import { eagerCompaction, testFolder, testServer } from '../support/testServer.ts'
 import { asksForTokens, tokenFor } from '../support/tokens.ts'
 import { type Typist, typist } from '../support/typist.ts'
@@ -79,14 +79,7 @@ it.each([
   await server.start()
   expectHeld(await textThrough(server, 'a'), ann, acknowledged, fault)
   await server.stop()
-  expectHeld(
-    documentOf(await readStored(server.folder, 'a'))
-      .getText('text')
-      .toString(),
-    ann,
-    acknowledged,
-    fault,
-  )
+  expectHeld(await readStoredText(server.folder, 'a'), ann, acknowledged, fault)
 })
 
 it(`[threat F5] whichever single call of the store fails: nothing acknowledged is lost (${rounds.storeCalls} calls)`, {
@@ -116,9 +109,7 @@ it(`[threat F5] whichever single call of the store fails: nothing acknowledged i
       expect((await fetch(`${second.url}/healthz`)).status, fault).toBe(200)
       expect((await second.stop()).code, fault).toBe(0)
     } else expect(second.message, fault).toMatch(/the server ended \((1|73)\)/)
-    const text = documentOf(await readStored(folder, 'a'))
-      .getText('text')
-      .toString()
+    const text = await readStoredText(folder, 'a')
     expectHeld(text, ann, acknowledged, fault)
     expect(acknowledged, fault).toBeGreaterThanOrEqual(3)
   }
@@ -290,11 +281,7 @@ describe('[threat F10] [threat S8] a disk that doesn’t answer', () => {
       await again.nextAck(1)
     } else await writer.nextAck(60)
     await server.stop()
-    expect(
-      documentOf(await readStored(server.folder, 'a'))
-        .getText('text')
-        .toString(),
-    ).toBe(ann.text.toString())
+    expect(await readStoredText(server.folder, 'a')).toBe(ann.text.toString())
   })
 })
 
