@@ -275,3 +275,22 @@ describe('a document that can’t be had', () => {
     expect(await ann.text.getAttribute('contenteditable')).toBe('false')
   })
 })
+
+it('says that nobody can write where the server has too little space, whoever opens the page when', async () => {
+  const server = await testServer()
+  const ann = await windows.open(server.url, { expectsNetworkFailures: true })
+  await ann.goTo('a')
+  await ann.type('Hello')
+  await ann.shows('saved')
+  await server.kill()
+  server.extraEnv = { WEFT_MIN_FREE_BYTES: '100000000000000' }
+  await server.start()
+  for (const window of [ann, await windows.open(server.url), await ann.another()]) {
+    await window.toFront()
+    if (window !== ann) await window.goTo('a')
+    const note = window.page.getByTestId('reader')
+    await note.getByText('Nobody can write now: the server has too little space left.').waitFor()
+    // Who has just come wrote nothing before.
+    expect((await note.innerText()).includes('What you wrote before is saved')).toBe(window === ann)
+  }
+})

@@ -55,6 +55,11 @@ const reenterAfterMs = 60_000
 /** Time after which a page that still waits for its first content says so, in ms. */
 const slowAfterMs = 4_000
 
+/** Why nobody may write in it, where that is the server's plight. */
+function plightOf({ access, saving }: WeftDocument): AccessChange['why'] {
+  return access === 'read-only' && (saving === 'disk-full' || saving === 'damaged') ? saving : null
+}
+
 /**
  * The database of a document on this device: each user's own, where tokens say whose they are. The next one at this browser must
  * neither see what the one before may read, nor bring that one's edits to the server. Servers under several paths of one host
@@ -275,8 +280,7 @@ export class DocumentSession {
     if (isReader === this.#isReadOnly.value) return
     // The first thing that the server says of it is no change.
     const change = isFirst ? null : isReader ? 'shrunk' : 'widened'
-    const why = document.saving === 'disk-full' || document.saving === 'damaged' ? document.saving : null
-    this.#access.value = { change, why: isReader ? why : null, wasSaved: document.unsaved === 0 }
+    this.#access.value = { change, why: plightOf(document), wasSaved: !isFirst && document.unsaved === 0 }
   }
 
   #refused(error: RefusedError): void {
@@ -312,6 +316,9 @@ export class DocumentSession {
     if (unsavedCount < this.#copyCount) this.#copyCount = 0
     if (document.status !== 'refused') this.#refusal.value = null
     this.#isReadOnly.value = document.access === 'read-only'
+    // The server says why before or after it says that nobody writes, and may have said both before this page listened.
+    const why = plightOf(document)
+    if (why !== this.#access.peek().why) this.#access.value = { ...this.#access.peek(), why }
     // Everything was taken after all: what is too much was deleted.
     if (unsavedCount === 0) this.#refusedAtBytes = null
     this.#fullAtBytes.value = fullAtBytes(document) ?? this.#refusedAtBytes
