@@ -306,7 +306,8 @@ export class Scene {
     done
       .then(() => counters.add(count))
       .catch(error => {
-        if (!this.world.hasFaults) this.world.problem(`${what} failed: ${error?.stack ?? error}`)
+        // A stop ends what waits for a disk that doesn't answer, and says so.
+        if (life.isUp && !this.world.hasFaults) this.world.problem(`${what} failed: ${error?.stack ?? error}`)
       })
   }
 
