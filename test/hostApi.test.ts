@@ -182,6 +182,56 @@ describe('a token that an owner makes', () => {
     expect(outcome(await call(server(), 'GET', '/access', mask.token))).toEqual([401, 'unauthorized'])
   })
 
+  it('[threat P2] is revoked with its maker, and so are that one’s links, unless that is not wanted', async () => {
+    const docs = [{ prefix: '', role: 'owner' }]
+    const boss = await tokenFor('owner', { sub: 'boss', ...ago(0) })
+    const byBoss = json(await make({ user: 'deputy', docs }, boss)).token
+    const byDeputy = json(await make({ user: 'dan', docs: [{ document: 'd', role: 'editor' }] }, byBoss)).token
+    const makeLink = async (token: string, role: string) =>
+      json(await call(server(), 'POST', '/links', token, { document: 'd', role }))
+    const links = [
+      await makeLink(boss, 'viewer'),
+      await makeLink(byBoss, 'owner'),
+      await makeLink(await ownerToken(), 'viewer'),
+    ]
+    const guest = json(await call(server(), 'POST', '/links/exchange', undefined, { secret: links[1].secret })).token
+    const [dan, visitor] = [await joinWith(server(), 'd', byDeputy), await joinWith(server(), 'd', guest)]
+    // Only what it says: what the boss made stays.
+    expect(await revoke(server(), { user: 'boss', made: false })).toMatchObject({ user: 'boss', made: false })
+    expect(outcome(await call(server(), 'GET', '/access', boss))).toEqual([401, 'unauthorized'])
+    expect((await call(server(), 'GET', '/access', byBoss)).status).toBe(200)
+    const ofBoss = async () => {
+      const { links: left } = json(await call(server(), 'GET', '/links?document=d', await ownerToken()))
+      return left.filter(({ id }: { id: string }) => links.slice(0, 2).some(link => link.id === id))
+    }
+    expect(await ofBoss()).toHaveLength(2)
+    // Less than a link gives, or nothing.
+    expect(await revoke(server(), { user: 'boss', role: 'editor' })).toMatchObject({ made: true })
+    expect((await ofBoss()).map(({ role }: { role: string }) => role).sort()).toEqual(['editor', 'viewer'])
+    await revoke(server(), { user: 'boss' })
+    expect(await dan.closed).toEqual(REVOKED)
+    expect(await visitor.closed).toEqual(REVOKED)
+    expect(outcome(await call(server(), 'GET', '/access', byBoss))).toEqual([401, 'unauthorized'])
+    expect(await ofBoss()).toEqual([])
+    // Others' links stay, and who made which is in the audit log.
+    expect((await call(server(), 'POST', '/links/exchange', undefined, { secret: links[2].secret })).status).toBe(200)
+    const { entries } = json(await call(server(), 'GET', '/audit?action=link-revoked', await ownerToken()))
+    expect(entries.map(({ subject }: { subject: string }) => subject)).toEqual(
+      expect.arrayContaining(links.slice(0, 2).map(({ id }) => id)),
+    )
+  })
+
+  it('[threat P2] names eight who made it at most, each with the token of the one before', async () => {
+    let token = await ownerToken()
+    for (let i = 0; i < 8; i++) {
+      const made = await make({ user: `owner ${i}`, docs: [{ prefix: '', role: 'owner' }] }, token)
+      expect(made.status).toBe(201)
+      token = json(made).token
+    }
+    const docs = [{ prefix: '', role: 'owner' }]
+    expect(outcome(await make({ user: 'one more', docs }, token))).toEqual([403, 'forbidden'])
+  })
+
   it('and no link are made by a guest of a link, even one that is an owner', async () => {
     const link = json(await call(server(), 'POST', '/links', await ownerToken(), { document: 'l', role: 'owner' }))
     const { token } = json(await call(server(), 'POST', '/links/exchange', undefined, { secret: link.secret }))

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
+import { bounds } from '../server/src/Meters.ts'
 import { eventually } from './support/eventually.ts'
 import { freePort } from './support/freePort.ts'
 import { RawClient } from './support/RawClient.ts'
@@ -55,6 +56,33 @@ describe('metrics', () => {
       await client.closed
     }
     await eventually('both', async () => (await scrape(port)).get('weft_closes_total{code="other"}') === 2)
+  })
+
+  it('[threat P8] say by which bound somebody was refused, by names that there are from the start', async () => {
+    const port = await freePort()
+    const few = { WEFT_MAX_SESSIONS_PER_DOCUMENT: '1', WEFT_MAX_CONNECTIONS: '3', WEFT_MAX_MESSAGE_BYTES: '65536' }
+    const server = await testServer({ ...few, WEFT_METRICS_PORT: `${port}` })
+    const overBounds = async () =>
+      [...(await scrape(port))]
+        .filter(([name]) => name.startsWith('weft_over_bound_total'))
+        .map(([name, value]) => [/bound="([a-z-]+)"/u.exec(name)?.[1], value] as const)
+    const names = (await overBounds()).map(([name]) => name)
+    expect(new Set(names)).toEqual(new Set(bounds))
+    const url = `${server.socketUrl}/a`
+    const first = await RawClient.join(url)
+    const crowded = await RawClient.connect(url)
+    crowded.ask()
+    expect(await crowded.closed).toMatchObject({ code: 1013 })
+    first.socket.send(new Uint8Array(70_000))
+    expect(await first.closed).toMatchObject({ code: 1009 })
+    await eventually('room', async () => (await scrape(port)).get('weft_connections') === 0)
+    await Promise.all([1, 2, 3].map(() => RawClient.connect(url)))
+    await expect(RawClient.connect(url)).rejects.toThrow('503')
+    expect((await overBounds()).filter(([, value]) => value > 0)).toEqual([
+      ['connections', 1],
+      ['message-bytes', 1],
+      ['sessions-of-document', 1],
+    ])
   })
 
   it('are all on the dashboard, which shows nothing else', async () => {

@@ -7,6 +7,39 @@ export interface MeteredCommit {
   readonly bytes: number
 }
 
+/** Bounds above which somebody is refused, by the names that the metrics give them. */
+export const bounds = [
+  'acknowledgements',
+  'connections',
+  'connections-of-address',
+  'connections-of-user',
+  'controls',
+  'document-size',
+  'fragments',
+  'incomplete-bytes',
+  'link-entries',
+  'link-tries',
+  'message-bytes',
+  'new-documents',
+  'open-documents',
+  'opened-documents',
+  'pending-edits',
+  'receipts',
+  'remembered-bytes',
+  'requests',
+  'rights-changes',
+  'sessions',
+  'sessions-of-document',
+  'silence',
+  'slow-reader',
+  'stranger-bytes',
+  'trickle',
+  'unsent-bytes',
+  'waiting-requests',
+] as const
+
+export type Bound = (typeof bounds)[number]
+
 /** Whoever counts what happens. Called for every message: nothing here may take longer than an addition. */
 export interface Meters {
   /** A message's bytes came in. */
@@ -23,6 +56,8 @@ export interface Meters {
   acknowledged(latencyMs: number): void
   compacted(durationMs: number): void
   compactionFailed(): void
+  /** Somebody was refused because of a bound. */
+  overBound(bound: Bound): void
   /** A commit deleted most of a document. */
   massDeletion(): void
 }
@@ -40,5 +75,6 @@ export const noMeters: Meters = {
   acknowledged: nothing,
   compacted: nothing,
   compactionFailed: nothing,
+  overBound: nothing,
   massDeletion: nothing,
 }

@@ -21,6 +21,7 @@ export const errorCodes = {
   HEAD_MOVED: { meaning: 'the head of a document is not where the writer believes it to be', retry: false },
   WORKER_FAILED: { meaning: 'a worker thread ended or ran out of memory during a task', retry: true },
   WORKER_BUSY: { meaning: 'the queue of the worker threads is full', retry: true },
+  SHARE_USED: { meaning: 'one user has as many requests waiting as one may', retry: true },
   WORKER_STOPPED: { meaning: 'the worker threads are stopped', retry: false },
   OVERLOADED: { meaning: 'there is no memory for more documents now', retry: true },
   DOCUMENT_INCOMPLETE: { meaning: 'a log names operations that it does not hold', retry: false },

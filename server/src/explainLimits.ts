@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { HTTP_CONNECTIONS } from './access/requestFault.ts'
+import { MAX_WAITING_BYTES } from './audit/AuditLog.ts'
 import type { Config } from './config.ts'
 import { describeSettings } from './describeSettings.ts'
 import { limits } from './limits.ts'
@@ -38,6 +39,10 @@ const PENDING_COPIES = 4
 const WORKER_COPIES = 2
 /** A message is put together from its parts when its last one comes. */
 const MESSAGE_COPIES = 2
+/** Entries of the audit log are strings, and a text of them all while they are written. */
+const AUDIT_COPIES = 3
+/** Rates of 10,000 users, addresses and links: eight kinds, of up to 500 bytes each. What they do again and again: 10,000 times 1 KiB. */
+const COUNTED_BYTES = 8 * 10_000 * 500 + 10_000 * KiB
 /** V8 collects what is garbage when there is enough of it. */
 const HEAP_FACTOR = 1.3
 
@@ -103,6 +108,8 @@ export function memoryTerms(config: Config): MemoryTerm[] {
       bytes: (threads + MAX_CONTENT_TASKS) * (config.workerHeapMiB * MiB + THREAD_BYTES),
     },
     { what: 'bodies of requests and answers', formula: 'constant', bytes: BODY_BYTES },
+    { what: 'entries that wait for the audit log', formula: 'constant', bytes: AUDIT_COPIES * MAX_WAITING_BYTES },
+    { what: 'what is counted of users, addresses and links', formula: 'constant', bytes: COUNTED_BYTES },
     { what: 'the store', formula: 'constant', bytes: STORE_BYTES },
   ]
 }
@@ -137,6 +144,8 @@ export function explainLimits(config: Config): string {
     ...table(terms.map(({ what, formula, bytes }) => [inMiB(bytes), what, formula])),
     '',
     `${inMiB(memoryBound(config))} in all, with garbage that waits to be collected (× ${HEAP_FACTOR}, but for the heaps of threads).`,
+    `On the disk, the audit log has ${inMiB(config.maxAuditBytes)} at most (WEFT_MAX_AUDIT_BYTES, and a sixteenth while it is written), the files of`,
+    `one document ${inMiB(config.maxDocumentUploadBytes)} (WEFT_MAX_DOCUMENT_UPLOAD_BYTES). Documents are as many as are made.`,
     `The heap of the process itself has a limit of Node's: NODE_OPTIONS=--max-old-space-size=MiB. This machine has ${availableParallelism()} cores.`,
     '',
   ]

@@ -45,6 +45,31 @@ export const limits = {
     [300, 1, 86_400],
     'a request must have come after so long, with all that it uploads',
   ),
+  requestsPerSecond: integer(
+    'WEFT_REQUESTS_PER_SECOND',
+    'requests/s',
+    [100, 1, 1_000_000],
+    'requests of one user to the API, of which a list, or content that is read or written, counts as five; twenty times as many of one address without a token, and of all guests of a link; above it: 429 (owners of every document are exempt, and this machine where nobody is asked)',
+  ),
+  requestBurst: integer('WEFT_REQUEST_BURST', 'requests', [2000, 10, 10_000_000], 'the same, at once'),
+  rightsChangesPerMinute: integer(
+    'WEFT_RIGHTS_CHANGES_PER_MINUTE',
+    'requests/min',
+    [10, 1, 1_000_000],
+    'requests of one user that change rights, end sessions, delete or restore, after 100 times as many at once; above it: 429 (as above)',
+  ),
+  maxWaitingPerUser: integer(
+    'WEFT_MAX_WAITING_PER_USER',
+    'requests',
+    [16, 1, 64],
+    'requests of one user that wait for a thread, beside those that run: half of what does; above it: 429 (as above)',
+  ),
+  linkEntriesPerMinute: integer(
+    'WEFT_LINK_ENTRIES_PER_MINUTE',
+    'people/min',
+    [100, 1, 1_000_000],
+    'people who come by share links from one address, after ten times as many at once; ten times both by one link; above it: 429',
+  ),
 
   // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
   maxConnections: integer(

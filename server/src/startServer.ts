@@ -10,6 +10,7 @@ import { HostCheck } from './access/HostCheck.ts'
 import { NewDocuments } from './access/NewDocuments.ts'
 import { asksForTokens, openKeys } from './access/openKeys.ts'
 import { openOwnTokens } from './access/openOwnTokens.ts'
+import { Recheck } from './access/Recheck.ts'
 import { HTTP_CONNECTIONS, MAX_HEADERS } from './access/requestFault.ts'
 import { TrustedProxies } from './access/TrustedProxies.ts'
 import { noAudit } from './audit/AuditEntry.ts'
@@ -31,6 +32,7 @@ import { linkRoutes } from './http/linkRoutes.ts'
 import { Metrics } from './http/Metrics.ts'
 import { createMetricsApp } from './http/metricsApp.ts'
 import { readCertificate } from './http/readCertificate.ts'
+import { requestRates } from './http/requestRates.ts'
 import { sessionApi } from './http/sessionApi.ts'
 import { sessionRoutes } from './http/sessionRoutes.ts'
 import { createTlsServer, reloadCertificate } from './http/tlsServer.ts'
@@ -40,6 +42,7 @@ import { measureDisk } from './log/storeFolder.ts'
 import { noMeters } from './Meters.ts'
 import { rehearse } from './rehearse.ts'
 import { Committer } from './room/Committer.ts'
+import { DocumentGrowth } from './room/DocumentGrowth.ts'
 import { Documents, MAX_CONTENT_TASKS } from './room/Documents.ts'
 import { KeptStates } from './room/KeptStates.ts'
 import { Pressure } from './room/Pressure.ts'
@@ -106,7 +109,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const unsent = new UnsentBytes(config.maxUnsentBytes, config.maxTotalUnsentBytes)
   const saving = new Saving()
   const committer = new Committer(log, clock, logger, meters, saving)
-  const auditLog = config.auditDays === 0 ? null : new AuditLog(config.data, config.auditDays, clock, logger)
+  const auditLog = config.auditDays === 0 ? null : new AuditLog(config.data, config, clock, logger)
   const audit = auditLog ?? noAudit
   const created = (document: DocumentId, author: Session | null) => {
     // What came over HTTP is written down there.
@@ -179,14 +182,16 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     settings: config,
     saving,
   })
+  const growth = new DocumentGrowth(log, workshop, config.maxWaitingPerUser)
   const gate = new ApiGate(access, proxies)
   const creation = new Creation({ documents, gate, proxies, newDocuments, clock })
-  const apiServices = { ...own, access, rooms, gate, proxies, audit, clock }
+  const recheck = new Recheck(clock, () => access.recheck())
+  const apiServices = { ...own, access, rooms, gate, proxies, audit, clock, recheck }
   const routes = [
-    ...linkRoutes({ ...apiServices, recheck: () => access.recheck(), publicUrls: config.publicUrls }),
+    ...linkRoutes({ ...apiServices, settings: config }),
     ...accessRoutes(apiServices),
     ...sessionRoutes(apiServices),
-    ...binRoutes({ ...apiServices, documents, binDays: config.binDays }),
+    ...binRoutes({ ...apiServices, documents, growth, settings: config }),
     ...contentRoutes,
     ...auditRoutes({ log: auditLog, gate }),
   ]
@@ -195,8 +200,10 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     logger,
     hosts,
     proxies,
+    meters,
+    requestRates: requestRates({ gate, clock, logger, settings: config }),
     documentsApi: documentsApi({ documents, creation, gate, proxies, audit, hasBin: config.binDays > 0, logger }),
-    uploadsApi: uploadsApi({ uploads, documents, creation, saving, gate, proxies, logger, settings: config }),
+    uploadsApi: uploadsApi({ uploads, documents, creation, saving, gate, logger, settings: config }),
     sessionApi: sessionApi({ access, gate, proxies, clock, logger, requestSeconds: config.requestSeconds }),
     hostApi: hostApi(routes, VERSION, { proxies, logger, requestSeconds: config.requestSeconds }),
     backupApi: backupApi({ log, uploads, gate, proxies, audit, clock, logger, settings: config }),
@@ -248,10 +255,12 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
       waiting: endpoint.pausedCount,
     }),
     store: () => log.stats(),
+    audit: () => ({ bytes: auditLog?.bytes ?? 0, dropped: auditLog?.droppedCount ?? 0 }),
     saving: () => saving.state,
     damagedDocuments: () => log.damagedCount,
     scrubbedDocuments: () => scrub.documentCount,
     limits: {
+      auditBytes: config.maxAuditBytes,
       connections: config.maxConnections,
       unsentBytes: config.maxUnsentBytes,
       pendingBytes: config.maxPendingBytes,

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { api } from '../support/apiClient.ts'
+import { eventually } from '../support/eventually.ts'
 import type { ServerProcess } from '../support/ServerProcess.ts'
 import { asksForTokens, nowInSeconds, sign } from '../support/tokens.ts'
 
@@ -39,6 +40,18 @@ export async function makeBearer(name: string): Promise<Bearer> {
       return { token: '', taken: stays }
     case 'a token that has expired':
       return { token: await sign({ ...editor, exp: nowInSeconds() - 60 }), taken: stays }
+    case 'an editor whose token ends while connected': {
+      // Clocks may differ by 5 s: it is taken for 2 s at least.
+      const token = await sign({ ...editor, exp: nowInSeconds() - 2 })
+      const isOver = async (server: ServerProcess) =>
+        (await api(server, 'GET', '/api/v1/access', { token })).status === 401
+      return {
+        token,
+        taken: async server => {
+          await eventually('the end of a token', () => isOver(server))
+        },
+      }
+    }
     case 'a token for another audience':
       return { token: await sign({ ...editor, aud: 'others' }), taken: stays }
     case 'a token of another issuer':

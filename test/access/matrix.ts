@@ -57,6 +57,7 @@ export type Standing = 'nobody' | 'elsewhere' | Role | 'owner of all'
 export const bearers: Readonly<Record<string, Standing>> = {
   'no token': 'nobody',
   'a token that has expired': 'nobody',
+  'an editor whose token ends while connected': 'nobody',
   'a token for another audience': 'nobody',
   'a token of another issuer': 'nobody',
   'a token signed with another key': 'nobody',
@@ -85,6 +86,22 @@ export function expected(need: Need, standing: Standing): Outcome {
   return ranks.indexOf(standing) >= ranks.indexOf(need) ? 'may' : 'forbidden'
 }
 
+const titles: Readonly<Record<Standing, string>> = {
+  nobody: 'no token that counts',
+  elsewhere: 'a right elsewhere',
+  viewer: 'viewer',
+  commenter: 'commenter',
+  editor: 'editor',
+  owner: 'owner',
+  'owner of all': 'owner of all',
+}
+
+/** Which column says what each bearer may do, as SECURITY.md has it. */
+export function bearerTable(): string {
+  const rows = Object.entries(bearers).map(([bearer, standing]) => `| ${bearer} | ${titles[standing]} |`)
+  return ['| whoever has | may do what stands under |', '| --- | --- |', ...rows, ''].join('\n')
+}
+
 /** The matrix as SECURITY.md has it. */
 export function matrixTable(): string {
   const row = (action: string, need: Need) => {
@@ -92,7 +109,7 @@ export function matrixTable(): string {
     return `| ${action} | ${cells.join(' | ')} |`
   }
   return [
-    `| | no token that counts | a right elsewhere | ${ranks.join(' | ')} |`,
+    `| | ${columns.map(column => titles[column]).join(' | ')} |`,
     `| --- |${' --- |'.repeat(columns.length)}`,
     ...Object.entries(sessionNeeds).map(([action, need]) => row(`in a session: ${action}`, need)),
     ...Object.entries(requestNeeds).map(([action, need]) =>

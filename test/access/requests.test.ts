@@ -4,7 +4,7 @@ import { api } from '../support/apiClient.ts'
 import { OpenApi } from '../support/openApi.ts'
 import { sharedServer } from '../support/testServer.ts'
 import { DOCUMENT, makeBearer, ownerToken, strictEnv } from './bearerToken.ts'
-import { bearers, expected, matrixTable, type Outcome, requestNeeds } from './matrix.ts'
+import { bearers, bearerTable, expected, matrixTable, type Outcome, requestNeeds } from './matrix.ts'
 import { ask, makeRequest, writeComments, writeDocument } from './requests.ts'
 
 const server = sharedServer(strictEnv)
@@ -24,13 +24,19 @@ it('[threat P3] every request of the OpenAPI document stands in the matrix, and 
 it('[threat P3] the matrix stands in SECURITY.md', () => {
   const text = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8')
   expect(text).toContain(`\n## Who may do what\n`)
+  expect(text).toContain(`\n${bearerTable()}\n`)
   expect(text).toContain(`\n${matrixTable()}\n`)
 })
 
 describe.each(Object.entries(bearers))('%s', (name, standing) => {
+  let token = ''
+  beforeAll(async () => {
+    const bearer = await makeBearer(name)
+    await bearer.taken(server())
+    token = bearer.token
+  })
+
   it.each(Object.entries(requestNeeds))('[threat P3] asks for %s', async (action, need) => {
-    const { token, taken } = await makeBearer(name)
-    await taken(server())
     const request = await makeRequest(server(), action, token)
     const answer = await ask(server(), request, token)
     const text = await answer.text()

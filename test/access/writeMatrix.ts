@@ -1,9 +1,15 @@
-// Fills in the table of SECURITY.md that says who may do what: `npx tsx test/access/writeMatrix.ts`.
+// Fills in the tables of SECURITY.md that say who may do what: `npx tsx test/access/writeMatrix.ts`.
 import { readFileSync, writeFileSync } from 'node:fs'
-import { matrixTable } from './matrix.ts'
+import { bearerTable, matrixTable } from './matrix.ts'
 
 const file = new URL('../../SECURITY.md', import.meta.url)
-const [before = '', rest = ''] = readFileSync(file, 'utf8').split(/^\| \| no token that counts .*$/mu)
-const end = rest.search(/\n\n/u)
-if (end < 0) throw new Error('SECURITY.md has no table of who may do what')
-writeFileSync(file, `${before}${matrixTable()}${rest.slice(end + 1)}`)
+let text = readFileSync(file, 'utf8')
+
+for (const table of [bearerTable(), matrixTable()]) {
+  const head = `\n${table.slice(0, table.indexOf('\n') + 1)}`
+  const start = text.indexOf(head) + 1
+  const end = text.indexOf('\n\n', start)
+  if (start === 0 || end < 0) throw new Error(`SECURITY.md has no table that begins with ${head}`)
+  text = text.slice(0, start) + table + text.slice(end + 1)
+}
+writeFileSync(file, text)

@@ -56,6 +56,7 @@ class NamedAccess extends Access {
       name: userId,
       tokenId: null,
       linkId: null,
+      makers: [],
       issuedAt: this.#clock.wallTime(),
       rights: new DocumentRights(isNobody ? [] : [{ prefix: '', role }]),
       expiresAt: this.#clock.now() + lifeMs,

@@ -82,6 +82,7 @@ function checkOwn(message: Message, said: Said): Message {
     case 'ephemeral':
     case 'receipt':
     case 'access':
+    case 'editor':
       if (!said.hasAnnounced) throw new Error(`${message.type} to a client that has not asked for such messages`)
       return message
     default:

@@ -18,6 +18,7 @@ import * as Y from 'yjs'
 import { type Grant, UNASKED } from '../../server/src/access/Grant.ts'
 import type { Outlet } from '../../server/src/room/Outlet.ts'
 import type { Session } from '../../server/src/room/Session.ts'
+import { renewSession } from '../../server/src/socket/renewSession.ts'
 import { Random } from '../crdt/Random.ts'
 import { checkLog } from '../support/checkLog.ts'
 import { typist } from '../support/typist.ts'
@@ -401,4 +402,59 @@ it('a reader whose deletions no worker can look at is told that they are refused
   say(encodeAck(Uint8Array.of(1)))
   await clock.runUntil(clock.now() + 10_000)
   expect([listener.count('ack'), listener.count('permissionDenied'), listener.closes]).toEqual([0, 1, []])
+})
+
+it('[threat P2] what is revoked of a token while a session takes it in the place of another counts in that session', async () => {
+  const { join } = await newServer()
+  let isRevoked = false
+  const grantOf = (token: string): Grant => ({
+    userId: 'ann',
+    userName: null,
+    role: 'editor',
+    mayCreate: true,
+    expiresAt: Number.POSITIVE_INFINITY,
+    // What is revoked is the newer one.
+    review: () => (isRevoked && token === 'newer' ? { close: 'unauthorized', text: 'revoked' } : grantOf(token)),
+  })
+  const { listener, session } = await join('a', new Listener(), grantOf('older'))
+  const admit = async () => {
+    // Behind the look at the token's right, before who asked for it has that.
+    queueMicrotask(() => {
+      isRevoked = true
+      session.review()
+    })
+    return grantOf('newer')
+  }
+  await renewSession(session, 'newer', { admit }, () => true)
+  expect([isRevoked, listener.closes]).toEqual([true, ['unauthorized']])
+})
+
+it('[threat K6] who is owed very many acknowledgements is read more slowly first, unless they wait for what it has yet to say', async () => {
+  const { clock, server, join } = await newServer()
+  const { listener, say } = await join('a')
+  say(encodeUpdate(typist(1).type('x')))
+  let waiting: Promise<void> | null = null
+  let sent = 0
+  while (waiting === null && sent < 9000) {
+    const done = say(encodeAck(Uint8Array.of(1)))
+    sent++
+    if (done instanceof Promise) waiting = done
+  }
+  expect(sent).toBe(5000)
+  // Nothing is read until the disk has caught up: no close, and nothing is lost.
+  await clock.runUntil(clock.now() + 1000)
+  await waiting
+  expect([listener.count('ack'), listener.closes]).toEqual([5000, []])
+
+  const stuck = new Listener()
+  const begun = server.begin(stuck, 'a' as DocumentId)
+  await clock.runUntil(clock.now() + 1000)
+  const session = await begun
+  stuck.session = session
+  session?.receive(encodeSyncStep1(Uint8Array.of(0)))
+  // They are due when it has answered our question: whoever waited here would wait for ever.
+  const results = new Set<unknown>()
+  for (let i = 0; i <= 10_000; i++) results.add(session?.receive(encodeAck(Uint8Array.of(1))))
+  expect([...results]).toEqual([undefined])
+  expect([stuck.count('ack'), stuck.closes]).toEqual([0, ['policy']])
 })

@@ -1,4 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { connect } from '@weft/client'
+import { append } from '@weft/client/text'
+import { encodeAnnounce, encodeEditor } from '@weft/protocol'
+import { SCHEMA_VERSION } from '@weft/schema/version'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import * as Y from 'yjs'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/freePort.ts'
@@ -34,6 +38,11 @@ describe('[threat D4] a commit that deletes most of a document', () => {
     await eventually('a word in the log', () => server.output.includes('most of the document was deleted at once'))
     const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
     expect(metrics).toMatch(/^weft_mass_deletions_total 1$/mu)
+
+    const facts = await (await fetch(`${server.url}/api/v1/metadata?document=book`)).json()
+    expect(facts).toMatchObject({ size: 'fine', maxBytes: 64 << 20, massDeletions: [{ keptAs: 'before-1' }] })
+    expect(Math.abs(Date.now() - Date.parse(facts.massDeletions[0].at))).toBeLessThan(600_000)
+    expect(facts.structs).toBeGreaterThan(0)
 
     for (let i = 3; i < 40; i++) await writer.commit(ann.type(`word ${i} `), i)
     await server.stop()
@@ -130,5 +139,49 @@ describe('[threat D4] a commit that deletes most of a document', () => {
     const other = await RawClient.join(url, Y.encodeStateVector(ann.doc), Y.encodeStateAsUpdate(ann.doc))
     await other.commit(ann.type('!'), 5)
     expect(server.output).not.toContain('deleted at once')
+  })
+})
+
+describe('[threat D4] an editor that tells of which version it is', () => {
+  it('only shows documents where the server’s is newer, and writes comments; no other client is asked', async () => {
+    const server = await testServer()
+    const url = `${server.socketUrl}/upgraded`
+    const open = async (path: string, schemaVersion: number) => {
+      const client = await RawClient.join(path)
+      client.send(encodeAnnounce())
+      client.send(encodeEditor(schemaVersion))
+      return client
+    }
+    const lastAccess = (client: RawClient) => client.received.findLast(message => message.type === 'access')
+    const old = await open(url, SCHEMA_VERSION - 1)
+    expect(await old.next('editor')).toMatchObject({ schemaVersion: SCHEMA_VERSION })
+    await eventually('the news', () => lastAccess(old)?.access === 'read-only')
+    old.update(typist(1).type('lost'))
+    expect((await old.next('permissionDenied')).reason).toMatch(/^forbidden: this editor is older/)
+    const comments = await open(`${url}?part=comments`, SCHEMA_VERSION - 1)
+    await comments.commit(typist(2).type('A comment.'))
+    const young = await open(url, SCHEMA_VERSION)
+    await young.commit(typist(3).type('kept'))
+    const bot = await RawClient.join(url)
+    await bot.commit(typist(4).type('kept, too'))
+    // It is loaded anew.
+    old.send(encodeEditor(SCHEMA_VERSION))
+    await eventually('the news', () => lastAccess(old)?.access === 'read-write')
+  })
+
+  it('knows by its document that it is too old', async () => {
+    const server = await testServer()
+    const url = `${server.socketUrl}/upgraded`
+    const [old, young] = [
+      await connect(url, { schemaVersion: 0 }),
+      await connect(url, { schemaVersion: SCHEMA_VERSION }),
+    ]
+    onTestFinished(async () => {
+      for (const document of [old, young]) await document.close({ saved: false })
+    })
+    await eventually('the news', () => old.access === 'read-only')
+    expect([old.isOutdated, young.isOutdated, young.access]).toEqual([true, false, 'read-write'])
+    append(young, 'from a page that is new')
+    await young.saved()
   })
 })

@@ -248,6 +248,7 @@ export class Connection implements WebSocketLike {
       case 'access':
       case 'saving':
       case 'size':
+      case 'editor':
       case 'permissionDenied':
       case 'ephemeral':
       case 'receipt':

@@ -1,6 +1,7 @@
 import {
   type AccessName,
   closeCode,
+  encodeEditor,
   encodeToken,
   isFinalClose,
   type Message,
@@ -33,6 +34,8 @@ export interface LinkSettings {
   token: TokenSource
   /** Makes a socket to a URL that carries this document's messages; `token` is empty where there is none. */
   openSocket: (url: string, token: string) => WebSocketLike
+  /** Of the schema that an editor is bound to; `undefined`: none is. */
+  schemaVersion: number | undefined
   /** Numbers in [0, 1) for the pauses between attempts. */
   random: () => number
 }
@@ -83,6 +86,7 @@ export class DocumentLink {
   readonly #host: LinkHost
   readonly #random: () => number
   readonly #renewal: TokenRenewal | undefined
+  #serverSchemaVersion = 0
   readonly #page: PageWatch
   #status: DocumentStatus = 'connecting'
   #connection: Connection | undefined
@@ -167,6 +171,11 @@ export class DocumentLink {
     return this.#size
   }
 
+  /** The server's editor knows more than this one, which may therefore only show the document. */
+  get isOutdated(): boolean {
+    return this.#serverSchemaVersion > (this.#settings.schemaVersion ?? Number.POSITIVE_INFINITY)
+  }
+
   /** The server let an edit pass by over this connection: it acknowledges none any more. */
   get isDenied(): boolean {
     return this.#isDenied
@@ -246,6 +255,8 @@ export class DocumentLink {
   #opened(connection: Connection): void {
     this.#connection = connection
     this.#isDenied = false
+    const { schemaVersion } = this.#settings
+    if (schemaVersion !== undefined) connection.send(encodeEditor(schemaVersion))
     // Where it isn't so, the server says it after the announcement.
     this.#setSaving('saving')
     this.#host.connectionChanged(connection)
@@ -286,6 +297,8 @@ export class DocumentLink {
         this.#connection?.askAgain()
       }
       this.#host.accessChanged(message.access, isFirst)
+    } else if (message.type === 'editor') {
+      this.#serverSchemaVersion = message.schemaVersion
     } else if (message.type === 'size') {
       const { state, bytes, limitBytes } = message
       this.#size = { state, bytes, limitBytes }

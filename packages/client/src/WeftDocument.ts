@@ -165,6 +165,11 @@ export class WeftDocument {
     return this.#link.size
   }
 
+  /** Whether the server's editor knows more than this one (`schemaVersion`), which therefore may only show the document. */
+  get isOutdated(): boolean {
+    return this.#link.isOutdated
+  }
+
   /** Local edits that are not known to be committed on the server. */
   get unsaved(): number {
     return this.#tracker.unsavedCount

@@ -18,6 +18,11 @@ export interface DocumentOptions {
   store?: LocalStore
   /** A replica that exists already. What it holds counts as unsaved until the server has it. `close` leaves it alone. */
   ydoc?: Y.Doc
+  /**
+   * Of an editor that is bound to a schema, which version that is: where the server's is newer, `access` becomes `read-only` and
+   * `isOutdated` is true, for the editor may delete what it doesn't know. Default: no editor is.
+   */
+  schemaVersion?: number
   /** Stops waiting for the content: `connect` then rejects with the signal's reason and releases everything. */
   signal?: AbortSignal
 }
@@ -79,7 +84,7 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
 /** @internal The settings of a document, with every default. */
 export function settingsOf(
   address: DocumentAddress,
-  { awareness, user, store, ydoc }: DocumentOptions,
+  { awareness, user, store, ydoc, schemaVersion }: DocumentOptions,
   link: LinkOptions,
 ): Omit<DocumentSettings, 'openSocket'> {
   return {
@@ -88,6 +93,7 @@ export function settingsOf(
     ydoc,
     awareness: awareness === false ? null : { ...awareness, ...(user && { user }) },
     store,
+    schemaVersion,
     tabs: link.tabs ?? typeof window !== 'undefined',
     asksBeforeLeaving: link.asksBeforeLeaving ?? true,
     random: link.random ?? Math.random,

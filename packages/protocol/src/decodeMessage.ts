@@ -127,6 +127,8 @@ function readBody(decoder: decoding.Decoder, type: number): Message {
       return readAccess(decoder)
     case messageType.size:
       return readSize(decoder)
+    case messageType.editor:
+      return { type: 'editor', schemaVersion: decoding.readVarUint(decoder) }
     case messageType.token:
       return { type: 'token', token: decoding.readVarString(decoder) }
     case messageType.saving:

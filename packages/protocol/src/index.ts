@@ -39,6 +39,7 @@ export {
   encodeAuthenticationDenied,
   encodeAwareness,
   encodeClosed,
+  encodeEditor,
   encodeEphemeral,
   encodeLeave,
   encodePermissionDenied,

@@ -9,6 +9,7 @@ import {
   encodeAnnounce,
   encodeAwareness,
   encodeClosed,
+  encodeEditor,
   encodeEphemeral,
   encodeLeave,
   encodePermissionDenied,
@@ -52,6 +53,7 @@ it('reads what it writes', () => {
   expect(decodeMessage(encodeAwareness(long))).toEqual({ type: 'awareness', payload: long })
   expect(decodeMessage(encodeAck(long))).toEqual({ type: 'ack', payload: long })
   expect(decodeMessage(encodeAnnounce())).toEqual({ type: 'announce' })
+  expect(decodeMessage(encodeEditor(300))).toEqual({ type: 'editor', schemaVersion: 300 })
   for (const payload of ['', '\ufeffü', 'x'.repeat(ephemeralLimit.payloadBytes)]) {
     for (const clientIDs of [[], [2 ** 32 - 1], Array.from({ length: ephemeralLimit.clientIDs }, (_, id) => id)]) {
       expect(decodeMessage(encodeEphemeral(clientIDs, payload))).toEqual({ type: 'ephemeral', clientIDs, payload })

@@ -26,6 +26,11 @@ export const messageType = {
   saving: 115,
   /** From the server, to those who announced themselves: varUint(one of `sizeStates`) • varUint(bytes) • varUint(limit); when it changes. */
   size: 116,
+  /**
+   * varUint(version). From a client that is an editor bound to a schema: of which version that is; one that is older than the
+   * server's may delete what it doesn't know, and is only read to. From the server, in answer: of which version its own is.
+   */
+  editor: 117,
 } as const
 
 /**
@@ -120,6 +125,7 @@ export type Message =
   | { readonly type: 'receipt'; readonly outcome: ReceiptOutcome | null }
   | { readonly type: 'access'; readonly access: AccessName }
   | { readonly type: 'size'; readonly state: SizeName; readonly bytes: number; readonly limitBytes: number }
+  | { readonly type: 'editor'; readonly schemaVersion: number }
   | { readonly type: 'token'; readonly token: string }
   | { readonly type: 'saving'; readonly saving: SavingName }
   | { readonly type: 'leave' }

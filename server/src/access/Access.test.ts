@@ -30,8 +30,7 @@ it('[threat P2] what is revoked counts nowhere any more, and open sessions are t
   const refused = { close: 'unauthorized', text: 'the token was revoked' }
   expect('review' in granted && granted.review?.()).toEqual(refused)
   expect(await access.admit(ann, 'a' as DocumentId)).toEqual(refused)
-  expect(await access.readable(ann)).toEqual(refused)
-  expect(await access.admitEverywhere(ann)).toEqual(refused)
+  expect(access.grantEverywhere(await access.verify(ann))).toEqual(refused)
   expect(await access.admit(bo, 'a' as DocumentId)).toMatchObject({ role: 'editor' })
   expect(await access.admit(bo, 'b' as DocumentId)).toMatchObject({ role: 'viewer' })
   access.recheck()

@@ -1,7 +1,6 @@
 import { type DocumentId, isKept, splitPart } from '@weft/protocol'
 import type { Clock } from '../clock.ts'
 import { BadTokenError } from './BadTokenError.ts'
-import type { DocumentScope } from './DocumentScope.ts'
 import { type Denial, type Grant, UNASKED } from './Grant.ts'
 import { type KeySource, KeysUnavailableError } from './KeySource.ts'
 import { includesRole } from './Role.ts'
@@ -71,18 +70,6 @@ export class Access {
     return this.grant(await this.verify(token), documentId)
   }
 
-  /** @param token null or empty: none was given. @returns which documents its bearer may read, as `DocumentRights.scopes`, or why none. */
-  async readable(token: string | null): Promise<readonly DocumentScope[] | Denial> {
-    const verified = await this.verify(token)
-    if (verified === null) return [{ prefix: '' }]
-    return 'close' in verified ? verified : verified.rights.scopes
-  }
-
-  /** @param token null or empty: none was given. @returns what its bearer may do in every document, or why not so. */
-  async admitEverywhere(token: string | null): Promise<Grant | Denial> {
-    return this.grantEverywhere(await this.verify(token))
-  }
-
   /**
    * As `grant`, for every document, or for all below a prefix.
    * @param prefix ends with a slash, or is empty
@@ -115,6 +102,14 @@ export class Access {
     }
   }
 
+  /** @param verified what `verify` returned, a while ago maybe. @returns the same, or why it counts no more */
+  stillCounts(verified: VerifiedToken | Denial | null): VerifiedToken | Denial | null {
+    if (verified === null || 'close' in verified) return verified
+    if (verified.expiresAt <= this.#clock.now()) return { close: 'unauthorized', text: 'the token has expired' }
+    const refusal = this.#takenBack?.refusal(verified) ?? null
+    return refusal === null ? verified : { close: 'unauthorized', text: refusal }
+  }
+
   async #verifyAny(token: string): Promise<VerifiedToken> {
     const verify = () => verifyToken(token, this.#keys, this.#clock, this.#expected)
     if (this.#signer === null || !isOwnToken(token)) return verify()
@@ -134,18 +129,16 @@ export class Access {
    * @returns what that gives there, or why nothing
    */
   grant(verified: VerifiedToken | Denial | null, documentId: DocumentId): Grant | Denial {
-    if (verified === null) return UNASKED
-    if ('close' in verified) return verified
-    const { userId, name: userName, rights, expiresAt } = verified
-    if (expiresAt <= this.#clock.now()) return { close: 'unauthorized', text: 'the token has expired' }
-    const refusal = this.#takenBack?.refusal(verified) ?? null
-    if (refusal !== null) return { close: 'unauthorized', text: refusal }
+    const counting = this.stillCounts(verified)
+    if (counting === null) return UNASKED
+    if ('close' in counting) return counting
+    const { userId, name: userName, rights, expiresAt } = counting
     const { document, part } = splitPart(documentId)
     const right = rights.in(document)
     if (right === null) return { close: 'forbidden', text: 'the token gives no right to this document' }
-    const review = () => this.grant(verified, documentId)
+    const review = () => this.grant(counting, documentId)
     const grant: Grant = { userId, userName, ...right, expiresAt, review }
-    const left = this.#takenBack?.review(grant, verified, document) ?? grant
+    const left = this.#takenBack?.review(grant, counting, document) ?? grant
     if ('close' in left || !isKept(part) || includesRole(left.role, 'editor')) return left
     // What was deleted is for those who may put it back: who may only read may have come later.
     return { close: 'forbidden', text: 'a state that is kept is for those who may write the document' }

@@ -21,6 +21,11 @@ export interface Denial {
   readonly text: string
 }
 
+/** What is left of a right that was looked up a moment ago, be it microtasks: it may have been taken back since. */
+export function stillGiven(grant: Grant | Denial): Grant | Denial {
+  return 'close' in grant ? grant : (grant.review?.() ?? grant)
+}
+
 /** Everybody's, where no keys are configured. */
 export const UNASKED: Grant = {
   userId: null,

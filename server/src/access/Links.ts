@@ -3,7 +3,7 @@ import type { DocumentId } from '@weft/protocol'
 import type { Clock } from '../clock.ts'
 import type { AccessRecords, RecordValue } from './AccessRecords.ts'
 import { lineageOf } from './madeUsers.ts'
-import { isRole, type Role } from './Role.ts'
+import { isRole, leastRole, type Role } from './Role.ts'
 
 /** Links that a store holds, in all and of one document: 1 kB each in memory. */
 const MAX_LINKS = 10_000
@@ -22,6 +22,8 @@ export interface Link {
   readonly role: Role
   /** Who made it; null: nobody is asked who they are. */
   readonly creator: string | null
+  /** Who made that one's token, as `TokenIdentity.makers`. */
+  readonly makers: readonly string[]
   /** These are ms since the epoch. */
   readonly createdAt: number
   readonly expiresAt: number
@@ -76,7 +78,7 @@ export class Links {
    * @throws {WeftError} as `AccessRecords.change`
    */
   async make(
-    wanted: Pick<Link, 'document' | 'role' | 'creator' | 'expiresAt' | 'maxUses'>,
+    wanted: Pick<Link, 'document' | 'role' | 'creator' | 'makers' | 'expiresAt' | 'maxUses'>,
     isHost = true,
   ): Promise<{ link: Link; secret: string } | null> {
     await this.#forget()
@@ -94,11 +96,16 @@ export class Links {
     return this.list(null).filter(link => ownerOf(link.creator) === ownerOf(creator)).length
   }
 
+  /** One, be it over or not, by what its guests know of it; null: there is none. */
+  findBySecret(secret: string): Link | null {
+    const id = this.#byHash.get(hashOf(secret))
+    return (id === undefined ? undefined : this.#links.get(id)) ?? null
+  }
+
   /** Takes a use of a link. @throws {WeftError} as `AccessRecords.change` */
   async use(secret: string): Promise<Link | LinkRefusal> {
-    const id = this.#byHash.get(hashOf(secret))
-    const link = id === undefined ? undefined : this.#links.get(id)
-    if (link === undefined) return 'unknown'
+    const link = this.findBySecret(secret)
+    if (link === null) return 'unknown'
     const now = this.#clock.wallTime()
     if (link.expiresAt <= now) return 'expired'
     if (link.maxUses !== null && link.uses >= link.maxUses) return 'used-up'
@@ -137,10 +144,42 @@ export class Links {
     return link
   }
 
-  async #put(link: Link, secretHash = this.#secretHashes.get(link.id) ?? ''): Promise<void> {
+  /**
+   * Has those links give no more than `role` that a user made, or who had a token of that user's making.
+   * @param limit.role null: nothing, they are revoked
+   * @param limit.document null: in whichever
+   * @param limit.notBefore those that were made by then, ms since the epoch
+   * @returns those that have changed, as they were
+   */
+  async limitMadeBy(
+    user: string,
+    { role, document, notBefore }: { role: Role | null; document: DocumentId | null; notBefore: number },
+  ): Promise<readonly Link[]> {
+    const isMade = ({ creator, makers }: Link) =>
+      creator !== null && [creator, ...makers].flatMap(lineageOf).includes(user)
+    const found = this.list(document).filter(link => link.createdAt <= notBefore && isMade(link))
+    const changed = found.filter(link => role === null || leastRole(link.role, role) !== link.role)
+    if (changed.length === 0) return []
+    const changes = new Map<string, RecordValue | null>()
+    for (const link of changed) {
+      if (role === null) {
+        this.#drop(link.id)
+        changes.set(KEY + link.id, null)
+      } else changes.set(...this.#take({ ...link, role }))
+    }
+    await this.#records.change(changes)
+    return changed
+  }
+
+  async #put(link: Link, secretHash?: string): Promise<void> {
+    await this.#records.change(new Map([this.#take(link, secretHash)]))
+  }
+
+  /** @returns what there is to be stored of it */
+  #take(link: Link, secretHash = this.#secretHashes.get(link.id) ?? ''): [string, RecordValue] {
     this.#remember(link, secretHash)
-    const { id, ...rest } = link
-    await this.#records.change(new Map([[KEY + id, { ...rest, secretHash }]]))
+    const { id, makers, ...rest } = link
+    return [KEY + id, { ...rest, makers: JSON.stringify(makers), secretHash }]
   }
 
   /** Links whose end is long past: a day, so that who asks why hears it. */
@@ -171,7 +210,7 @@ function hashOf(secret: string): string {
 
 /** @returns null: a newer version's */
 function decode(id: string, value: RecordValue): Link | null {
-  const { document, role, creator, createdAt, expiresAt, lastUsedAt, uses, maxUses } = value
+  const { document, role, creator, makers, createdAt, expiresAt, lastUsedAt, uses, maxUses } = value
   if (typeof document !== 'string' || !isRole(role) || typeof createdAt !== 'number') return null
   if (typeof expiresAt !== 'number' || typeof uses !== 'number') return null
   return {
@@ -179,6 +218,7 @@ function decode(id: string, value: RecordValue): Link | null {
     document: document as DocumentId,
     role,
     creator: typeof creator === 'string' ? creator : null,
+    makers: typeof makers === 'string' ? JSON.parse(makers) : [],
     createdAt,
     expiresAt,
     lastUsedAt: typeof lastUsedAt === 'number' ? lastUsedAt : null,

@@ -37,7 +37,7 @@ describe('revocations', () => {
   const noLinks = () => false
   const revoke = (revocations: Revocations, tokens: Partial<RevokedTokens>, role: 'viewer' | null = null) =>
     revocations.add(
-      { user: null, link: null, token: null, document: null, notBefore: now, ...tokens },
+      { user: null, isOfMade: true, link: null, token: null, document: null, notBefore: now, ...tokens },
       role,
       'host',
       noLinks,
@@ -46,6 +46,7 @@ describe('revocations', () => {
     userId: 'ann',
     tokenId: 'one',
     linkId: null,
+    makers: [],
     issuedAt: now - HOUR_MS,
     ...identity,
   })
@@ -76,6 +77,19 @@ describe('revocations', () => {
     expect(revocations.limit('owner', token({ tokenId: 'two' }), a)).toBe('viewer')
   })
 
+  it('of a user are of the tokens that this user made under any name, unless they say otherwise', async () => {
+    const revocations = new Revocations(records, clock)
+    const made = token({ userId: 'bo', makers: [madeUserId('ann', 'bot'), 'host'] })
+    await revoke(revocations, { user: 'ann', isOfMade: false })
+    expect(revocations.limit('owner', made, a)).toBe('owner')
+    expect(revocations.limit('owner', token({ userId: madeUserId('ann', 'bot') }), a)).toBe('owner')
+    expect(revocations.limit('owner', token(), a)).toBe(null)
+    await revoke(revocations, { user: 'ann', document: b })
+    expect([revocations.limit('owner', made, a), revocations.limit('owner', made, b)]).toEqual(['owner', null])
+    await revoke(revocations, { user: 'host' }, 'viewer')
+    expect(revocations.limitAnywhere('owner', made)).toBe('viewer')
+  })
+
   it('of a user are of all for whom that one made tokens, and who got theirs from these', async () => {
     const revocations = new Revocations(records, clock)
     const made = madeUserId('ann', 'bot')
@@ -91,7 +105,7 @@ describe('revocations', () => {
 
   it('of owners of some documents leave the host room, whatever they call themselves', async () => {
     const revocations = new Revocations(records, clock)
-    const all = { user: 'x', link: null, token: null, notBefore: now }
+    const all = { user: 'x', isOfMade: true, link: null, token: null, notBefore: now }
     const add = (by: string, document: string, isHost: boolean) =>
       revocations.add({ ...all, document: document as DocumentId }, null, by, noLinks, isHost)
     for (let i = 0; i < 1000; i++) expect(await add('eve', `eve/${i}`, false)).not.toBe(null)
@@ -135,7 +149,7 @@ describe('revocations', () => {
     await revoke(revocations, { user: guestId('kept', 'x') })
     await revoke(revocations, { user: guestId('gone', 'x') })
     now += 48 * HOUR_MS
-    const all = { user: 'z', link: null, token: null, document: null, notBefore: now }
+    const all = { user: 'z', isOfMade: true, link: null, token: null, document: null, notBefore: now }
     await revocations.add(all, null, null, id => id === 'kept')
     expect(revocations.list().map(({ user }) => user)).toEqual([guestId('kept', 'x'), 'z'])
   })

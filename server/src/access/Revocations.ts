@@ -22,6 +22,8 @@ const KEPT_MS = (MAX_LIFE_S + 2 * SKEW_S) * 1000
 export interface RevokedTokens {
   /** `sub` */
   readonly user: string | null
+  /** Of a user: also those that this user made for others, and that these made …; links, too (`Links.limitMadeBy`). */
+  readonly isOfMade: boolean
   /** The share link that they were made for. */
   readonly link: string | null
   /** `jti` */
@@ -119,7 +121,7 @@ export class Revocations {
     const found = [
       ...this.#under('token', token.tokenId),
       ...this.#under('link', token.linkId),
-      ...this.#underUser(token.userId),
+      ...this.#underUser(token),
       ...ofDocument,
     ]
     return leastOf(role, found, token, documentId)
@@ -130,7 +132,7 @@ export class Revocations {
     const found = [
       ...this.#under('token', token.tokenId),
       ...this.#under('link', token.linkId),
-      ...this.#underUser(token.userId),
+      ...this.#underUser(token),
     ].filter(revocation => revocation.document === null)
     return leastOf(role, found, token, null)
   }
@@ -139,8 +141,8 @@ export class Revocations {
     return id === null ? [] : (this.#index.get(indexKey(kind, id)) ?? [])
   }
 
-  #underUser(userId: string): Revocation[] {
-    return lineageOf(userId).flatMap(user => [...this.#under('user', user)])
+  #underUser(token: TokenIdentity): Revocation[] {
+    return [...new Set(lineageOfToken(token))].flatMap(user => [...this.#under('user', user)])
   }
 
   #remember(revocation: Revocation): void {
@@ -169,6 +171,11 @@ export class Revocations {
     }
     return changes
   }
+}
+
+/** Whose it is, and all who had a part in making it. */
+function lineageOfToken({ userId, makers }: TokenIdentity): string[] {
+  return [userId, ...makers].flatMap(lineageOf)
 }
 
 type Kind = 'token' | 'link' | 'user' | 'document'
@@ -200,10 +207,10 @@ function keyOf({ token, link, user, document }: RevokedTokens): string {
 }
 
 function concerns(tokens: RevokedTokens, token: TokenIdentity, documentId: DocumentId | null): boolean {
-  const { user, link, token: tokenId, document, notBefore } = tokens
+  const { user, isOfMade, link, token: tokenId, document, notBefore } = tokens
   return (
     token.issuedAt <= notBefore &&
-    (user === null || lineageOf(token.userId).includes(user)) &&
+    (user === null || user === token.userId || (isOfMade && lineageOfToken(token).includes(user))) &&
     (link === null || link === token.linkId) &&
     (tokenId === null || tokenId === token.tokenId) &&
     (document === null || documentId === null || document === documentId)
@@ -216,6 +223,7 @@ function decode(id: string, value: RecordValue): Revocation | null {
   const { notBefore, role, at } = value
   if (typeof notBefore !== 'number' || typeof at !== 'number' || !(role === null || isRole(role))) return null
   const document = text('document') as DocumentId | null
-  const tokens = { user: text('user'), link: text('link'), token: text('token'), document, notBefore }
+  const isOfMade = value.isOfMade === true
+  const tokens = { user: text('user'), isOfMade, link: text('link'), token: text('token'), document, notBefore }
   return { ...tokens, id, role, at, by: text('by') }
 }

@@ -20,6 +20,8 @@ export interface TokenClaims {
   )[]
   /** The share link by which they came; null: none. */
   readonly linkId: string | null
+  /** As `TokenIdentity` says. Default: none. */
+  readonly makers?: readonly string[]
   /** Its end, ms since the epoch. */
   readonly endsAt: number
 }
@@ -46,10 +48,22 @@ export class TokenSigner {
   }
 
   /** @returns a token and its `jti` */
-  async sign({ userId, name, docs, linkId, endsAt }: TokenClaims): Promise<{ token: string; tokenId: string }> {
+  async sign({
+    userId,
+    name,
+    docs,
+    linkId,
+    makers = [],
+    endsAt,
+  }: TokenClaims): Promise<{ token: string; tokenId: string }> {
     // All tokens of a guest have one id: whoever revokes one means that guest, who could ask for the next.
     const tokenId = linkId === null ? randomBytes(16).toString('base64url') : userId
-    const claims = { docs, ...(name !== null && { name }), ...(linkId !== null && { link: linkId }) }
+    const claims = {
+      docs,
+      ...(name !== null && { name }),
+      ...(linkId !== null && { link: linkId }),
+      ...(makers.length > 0 && { by: makers }),
+    }
     const token = await this.#begin(claims, 'JWT', userId)
       .setExpirationTime(Math.floor(endsAt / 1000))
       .setJti(tokenId)
@@ -68,10 +82,10 @@ export class TokenSigner {
   /** @throws {BadTokenError} */
   async verify(token: string): Promise<VerifiedToken> {
     const verified = await verifyToken(token, [this.#source], this.#clock)
-    // The signature is right: what it says of a link, we said.
+    // The signature is right: what it says of a link, and of who made it, we said.
     const [, payload = ''] = token.split('.')
-    const { link } = JSON.parse(Buffer.from(payload, 'base64url').toString())
-    return { ...verified, linkId: typeof link === 'string' ? link : null }
+    const { link, by } = JSON.parse(Buffer.from(payload, 'base64url').toString())
+    return { ...verified, linkId: typeof link === 'string' ? link : null, makers: Array.isArray(by) ? by : [] }
   }
 
   /** @returns null: it is none of ours */

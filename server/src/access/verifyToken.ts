@@ -69,6 +69,7 @@ export async function verifyToken(
     name: name ?? null,
     tokenId: typeof jti === 'string' ? jti : null,
     linkId: null,
+    makers: [],
     issuedAt: (iat ?? exp - MAX_LIFE_S) * 1000,
     rights: new DocumentRights(claims.docs),
     // From here on no step of the wall clock matters.

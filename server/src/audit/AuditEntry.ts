@@ -19,6 +19,7 @@ export const auditActions = [
   'session-ended',
   'backup',
   'lost',
+  'dropped',
 ] as const
 
 export type AuditAction = (typeof auditActions)[number]
@@ -52,6 +53,8 @@ export interface AuditEntry {
   readonly code: number | string | null
   readonly bytes: number | null
   readonly subject: string | null
+  /** So many of the same that were counted, and not written down one by one; null: it is one. */
+  readonly count: number | null
 }
 
 /** Where what happens is written down. */

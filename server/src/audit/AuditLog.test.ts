@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { Clock } from '../clock.ts'
 import type { AuditEntry } from './AuditEntry.ts'
-import { AuditLog, documentHash } from './AuditLog.ts'
+import { AuditLog, type AuditSettings, documentHash } from './AuditLog.ts'
 
 const logger = pino({ level: 'silent' })
 const DAY_MS = 24 * 60 * 60_000
@@ -23,7 +23,8 @@ describe('the audit log', () => {
     clearTimer: () => {},
     soon: callback => setImmediate(callback),
   }
-  const open = (days = 180) => new AuditLog(folder, days, clock, logger)
+  const open = (auditDays = 180, bounds: Partial<AuditSettings> = {}) =>
+    new AuditLog(folder, { auditDays, maxAuditBytes: 1 << 30, auditEntriesPerMinute: 1000, ...bounds }, clock, logger)
   const entriesOf = async (log: AuditLog, after: string | null = null) => {
     const entries: AuditEntry[] = []
     for await (const { entry } of log.read(after)) entries.push(entry)
@@ -52,6 +53,7 @@ describe('the audit log', () => {
       code: null,
       bytes: null,
       subject: null,
+      count: null,
     })
     expect(text).not.toContain('team')
   })
@@ -127,4 +129,71 @@ describe('the audit log', () => {
     await next.stop()
     expect(await subjectsOf(next)).toEqual(['1', '2'])
   })
+
+  it('[threat P6] has a bound in bytes: the oldest go, and an entry says how many, and from when to when', async () => {
+    const log = open(180, { maxAuditBytes: 1 << 20 })
+    const subject = 'x'.repeat(1000)
+    for (let i = 0; i < 3000; i++) {
+      log.record({ action: 'revoked', user: `${i}`, subject })
+      wallTime += 1000
+      if (i % 100 === 99) await log.flush()
+    }
+    await log.stop()
+    expect(log.bytes).toBeLessThanOrEqual((1 << 20) + (1 << 17))
+    const entries = await entriesOf(log)
+    const kept = entries.filter(({ action }) => action === 'revoked')
+    expect(kept.at(-1)?.user).toBe('2999')
+    const firstKept = Number(kept[0]?.user)
+    expect(kept.map(({ user }) => Number(user))).toEqual(
+      Array.from({ length: 3000 - firstKept }, (_, i) => firstKept + i),
+    )
+    // What is said to be gone, and what is there, are all that there were.
+    const told = entries.filter(({ action }) => action === 'dropped')
+    expect(log.droppedCount).toBeGreaterThanOrEqual(firstKept)
+    expect(told.at(-1)?.subject).toMatch(/^\d+ entries, \S+Z to \S+Z$/u)
+  })
+
+  it('[threat P6] goes on in the next file of a day where a restart was between, and is read from any place there', async () => {
+    const bounds = { maxAuditBytes: 1 << 20 }
+    wallTime = Date.UTC(2027, 1, 1)
+    for (let start = 0; start < 4; start++) {
+      const log = open(180, bounds)
+      for (let i = 0; i < 100; i++) log.record({ action: 'revoked', subject: `${start * 100 + i} ${'x'.repeat(1000)}` })
+      await log.stop()
+    }
+    const log = open(180, bounds)
+    const numbers = async (after: string | null) =>
+      (await subjectsOfAfter(log, after)).map(text => Number.parseInt(text, 10))
+    expect((await readdir(join(folder, 'audit'))).length).toBeGreaterThan(4)
+    expect(await numbers(null)).toEqual(Array.from({ length: 400 }, (_, i) => i))
+    for (const place of [1, 57, 58, 59, 200, 399]) {
+      expect((await numbers(`2027-02-01.${place}`))[0], `after ${place}`).toBe(place)
+    }
+    expect(await numbers('2027-02-01.400')).toEqual([])
+  })
+
+  it('[threat P6] counts what somebody does again and again, and writes down what others do, and what is rare', async () => {
+    const log = open(180, { auditEntriesPerMinute: 1 })
+    const eve = { user: 'eve', address: '192.0.2.1', document: 'a' as DocumentId }
+    for (let i = 0; i < 1000; i++) log.record({ ...eve, action: i % 2 === 0 ? 'opened' : 'ended' })
+    log.record({ ...eve, action: 'read', bytes: 10, address: '192.0.2.2' })
+    log.record({ ...eve, action: 'read', bytes: 20 })
+    log.record({ ...eve, action: 'deleted' })
+    log.record({ user: 'bo', action: 'opened' })
+    await log.stop()
+    const entries = await entriesOf(log)
+    expect(entries.filter(({ user, count }) => user === 'eve' && count === null)).toHaveLength(101)
+    const counted = entries.filter(({ count }) => count !== null)
+    expect(counted).toMatchObject([
+      { action: 'opened', user: 'eve', address: '192.0.2.1', count: 450, document: documentHash('a') },
+      { action: 'ended', user: 'eve', count: 450 },
+      { action: 'read', user: 'eve', count: 2, bytes: 30, address: null },
+    ])
+    expect(counted[0]?.subject).toBe('user:eve since 2027-01-31T23:59:59.000Z')
+    expect(entries.filter(({ user }) => user === 'bo')).toHaveLength(1)
+    expect(entries.filter(({ action }) => action === 'deleted')).toHaveLength(1)
+  })
+
+  const subjectsOfAfter = async (log: AuditLog, after: string | null) =>
+    (await entriesOf(log, after)).map(({ subject }) => subject ?? '')
 })

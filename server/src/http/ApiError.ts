@@ -1,4 +1,5 @@
 import type { Response } from 'express'
+import type { Bound } from '../Meters.ts'
 
 /**
  * Every error of the HTTP API, once: its status, and what it means. PROTOCOL.md prints this table, a test compares the two.
@@ -30,7 +31,7 @@ export const apiErrors = {
   'bad-type': { status: 415, meaning: 'a content type that is not what is taken here' },
   'bad-content': { status: 422, meaning: 'the content is not what its type says, or no document can hold it' },
   'too-complex': { status: 422, meaning: 'the content takes too long to work through, or too much memory' },
-  'too-fast': { status: 429, meaning: 'too many tries: `Retry-After` says how long' },
+  'too-fast': { status: 429, meaning: 'too much for one user, link or address: `Retry-After` says how long to wait' },
   damaged: { status: 500, meaning: 'stored records of the document are damaged' },
   internal: { status: 500, meaning: 'our fault' },
   busy: { status: 503, meaning: 'too much waits: `Retry-After` says how long' },
@@ -45,16 +46,25 @@ export class ApiError extends Error {
   readonly code: ApiCode
   /** When to come back, in s; null: not said. */
   readonly retryAfterS: number | null
+  /** What is counted; null: it is none of these. */
+  readonly bound: Bound | null
 
-  constructor(code: ApiCode, message: string, retryAfterS: number | null = null) {
+  constructor(code: ApiCode, message: string, retryAfterS: number | null = null, bound: Bound | null = null) {
     super(message)
     this.code = code
     this.retryAfterS = retryAfterS
+    this.bound = bound
   }
 
   get status(): number {
     return apiErrors[this.code].status
   }
+}
+
+/** @param what in words @param waitMs after which it may come again */
+export function tooFast(what: string, waitMs: number, bound: Bound): ApiError {
+  const seconds = Math.ceil(waitMs / 1000)
+  return new ApiError('too-fast', `${what}: retry after ${seconds} s`, seconds, bound)
 }
 
 /** @param allowed methods, with commas between */

@@ -4,12 +4,20 @@ import type { Access } from '../access/Access.ts'
 import { isLoopbackHost } from '../access/address.ts'
 import type { DocumentScope } from '../access/DocumentScope.ts'
 import type { Denial, Grant } from '../access/Grant.ts'
+import { holderOf } from '../access/holderOf.ts'
 import { includesRole, type Role } from '../access/Role.ts'
 import { tokenOfCookie } from '../access/sessionCookie.ts'
 import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import { tokenOfRequest } from '../access/tokenOfRequest.ts'
 import type { VerifiedToken } from '../access/verifyToken.ts'
+import type { Holder } from '../Turnstile.ts'
 import { ApiError } from './ApiError.ts'
+
+/** Whose a request is. */
+export interface Asker extends Holder {
+  /** Null: nobody is known, and the address says who it is. */
+  readonly userId: string | null
+}
 
 /**
  * Who may ask what of the HTTP API. Behind `HostCheck`, which has refused pages of other origins.
@@ -25,6 +33,8 @@ import { ApiError } from './ApiError.ts'
 export class ApiGate {
   readonly #access: Access
   readonly #proxies: TrustedProxies
+  /** Of each request, verified once. */
+  readonly #verified = new WeakMap<IncomingMessage, Promise<VerifiedToken | Denial | null>>()
 
   constructor(access: Access, proxies: TrustedProxies) {
     this.#access = access
@@ -34,7 +44,7 @@ export class ApiGate {
   /** @returns what the token gives @throws {ApiError} `unauthorized`, `forbidden`, `unavailable`, `local-only`, `cross-site` */
   async admit(request: IncomingMessage, documentId: DocumentId, needed: Role): Promise<Grant> {
     this.#check(request)
-    return this.#checkRole(await this.#access.admit(this.tokenOf(request), documentId), needed, '')
+    return this.#checkRole(this.#access.grant(await this.#verify(request), documentId), needed, '')
   }
 
   /**
@@ -43,7 +53,7 @@ export class ApiGate {
    */
   async admitPerson(request: IncomingMessage, documentId: DocumentId, needed: Role): Promise<Grant> {
     if (!isRead(request)) this.checkDeliberate(request)
-    return this.#checkRole(await this.#access.admit(this.tokenOf(request), documentId), needed, '')
+    return this.#checkRole(this.#access.grant(await this.#verify(request), documentId), needed, '')
   }
 
   /**
@@ -52,19 +62,46 @@ export class ApiGate {
    */
   async admitEverywhere(request: IncomingMessage, needed: Role): Promise<Grant> {
     this.#check(request)
-    return this.#checkRole(await this.#access.admitEverywhere(this.tokenOf(request)), needed, ' in every document')
+    return this.#checkRole(this.#access.grantEverywhere(await this.#verify(request)), needed, ' in every document')
   }
 
   /** Whether a request is of an owner of every document: an application's own server, say. */
   async isHost(request: IncomingMessage): Promise<boolean> {
-    const grant = await this.#access.admitEverywhere(this.tokenOf(request))
+    const grant = this.#access.grantEverywhere(await this.#verify(request))
     return !('close' in grant) && (!this.#access.isAsking || includesRole(grant.role, 'owner'))
+  }
+
+  /**
+   * Whose a request is, for what is counted of them. Owners of every document (an application's own server), and programs of this
+   * machine that nobody asks who they are, are not held to any share.
+   */
+  async holderOf(request: IncomingMessage): Promise<Asker> {
+    const verified = await this.#verify(request).catch((error): Denial => {
+      // Told where it matters.
+      if (error instanceof ApiError) return { close: 'forbidden', text: error.message }
+      throw error
+    })
+    const isKnown = verified !== null && !('close' in verified)
+    const isFree = isKnown ? await this.isHost(request) : this.#proxies.isFromHere(request)
+    const userId = isKnown ? verified.userId : null
+    return { id: holderOf(userId, this.#proxies.addressOf(request)), isBound: !isFree, userId }
+  }
+
+  /** @throws {ApiError} `cross-site`. [G4] */
+  async #verify(request: IncomingMessage): Promise<VerifiedToken | Denial | null> {
+    let verifying = this.#verified.get(request)
+    if (verifying === undefined) {
+      verifying = this.#access.verify(this.tokenOf(request))
+      this.#verified.set(request, verifying)
+    }
+    // It may have been taken back since.
+    return this.#access.stillCounts(await verifying)
   }
 
   /** As `admitEverywhere`, for all documents below a prefix. */
   async admitWithin(request: IncomingMessage, prefix: string, needed: Role): Promise<Grant> {
     this.#check(request)
-    const verified = await this.#access.verify(this.tokenOf(request))
+    const verified = await this.#verify(request)
     return this.#checkRole(this.#access.grantEverywhere(verified, prefix), needed, ' in every document there')
   }
 
@@ -74,7 +111,7 @@ export class ApiGate {
    */
   async verify(request: IncomingMessage): Promise<VerifiedToken | null> {
     this.#check(request)
-    const verified = await this.#access.verify(this.tokenOf(request))
+    const verified = await this.#verify(request)
     if (verified !== null && 'close' in verified) throw denied(verified)
     return verified
   }
@@ -84,10 +121,8 @@ export class ApiGate {
    * @throws {ApiError} `unauthorized`, `local-only`, `cross-site`
    */
   async readable(request: IncomingMessage): Promise<readonly DocumentScope[]> {
-    this.#check(request)
-    const readable = await this.#access.readable(this.tokenOf(request))
-    if ('close' in readable) throw denied(readable)
-    return readable
+    const verified = await this.verify(request)
+    return verified === null ? [{ prefix: '' }] : verified.rights.scopes
   }
 
   /**

@@ -59,6 +59,7 @@ export const commonErrors = [
   'forbidden',
   'local-only',
   'bad-method',
+  'too-fast',
   'internal',
   'unavailable',
 ] as const satisfies readonly ApiCode[]

@@ -6,7 +6,7 @@ import type { NewDocuments } from '../access/NewDocuments.ts'
 import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import type { Clock } from '../clock.ts'
 import type { Documents } from '../room/Documents.ts'
-import { ApiError } from './ApiError.ts'
+import { ApiError, tooFast } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
 
 /** Whoever begins documents too fast waits so long at most, in ms, and is told then when to come back. */
@@ -57,8 +57,7 @@ export class Creation {
       if (waitMs === 0) return
       waitedMs += waitMs
       if (waitedMs > MAX_WAIT_MS || response.destroyed) {
-        const seconds = Math.ceil(waitMs / 1000)
-        throw new ApiError('too-fast', `too many new documents: retry after ${seconds} s`, seconds)
+        throw tooFast('too many new documents', waitMs, 'new-documents')
       }
       await new Promise<void>(resolve => clock.setTimer(resolve, waitMs))
     }

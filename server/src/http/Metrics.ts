@@ -1,6 +1,6 @@
 import { closeCode } from '@weft/protocol'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { MeteredCommit, Meters } from '../Meters.ts'
+import { type Bound, bounds, type MeteredCommit, type Meters } from '../Meters.ts'
 
 /** What is looked up when somebody asks for the metrics. */
 export interface MetricsSources {
@@ -25,12 +25,15 @@ export interface MetricsSources {
     waiting: number
   }
   readonly store: () => Promise<{ bytes: number; freeBytes: number }>
+  /** Its files, and entries that went for want of room. */
+  readonly audit: () => { bytes: number; dropped: number }
   /** How it stands with storing edits. */
   readonly damagedDocuments: () => number
   readonly scrubbedDocuments: () => number
   readonly saving: () => 'saving' | 'saving-failing' | 'disk-full'
   /** The bounds of some of these. */
   readonly limits: {
+    readonly auditBytes: number
     readonly connections: number
     readonly unsentBytes: number
     readonly pendingBytes: number
@@ -79,6 +82,12 @@ export class Metrics implements Meters {
     labelNames: ['status'],
     registers: [this.registry],
   })
+  readonly #overBounds = new Counter({
+    name: 'weft_over_bound_total',
+    help: 'connections, sessions and requests refused because of a bound, by its name',
+    labelNames: ['bound'],
+    registers: [this.registry],
+  })
   readonly #commitSeconds = this.#histogram('weft_commit_seconds', 'duration of a durable write', COMMIT_SECONDS)
   readonly #commitDocuments = this.#histogram('weft_commit_documents', 'documents in one durable write', DOCUMENTS)
   readonly #commitEntries = this.#counter('weft_commit_entries_total', 'log entries written')
@@ -98,6 +107,8 @@ export class Metrics implements Meters {
   constructor() {
     // The default of 10 ms wakes an idle process a hundred times a second.
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 50 })
+    // All that there are, from the start: a rate needs a value before the first one.
+    for (const bound of bounds) this.#overBounds.inc({ bound }, 0)
     this.#tally('weft_received_messages_total', 'messages that came in', () => this.#receivedMessages)
     this.#tally('weft_received_bytes_total', 'bytes of messages that came in', () => this.#receivedBytes)
     this.#tally('weft_sent_bytes_total', 'bytes of frames written to clients', () => this.#sentBytes)
@@ -149,6 +160,13 @@ export class Metrics implements Meters {
     this.#gauge('weft_paused_connections', 'connections that aren’t read now', () => sources.memory().waiting)
     this.#gauge('weft_sessions_limit', 'most clients in documents at a time', () => limits.sessions)
     this.#gauge('weft_rooms_limit', 'most open documents at a time', () => limits.rooms)
+    this.#gauge('weft_audit_bytes', 'size of the audit log', () => sources.audit().bytes)
+    this.#gauge('weft_audit_bytes_limit', 'above it the oldest entries go', () => limits.auditBytes)
+    this.#tally(
+      'weft_audit_dropped_entries_total',
+      'entries of the audit log that went for want of room',
+      () => sources.audit().dropped,
+    )
     this.#gauge('weft_store_bytes', 'size of the store', async () => (await sources.store()).bytes)
     this.#gauge('weft_store_free_bytes', 'space left for it', async () => (await sources.store()).freeBytes)
   }
@@ -169,6 +187,10 @@ export class Metrics implements Meters {
 
   refused(status: number): void {
     this.#refusals.inc({ status })
+  }
+
+  overBound(bound: Bound): void {
+    this.#overBounds.inc({ bound })
   }
 
   committed({ durationMs, documents, entries, bytes }: MeteredCommit): void {

@@ -5,6 +5,7 @@ import type { Access } from '../access/Access.ts'
 import { GUEST_PREFIX } from '../access/guests.ts'
 import type { Links } from '../access/Links.ts'
 import { madeUserId } from '../access/madeUsers.ts'
+import type { Recheck } from '../access/Recheck.ts'
 import type { Revocation, Revocations } from '../access/Revocations.ts'
 import { includesRole, type Role, roles } from '../access/Role.ts'
 import type { TokenSigner } from '../access/TokenSigner.ts'
@@ -20,6 +21,8 @@ import { documentName, documentPrefix, isoTime, orNull, personName, role, time, 
 /** A token that an owner asks for is for so long unless it says otherwise, in ms. */
 const DEFAULT_TOKEN_LIFE_MS = 60 * 60_000
 const MAX_DOCS = 100
+/** Tokens made with tokens that were made with tokens: each names all who made it. */
+const MAX_MAKERS = 8
 /** As `verifyToken` takes a `sub`. */
 const MAX_USER_BYTES = 255
 
@@ -35,6 +38,7 @@ const revocationSchema = z
   .strictObject({
     id: z.string(),
     user: orNull(z.string()),
+    made: z.boolean().meta({ description: 'of what that user made for others, too' }),
     link: orNull(z.string()),
     token: orNull(z.string()),
     document: orNull(z.string()),
@@ -67,11 +71,12 @@ export interface AccessServices {
   readonly proxies: TrustedProxies
   readonly audit: Audit
   readonly clock: Clock
+  readonly recheck: Pick<Recheck, 'ask'>
 }
 
 /** What a token gives; tokens that an owner makes; what is taken back. */
 export function accessRoutes(services: AccessServices): ApiRoute[] {
-  const { access, links, revocations, signer, gate, proxies, audit, clock } = services
+  const { access, links, revocations, signer, gate, proxies, audit, clock, recheck } = services
 
   const tell = defineRoute({
     method: 'get',
@@ -110,7 +115,7 @@ export function accessRoutes(services: AccessServices): ApiRoute[] {
     tag: 'access',
     summary: 'Make a token for somebody',
     description:
-      'An owner of all that it gives. It gives no more than the own token, and ends no later. Its `sub` is the own one, or `made:`, the own one and what was asked for; an owner of every document has any. What is revoked of a user is of those, too. Guests of a share link make none.',
+      'An owner of all that it gives. It gives no more than the own token, and ends no later. Its `sub` is the own one, or `made:`, the own one and what was asked for; an owner of every document has any. It says who made it: what is revoked of a user is revoked of what that user made. Guests of a share link make none.',
     body: z.strictObject({
       user: userId.refine(user => !user.startsWith(GUEST_PREFIX), { error: `begins with ${GUEST_PREFIX}` }),
       name: personName.optional(),
@@ -153,7 +158,10 @@ export function accessRoutes(services: AccessServices): ApiRoute[] {
       const docs = body.docs.map(({ document, prefix = '', role: given }) =>
         document === undefined ? { prefix, role: given } : { document, role: given },
       )
-      const { token, tokenId } = await signer.sign({ userId: user, name, docs, linkId: null, endsAt })
+      const makers = [maker.userId, ...maker.makers]
+      if (makers.length > MAX_MAKERS)
+        throw new ApiError('forbidden', `a token is made by ${MAX_MAKERS} in a row at most`)
+      const { token, tokenId } = await signer.sign({ userId: user, name, docs, linkId: null, makers, endsAt })
       const [only] = body.docs
       const document = body.docs.length === 1 ? (only?.document ?? null) : null
       const subject = `${tokenId} ${user}`
@@ -178,10 +186,13 @@ export function accessRoutes(services: AccessServices): ApiRoute[] {
     tag: 'access',
     summary: 'Take back what tokens give',
     description:
-      'Those to which all applies that is said: of a user, for a link, with an id (`jti`), in a document; and that were made by `notBefore`. An owner of the document; without one, an owner of every document. Sessions that they opened end with 4401 within a second, or do no more than `role` allows.',
+      'Those to which all applies that is said: of a user, for a link, with an id (`jti`), in a document; and that were made by `notBefore`. An owner of the document; without one, an owner of every document. Of a `user` it is of the tokens and links that this user made, too, unless `made` is false. Sessions that they opened end with 4401 within a second, or do no more than `role` allows.',
     body: z
       .strictObject({
         user: userId.optional(),
+        made: z.boolean().default(true).meta({
+          description: 'where neither link nor token is given: of the tokens and links that the user made, too',
+        }),
         link: z.string().max(64).optional(),
         token: z.string().min(1).max(255).optional(),
         document: documentName.optional(),
@@ -202,14 +213,28 @@ export function accessRoutes(services: AccessServices): ApiRoute[] {
       const notBefore = body.notBefore === undefined ? now : Date.parse(body.notBefore)
       if (notBefore > now) throw new ApiError('bad-request', 'notBefore is to come')
       const isLinkThere = (id: string) => links.get(id) !== undefined
-      const tokens = { user, link, token, document, notBefore }
+      const isOfMade = user !== null && link === null && token === null && body.made
+      const tokens = { user, isOfMade, link, token, document, notBefore }
       const adding = revocations.add(tokens, body.role, by, isLinkThere, await gate.isHost(request))
-      access.recheck()
-      const revocation = await adding
+      await recheck.ask()
+      // Links outlive revocations, which go when no token is left: so they are changed themselves.
+      const limitLinks = async () => (isOfMade ? links.limitMadeBy(user, { role: body.role, document, notBefore }) : [])
+      const revocation = await adding.catch(async error => {
+        // It counts until a restart all the same, and so does this.
+        await limitLinks()
+        throw error
+      })
       if (revocation === null) throw new ApiError('too-many', 'there are as many revocations as the store may have')
+      const changedLinks = await limitLinks()
+      if (changedLinks.length > 0) await recheck.ask()
+      const actor = actorOf(request, proxies, by)
+      for (const { id, document: ofLink } of changedLinks) {
+        const action = body.role === null ? 'link-revoked' : 'link-changed'
+        audit.record({ ...actor, action, document: ofLink, subject: body.role === null ? id : `${id} ${body.role}` })
+      }
       const what = [user && `user ${user}`, link && `link ${link}`, token && `token ${token}`]
       const subject = [...what, `role ${body.role ?? 'none'}`].filter(part => part !== null && part !== '').join(', ')
-      audit.record({ ...actorOf(request, proxies, by), action: 'revoked', document, subject })
+      audit.record({ ...actor, action: 'revoked', document, subject })
       return { status: 201, body: show(revocation) }
     },
   })
@@ -242,9 +267,10 @@ export function accessRoutes(services: AccessServices): ApiRoute[] {
   return [tell, makeToken, revoke, listRevocations]
 }
 
-function show({ document, notBefore, at, ...rest }: Revocation) {
+function show({ document, notBefore, at, isOfMade, ...rest }: Revocation) {
   return {
     ...rest,
+    made: isOfMade,
     document: document satisfies DocumentId | null as string | null,
     notBefore: isoTime(notBefore),
     at: isoTime(at),

@@ -7,6 +7,8 @@ import { ApiError } from './ApiError.ts'
 
 /** When to come back where too much waits, in s. */
 const RETRY_AFTER_S = 5
+/** The same where it is one user's own requests that wait. */
+const SHARE_RETRY_AFTER_S = 1
 /** Longest part of a message that content says of itself. */
 const MAX_MESSAGE_LENGTH = 500
 
@@ -16,7 +18,8 @@ export function answerApiError(logger: Logger): ErrorRequestHandler {
     if (response.headersSent) return next(error)
     // Nobody is there to be told.
     if (response.destroyed) return
-    const { status, code, message, retryAfterS } = explain(error)
+    const { status, code, message, retryAfterS, bound } = explain(error)
+    response.locals.bound = bound
     if (status === 500) logger.error({ err: error, method: request.method }, 'a request of the API failed')
     if (retryAfterS !== null) response.set('Retry-After', String(retryAfterS))
     else if (status === 503) response.set('Retry-After', String(RETRY_AFTER_S))
@@ -40,7 +43,7 @@ function explain(error: unknown): ApiError {
 function explainWeftError({ code, message }: WeftError): ApiError {
   switch (code) {
     case 'DOCUMENT_FULL':
-      return new ApiError('too-large', message)
+      return new ApiError('too-large', message, null, 'document-size')
     case 'DOCUMENT_DELETED':
       return new ApiError('deleted', 'the document was deleted')
     case 'DOCUMENT_DAMAGED':
@@ -49,8 +52,11 @@ function explainWeftError({ code, message }: WeftError): ApiError {
     case 'HEAD_MOVED':
       return new ApiError('stale', message)
     case 'WORKER_BUSY':
+      return new ApiError('busy', message, null, 'waiting-requests')
     case 'OVERLOADED':
-      return new ApiError('busy', message)
+      return new ApiError('busy', message, null, 'open-documents')
+    case 'SHARE_USED':
+      return new ApiError('too-fast', message, SHARE_RETRY_AFTER_S, 'waiting-requests')
     // Not its message: the log's names folders of this machine.
     case 'STORAGE_WRITE_FAILED':
       return new ApiError('unavailable', 'the disk does not take it now; it may have been stored, or be stored later')

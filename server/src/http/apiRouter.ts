@@ -1,11 +1,11 @@
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
+import { holderOf } from '../access/holderOf.ts'
 import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import { ApiError, badMethod } from './ApiError.ts'
 import type { ApiRoute } from './ApiRoute.ts'
 import { answerApiError } from './answerApiError.ts'
 import { ByteBudget } from './ByteBudget.ts'
-import { holderOf } from './holderOf.ts'
 import { NO_QUERY, readAs, readJson, readQuery } from './readRequest.ts'
 
 /** JSON that all requests together hold on its way in. */

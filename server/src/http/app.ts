@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import type { HostCheck } from '../access/HostCheck.ts'
 import { requestFault } from '../access/requestFault.ts'
 import type { TrustedProxies } from '../access/TrustedProxies.ts'
+import type { Meters } from '../Meters.ts'
 import { COMMON_HEADERS, pagePolicy } from '../securityHeaders.ts'
 import { nameRequest } from './ApiActor.ts'
 import { Readiness } from './Readiness.ts'
@@ -20,6 +21,9 @@ export interface AppServices {
   readonly requestSeconds: number
   /** Whether edits can be stored now. */
   readonly isReady: () => Promise<boolean>
+  readonly meters: Pick<Meters, 'overBound'>
+  /** What answers under `/api/v1` before all else: refuses who asks too much. */
+  readonly requestRates: Router
   /** What answers under `/api/v1/documents`. */
   readonly documentsApi: Router
   /** What answers there before that: files that were put into documents. */
@@ -41,6 +45,8 @@ export function createApp(services: AppServices): Express {
     proxies,
     isReady,
     requestSeconds,
+    meters,
+    requestRates,
     documentsApi,
     uploadsApi,
     backupApi,
@@ -53,6 +59,7 @@ export function createApp(services: AppServices): Express {
   app.use((request, response, next) => {
     response.once('finish', () => {
       const limitMs = requestSeconds * 1000
+      if (response.locals.bound) meters.overBound(response.locals.bound)
       if (!request.complete) setTimeout(() => request.complete || request.socket.destroy(), limitMs).unref()
     })
     // Before anything can be wrong with it: a refusal has them, too.
@@ -85,6 +92,7 @@ export function createApp(services: AppServices): Express {
       .send(ready ? 'ready\n' : 'edits cannot be stored now\n')
   })
 
+  app.use('/api/v1', requestRates)
   app.use('/api/v1/documents', uploadsApi)
   app.use('/api/v1/documents', documentsApi)
   app.use('/api/v1/backup', backupApi)

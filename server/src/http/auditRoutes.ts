@@ -21,6 +21,9 @@ const entrySchema = z
     code: z.union([z.string(), z.number(), z.null()]).meta({ description: 'the close code of what ended' }),
     bytes: orNull(z.number()),
     subject: orNull(z.string()).meta({ description: 'the link, token, session or user that it was done to' }),
+    count: orNull(z.int()).meta({
+      description: 'so many of the same, which were counted and not written one by one; null: one',
+    }),
   })
   .meta({ id: 'AuditEntry' })
 

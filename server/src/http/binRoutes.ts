@@ -1,9 +1,10 @@
-import type { DocumentId } from '@weft/protocol'
+import { type DocumentId, keptParts } from '@weft/protocol'
 import { z } from 'zod'
 import type { Access } from '../access/Access.ts'
 import { includesRole } from '../access/Role.ts'
 import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
+import type { DocumentGrowth } from '../room/DocumentGrowth.ts'
 import type { Documents } from '../room/Documents.ts'
 import type { Rooms } from '../room/Rooms.ts'
 import { actorOf } from './ApiActor.ts'
@@ -21,6 +22,23 @@ const factsSchema = z
     version: z.int().meta({ description: 'the place in its log: `Weft-Version`' }),
     bytes: z.int().meta({ description: 'of its snapshot, and of the edits since' }),
     clients: z.int().meta({ description: 'Yjs clients that ever wrote in it' }),
+    structs: z
+      .int()
+      .meta({ description: 'what Yjs has an object for, each: a run of text that was typed in one go is one' }),
+    size: z
+      .enum(['fine', 'large', 'full'])
+      .meta({ description: 'large: it is warned of; full: it can only be read, and shortened' }),
+    maxBytes: z.int().meta({ description: '`WEFT_MAX_DOCUMENT_BYTES`' }),
+    massDeletions: z
+      .array(
+        z.strictObject({
+          keptAs: z.enum(keptParts).meta({ description: 'the `part` that holds the state before' }),
+          at: time,
+        }),
+      )
+      .meta({
+        description: 'when most of it was deleted at once, the oldest first, as far as the state before is kept',
+      }),
     operations: z.int().meta({ description: 'what they ever inserted: a character, a mark, an element are one each' }),
     sessions: z.int().meta({ description: 'who has it open now' }),
     createdAt: orNull(time),
@@ -43,12 +61,18 @@ export interface BinServices {
   readonly gate: ApiGate
   readonly proxies: TrustedProxies
   readonly audit: Audit
-  /** How long what is deleted is kept. */
-  readonly binDays: number
+  readonly growth: DocumentGrowth
+  readonly settings: {
+    /** How long what is deleted is kept. */
+    readonly binDays: number
+    readonly warnDocumentBytes: number
+    readonly maxDocumentBytes: number
+  }
 }
 
 /** What is known of documents beside their content, and what becomes of deleted ones. */
-export function binRoutes({ access, documents, rooms, gate, proxies, audit, binDays }: BinServices): ApiRoute[] {
+export function binRoutes(services: BinServices): ApiRoute[] {
+  const { access, documents, rooms, gate, proxies, audit, growth, settings } = services
   const describe = defineRoute({
     method: 'get',
     path: '/metadata',
@@ -61,11 +85,14 @@ export function binRoutes({ access, documents, rooms, gate, proxies, audit, binD
     errors: ['deleted', 'busy', 'damaged'],
     async handle({ request, query: { document } }) {
       const grant = await gate.admit(request, document, 'viewer')
-      const facts = await documents.describe(document)
+      const holder = await gate.holderOf(request)
+      const facts = await documents.describe(document, holder)
       if (facts.presence === 'deleted' && !includesRole(grant.role, 'owner')) {
         throw new ApiError('deleted', 'the document was deleted')
       }
       const { version, bytes, clients, operations } = facts
+      const { structs, massDeletions } = await growth.of(document, holder)
+      const { warnDocumentBytes, maxDocumentBytes } = settings
       const orNever = (at: number | null) => (at === null ? null : isoTime(at))
       return {
         status: 200,
@@ -75,6 +102,10 @@ export function binRoutes({ access, documents, rooms, gate, proxies, audit, binD
           version,
           bytes,
           clients,
+          structs,
+          size: bytes >= maxDocumentBytes ? 'full' : bytes >= warnDocumentBytes ? 'large' : 'fine',
+          maxBytes: maxDocumentBytes,
+          massDeletions: massDeletions.map(({ keptAs, at }) => ({ keptAs, at: isoTime(at) })),
           operations,
           sessions: rooms.sessionsIn(document),
           createdAt: orNever(facts.createdAt),
@@ -122,7 +153,7 @@ export function binRoutes({ access, documents, rooms, gate, proxies, audit, binD
         if (deletedAt === null || !mayOwn(documentId)) continue
         if (found.length === most) return { status: 200, body: { documents: found, next: found.at(-1)?.name ?? null } }
         const { isStored } = await documents.describe(documentId)
-        const purgedAt = isStored ? isoTime(deletedAt + binDays * DAY_MS) : null
+        const purgedAt = isStored ? isoTime(deletedAt + settings.binDays * DAY_MS) : null
         found.push({ name: documentId, createdAt: isoTime(createdAt), deletedAt: isoTime(deletedAt), purgedAt })
       }
       return { status: 200, body: { documents: found, next: null } }

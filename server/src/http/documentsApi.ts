@@ -16,7 +16,6 @@ import { ByteBudget } from './ByteBudget.ts'
 import type { Creation } from './Creation.ts'
 import { contentQueries, contentTypes as types } from './contentRoutes.ts'
 import { hangUpOnSlow } from './hangUpOnSlow.ts'
-import { holderOf } from './holderOf.ts'
 import { type RequestBody, readBody } from './readBody.ts'
 import { readQuery } from './readRequest.ts'
 
@@ -109,6 +108,7 @@ export function documentsApi({
 
   async function give(request: Request, response: Response, document: DocumentId): Promise<void> {
     const { userId } = await gate.admit(request, document, 'viewer')
+    const holder = await gate.holderOf(request)
     const { part, ...query } = readQuery(contentQueries.get, request)
     const documentId = readPart(document, part)
     await gate.admit(request, documentId, 'viewer')
@@ -120,12 +120,12 @@ export function documentsApi({
       // What is left of a document is no version of it.
       if (!isDamaged) response.set('ETag', `W/"${tag}.${form}"`)
     }
-    describe(await documents.find(documentId, { isDamaged }))
+    describe(await documents.find(documentId, { isDamaged, holder }))
     if (request.fresh) {
       response.status(304).end()
       return
     }
-    const rendered = await documents.render(documentId, form, goneSignal(response), { isDamaged })
+    const rendered = await documents.render(documentId, form, goneSignal(response), { isDamaged, holder })
     describe(rendered)
     if (rendered.damage !== null) response.set('Weft-Damaged', String(rendered.version))
     if (rendered.rendering === null) return
@@ -133,9 +133,8 @@ export function documentsApi({
     // What this version doesn't know and can't show; the update has it.
     if (leftOut > 0) response.set('Weft-Left-Out', String(leftOut))
     response.set('Content-Type', form === 'yjs' ? types.yjs : `${types[form]}; charset=utf-8`)
-    const actor = actorOf(request, proxies, userId)
-    audit.record({ ...actor, action: 'read', document: documentId, bytes: bytes.length })
-    send(response, bytes, holderOf(userId, actor.address))
+    audit.record({ ...actorOf(request, proxies, userId), action: 'read', document: documentId, bytes: bytes.length })
+    send(response, bytes, holder.id)
   }
 
   function send(response: Response, bytes: Uint8Array, holder: string): void {
@@ -156,15 +155,20 @@ export function documentsApi({
     if (mustBeEmpty && base !== undefined) throw new ApiError('bad-request', 'base is of a document that is there')
     await creation.admit(request, response, grant, documentId)
     const form = readContentType(request)
+    const holder = await gate.holderOf(request)
     const options = {
       base: base ?? null,
       isAnew: anew === 'true',
       mustBeEmpty,
       signal: goneSignal(response),
+      holder,
     }
-    const holder = holderOf(grant.userId, proxies.addressOf(request))
     // Read only now: nobody unknown makes us hold anything.
-    const body: RequestBody = await readBody(request, { maxBytes: MAX_CONTENT_BYTES, budget: bodies, holder })
+    const body: RequestBody = await readBody(request, {
+      maxBytes: MAX_CONTENT_BYTES,
+      budget: bodies,
+      holder: holder.id,
+    })
     try {
       const { found, isChanged } = await documents.replace(documentId, form, body.content, options)
       if (found === 'deleted' && anew !== 'true') throw absent(found)
@@ -189,12 +193,14 @@ export function documentsApi({
     await creation.admit(request, response, grant, documentId)
     if (!request.is(types.yjs)) throw new ApiError('bad-type', `the Content-Type must be ${types.yjs}: a Yjs update`)
     const signal = goneSignal(response)
-    const holder = holderOf(grant.userId, proxies.addressOf(request))
-    const body: RequestBody = await readBody(request, { maxBytes: MAX_UPDATE_BYTES, budget: bodies, holder })
+    const holder = await gate.holderOf(request)
+    const limits = { maxBytes: MAX_UPDATE_BYTES, budget: bodies, holder: holder.id }
+    const body: RequestBody = await readBody(request, limits)
     try {
       const { found, isChanged, isMissing, foreignClient } = await documents.merge(documentId, body.content, {
         userId: grant.userId,
         signal,
+        holder,
       })
       if (found === 'deleted') throw absent(found)
       if (foreignClient !== null) throw new ApiError('forbidden', `client ${foreignClient} is another user’s`)

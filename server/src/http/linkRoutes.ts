@@ -5,14 +5,16 @@ import { z } from 'zod'
 import { networkOf } from '../access/address.ts'
 import { GUEST_PREFIX, guestId } from '../access/guests.ts'
 import type { Link, LinkRefusal, Links } from '../access/Links.ts'
+import type { Recheck } from '../access/Recheck.ts'
 import type { Revocations } from '../access/Revocations.ts'
 import { includesRole } from '../access/Role.ts'
 import type { Renewal, TokenSigner } from '../access/TokenSigner.ts'
 import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
 import type { Clock } from '../clock.ts'
+import { KeyedRate } from '../KeyedRate.ts'
 import { actorOf } from './ApiActor.ts'
-import { ApiError } from './ApiError.ts'
+import { ApiError, tooFast } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
 import { type ApiRoute, defineRoute } from './ApiRoute.ts'
 import { documentName, isoTime, orNull, personName, role, time } from './apiSchemas.ts'
@@ -24,6 +26,15 @@ const DEFAULT_LIFE_MS = 7 * DAY_MS
 const MAX_LIFE_MS = 366 * DAY_MS
 /** A token for a link is for so long at most, in ms. */
 const TOKEN_LIFE_MS = 15 * 60_000
+
+const MINUTE_S = 60
+/** People who come at once, in minutes of their rate. */
+const BURST_MIN = 10
+/** A link takes so many times what one address brings: nobody who has it keeps others from coming by it. */
+const LINK_FACTOR = 10
+/** A guest renews a token every 14 minutes, in each tab, and after each reload: one each so many s, and so many at once. */
+const RENEWAL_S = 10
+const RENEWAL_BURST = 100
 
 const linkId = z.string().max(64).meta({ description: 'a link’s id' })
 
@@ -68,15 +79,22 @@ export interface LinkServices {
   readonly proxies: TrustedProxies
   readonly audit: Audit
   readonly clock: Clock
-  /** Called when tokens give less than before. */
-  readonly recheck: () => void
-  readonly publicUrls: readonly string[]
+  /** Asked when tokens give less than before. */
+  readonly recheck: Pick<Recheck, 'ask'>
+  readonly settings: { readonly publicUrls: readonly string[]; readonly linkEntriesPerMinute: number }
 }
 
 /** Share links: made by owners, exchanged by whoever has one. */
 export function linkRoutes(services: LinkServices): ApiRoute[] {
-  const { links, revocations, signer, gate, proxies, audit, clock, recheck, publicUrls } = services
+  const { links, revocations, signer, gate, proxies, audit, clock, recheck } = services
+  const { publicUrls, linkEntriesPerMinute } = services.settings
   const tries = new TryLimit()
+  const entries = new KeyedRate(linkEntriesPerMinute / MINUTE_S, linkEntriesPerMinute * BURST_MIN)
+  const entriesOfLinks = new KeyedRate(
+    (LINK_FACTOR * linkEntriesPerMinute) / MINUTE_S,
+    LINK_FACTOR * linkEntriesPerMinute * BURST_MIN,
+  )
+  const renewals = new KeyedRate(1 / RENEWAL_S, RENEWAL_BURST)
 
   /** @throws {ApiError} */
   async function owned(request: Request, id: string): Promise<{ link: Link; user: string | null }> {
@@ -119,7 +137,8 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
       const expiresAt = body.expiresAt === undefined ? now + DEFAULT_LIFE_MS : Date.parse(body.expiresAt)
       if (expiresAt <= now) throw new ApiError('bad-request', 'expiresAt is over')
       if (expiresAt > now + MAX_LIFE_MS) throw new ApiError('bad-request', 'expiresAt is more than 366 days ahead')
-      const wanted = { document, role: body.role, creator: grant.userId, expiresAt, maxUses }
+      const makers = (await gate.verify(request))?.makers ?? []
+      const wanted = { document, role: body.role, creator: grant.userId, makers, expiresAt, maxUses }
       const made = await links.make(wanted, await gate.isHost(request))
       if (made === null) throw new ApiError('too-many', 'there are as many links as a document, or the store, may have')
       const { link, secret } = made
@@ -167,8 +186,7 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
         throw new ApiError('forbidden', 'a guest of a link makes no other link give more')
       }
       const changing = links.changeRole(link.id, body.role)
-      recheck()
-      const changed = await changing
+      const [changed] = await Promise.all([changing, recheck.ask()])
       if (changed === null) throw new ApiError('not-found', 'there is no such link')
       const subject = `${link.id} ${body.role}`
       audit.record({ ...actorOf(request, proxies, user), action: 'link-changed', document: link.document, subject })
@@ -191,8 +209,7 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
     async handle({ request, params }) {
       const { link, user } = await owned(request, params.link)
       const revoking = links.revoke(link.id)
-      recheck()
-      await revoking
+      await Promise.all([revoking, recheck.ask()])
       const { document, id } = link
       audit.record({ ...actorOf(request, proxies, user), action: 'link-revoked', document, subject: id })
       return { status: 200, body: { link: id, revoked: true } }
@@ -206,7 +223,7 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
     tag: 'links',
     summary: 'Exchange a share link for a token',
     description:
-      'Anybody who has the secret of one (the part of its URL behind `#`), or a `renewal` of an earlier exchange: the same person goes on, and that costs no use. Ten tries that fail within a minute, and the address waits.',
+      'Anybody who has the secret of one (the part of its URL behind `#`), or a `renewal` of an earlier exchange: the same person goes on, and that costs no use. Ten tries that fail within a minute, and the address waits; so it does, and so do all who come by the link, where very many come.',
     body: z
       .strictObject({
         secret: z.string().max(100).optional(),
@@ -225,10 +242,7 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
       // What we signed is no guess: nobody at the same address, or behind the same proxy, keeps a guest from going on.
       const known = body.renewal === undefined ? null : await signer.verifyRenewal(body.renewal)
       const waitMs = known === null ? tries.waitMs(address, clock.now()) : 0
-      if (waitMs > 0) {
-        const seconds = Math.ceil(waitMs / 1000)
-        throw new ApiError('too-fast', `too many tries from this address: retry after ${seconds} s`, seconds)
-      }
+      if (waitMs > 0) throw tooFast('too many tries from this address', waitMs, 'link-tries')
       const {
         link,
         user,
@@ -263,6 +277,9 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
 
   /** @param secret null: a renewal that we did not sign */
   async function enter(secret: string | null, name: string | null, address: string) {
+    // Before it is used up: who is refused has cost nothing.
+    const known = secret === null ? null : links.findBySecret(secret)
+    if (known !== null) waitForEntry(known.id, address)
     const link = secret === null ? 'unknown' : await links.use(secret)
     if (typeof link === 'string') {
       tries.failed(address, clock.now())
@@ -272,10 +289,21 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
     return { link, user, name, role: link.role, issuedAt: clock.wallTime() }
   }
 
+  /** Each who comes in has a token made, a write, and an entry in the audit log. @throws {ApiError} `too-fast` */
+  function waitForEntry(link: string, address: string): void {
+    const now = clock.now()
+    const waitMs = entries.take(address, now)
+    if (waitMs > 0) throw tooFast('too many come from this address', waitMs, 'link-entries')
+    const linkWaitMs = entriesOfLinks.take(link, now)
+    if (linkWaitMs > 0) throw tooFast('too many come by this link', linkWaitMs, 'link-entries')
+  }
+
   async function renew({ userId, linkId, issuedAt, name }: Renewal, newName: string | null) {
+    const waitMs = renewals.take(userId, clock.now())
+    if (waitMs > 0) throw tooFast('too many renewals', waitMs, 'link-entries')
     const link = await links.useAgain(linkId)
     if (typeof link === 'string') throw refused(link)
-    const identity = { userId, tokenId: userId, linkId, issuedAt }
+    const identity = { userId, tokenId: userId, linkId, makers: [], issuedAt }
     // What was taken back of a guest's right stays so: the next token is a new one, of which no revocation speaks.
     const left = revocations.limit(link.role, identity, link.document)
     if (left === null) throw refused('unknown')
@@ -303,7 +331,7 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
   return [make, list, exchange, change, revoke]
 }
 
-function show({ document, createdAt, expiresAt, lastUsedAt, ...rest }: Link) {
+function show({ document, createdAt, expiresAt, lastUsedAt, makers: _, ...rest }: Link) {
   return {
     ...rest,
     document: document satisfies DocumentId as string,

@@ -1,6 +1,7 @@
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
 import type { Access } from '../access/Access.ts'
+import { holderOf } from '../access/holderOf.ts'
 import { MAX_COOKIE_TOKEN_LENGTH, sessionCookie } from '../access/sessionCookie.ts'
 import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import type { VerifiedToken } from '../access/verifyToken.ts'
@@ -9,7 +10,6 @@ import { ApiError, badMethod } from './ApiError.ts'
 import { type ApiGate, denied } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
 import { ByteBudget } from './ByteBudget.ts'
-import { holderOf } from './holderOf.ts'
 import { readBody } from './readBody.ts'
 
 /** A token is 8 KiB at most, and one that a cookie holds half of that. */

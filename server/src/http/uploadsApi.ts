@@ -1,10 +1,10 @@
 import { BadDocumentIdError, type DocumentId, documentIdFromPath } from '@weft/protocol'
 import express, { type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
-import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import type { Documents } from '../room/Documents.ts'
 import type { Saving } from '../room/Saving.ts'
 import { INERT_POLICY } from '../securityHeaders.ts'
+import type { Holder } from '../Turnstile.ts'
 import { typeOfName } from '../uploads/sniffType.ts'
 import { type Upload, type UploadStore, UploadsFullError } from '../uploads/UploadStore.ts'
 import { isUploadName } from '../uploads/uploadFiles.ts'
@@ -14,7 +14,6 @@ import { answerApiError } from './answerApiError.ts'
 import { ByteBudget } from './ByteBudget.ts'
 import type { Creation } from './Creation.ts'
 import { hangUpOnSlow } from './hangUpOnSlow.ts'
-import { holderOf } from './holderOf.ts'
 import { readBody } from './readBody.ts'
 
 /** Bytes of uploads that all requests together hold on their way in, and on their way out. */
@@ -30,7 +29,6 @@ export interface UploadsApiServices {
   readonly creation: Creation
   readonly saving: Pick<Saving, 'isFull'>
   readonly gate: ApiGate
-  readonly proxies: TrustedProxies
   readonly logger: Logger
   readonly settings: { readonly maxUploadBytes: number }
 }
@@ -47,7 +45,6 @@ export function uploadsApi({
   creation,
   saving,
   gate,
-  proxies,
   logger,
   settings,
 }: UploadsApiServices): Router {
@@ -73,18 +70,18 @@ export function uploadsApi({
 
   async function take(request: Request, response: Response, documentId: DocumentId, path: string): Promise<void> {
     const grant = await gate.admitPerson(request, documentId, 'editor')
-    await refuseDeleted(documentId)
+    const holder = await gate.holderOf(request)
+    await refuseDeleted(documentId, holder)
     // A file is a beginning, too: nobody fills the disk under names that nobody writes.
     await creation.admit(request, response, grant, documentId)
     if (saving.isFull) throw new ApiError('unavailable', 'too little space is left for the store')
-    const holder = holderOf(grant.userId, proxies.addressOf(request))
-    const body = await readBody(request, { maxBytes: settings.maxUploadBytes, budget: bodies, holder })
+    const body = await readBody(request, { maxBytes: settings.maxUploadBytes, budget: bodies, holder: holder.id })
     try {
       if (body.content.length === 0) throw new ApiError('bad-request', 'the upload is empty')
-      await refuseDeleted(documentId)
-      const { file, bytes, isNew } = await uploads.put(documentId, body.content)
+      await refuseDeleted(documentId, holder)
+      const { file, bytes, isNew } = await uploads.put(documentId, body.content, holder)
       // Deleted while it was written: the file stays in the bin with the others, or goes at the next start.
-      await refuseDeleted(documentId)
+      await refuseDeleted(documentId, holder)
       const type = typeOfName(file)
       response.status(isNew ? 201 : 200).set('Cache-Control', 'no-store')
       // Below the server, wherever a proxy puts that.
@@ -102,16 +99,17 @@ export function uploadsApi({
     }
   }
 
-  async function refuseDeleted(documentId: DocumentId): Promise<void> {
-    if ((await documents.find(documentId)).presence === 'deleted') {
+  async function refuseDeleted(documentId: DocumentId, holder: Holder): Promise<void> {
+    if ((await documents.find(documentId, { holder })).presence === 'deleted') {
       throw new ApiError('deleted', 'the document was deleted')
     }
   }
 
   async function give(request: Request, response: Response, documentId: DocumentId, file: string): Promise<void> {
-    const { userId } = await gate.admitPerson(request, documentId, 'viewer')
+    await gate.admitPerson(request, documentId, 'viewer')
+    const holder = await gate.holderOf(request)
     // They stay with a document in the bin.
-    await refuseDeleted(documentId)
+    await refuseDeleted(documentId, holder)
     const found = await uploads.find(documentId, file)
     const type = typeOfName(file)
     if (found === null || type === null) throw new ApiError('not-found', 'the document has no such upload')
@@ -125,7 +123,9 @@ export function uploadsApi({
       'Content-Type': type.mediaType,
       'Content-Disposition': `${type.isImage ? 'inline' : 'attachment'}${fileName(request)}`,
     })
-    await send(response, documentId, found, holderOf(userId, proxies.addressOf(request)))
+    if (request.method === 'HEAD' && (await uploads.isKnown(documentId, found)))
+      response.set('Content-Length', String(found.bytes)).end()
+    else await send(response, documentId, found, holder.id)
   }
 
   async function send(response: Response, documentId: DocumentId, found: Upload, holder: string): Promise<void> {

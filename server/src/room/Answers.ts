@@ -183,7 +183,9 @@ export class Answers {
 
   #failSession(session: Session, error: unknown): void {
     if (error instanceof WeftError && error.code === 'OVERLOADED') {
-      if (session.isOpen) session.outlet.close('overload', 'too many documents are being read: retry after 30 s')
+      if (!session.isOpen) return
+      session.room.meters.overBound('open-documents')
+      session.outlet.close('overload', 'too many documents are being read: retry after 30 s')
       return
     }
     this.#room.log().error({ err: error }, 'the document could not be read')

@@ -14,7 +14,7 @@ import {
   type UpdateLog,
 } from '../log/UpdateLog.ts'
 import { type Randomness, systemRandomness } from '../randomness.ts'
-import { Turnstile } from '../Turnstile.ts'
+import { type Holder, Turnstile } from '../Turnstile.ts'
 import type { UploadStore } from '../uploads/UploadStore.ts'
 import type { Rendering } from '../worker/contentTasks.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
@@ -44,8 +44,16 @@ export interface DocumentsServices {
   readonly clock: Clock
   /** Default: the machine's. */
   readonly randomness?: Randomness
-  readonly settings: { readonly maxPendingBytes: number }
+  readonly settings: { readonly maxPendingBytes: number; readonly maxWaitingPerUser: number }
   readonly saving: Pick<Saving, 'isFull'>
+}
+
+/** How a document is read, and whose request it is. */
+export interface ReadOptions {
+  /** What is left of it where it is damaged. Default false. */
+  readonly isDamaged?: boolean
+  /** Default: nobody in particular. */
+  readonly holder?: Holder | undefined
 }
 
 /** Whether a document is there: `missing`, nobody ever wrote it; `deleted`, it has a tombstone. */
@@ -93,8 +101,8 @@ export interface RenderedDocument extends FoundDocument {
  */
 export class Documents {
   readonly #services: DocumentsServices
-  readonly #tasks = new Turnstile(MAX_CONTENT_TASKS, MAX_WAITING)
-  readonly #lookups = new Turnstile(MAX_LOOKUPS, MAX_WAITING_LOOKUPS)
+  readonly #tasks: Turnstile
+  readonly #lookups: Turnstile
   /** One edit or deletion at a time for each document: two that begin one at the same time must not both fill it. */
   readonly #turns = new Map<DocumentId, Turnstile>()
   /** Who makes the edits of documents as they are: one client in each document, however many edits there are. */
@@ -107,6 +115,9 @@ export class Documents {
 
   constructor(services: DocumentsServices) {
     this.#services = services
+    const { maxWaitingPerUser } = services.settings
+    this.#tasks = new Turnstile(MAX_CONTENT_TASKS, MAX_WAITING, maxWaitingPerUser)
+    this.#lookups = new Turnstile(MAX_LOOKUPS, MAX_WAITING_LOOKUPS)
     this.#clientID = this.#newClientID()
   }
 
@@ -153,10 +164,11 @@ export class Documents {
   }
 
   /** @throws {WeftError} what `UpdateLog.open` throws: a failed read is never an empty document; `WORKER_BUSY` */
-  find(documentId: DocumentId, options: { isDamaged?: boolean } = {}): Promise<FoundDocument> {
+  find(documentId: DocumentId, { isDamaged = false, holder }: ReadOptions = {}): Promise<FoundDocument> {
     const { log } = this.#services
-    return this.#lookups.pass(async () =>
-      describe(options.isDamaged === true ? (await readForRoom(log, documentId)).stored : await log.open(documentId)),
+    return this.#lookups.pass(
+      async () => describe(isDamaged ? (await readForRoom(log, documentId)).stored : await log.open(documentId)),
+      inTurnOnly(holder),
     )
   }
 
@@ -168,19 +180,18 @@ export class Documents {
     documentId: DocumentId,
     form: ContentForm,
     signal: AbortSignal,
-    options: { isDamaged?: boolean } = {},
+    { isDamaged = false, holder }: ReadOptions = {},
   ): Promise<RenderedDocument> {
     const { log, contentWorkshop } = this.#services
     return this.#tasks.pass(async () => {
       signal.throwIfAborted()
-      const isDamaged = options.isDamaged === true
       const { stored, damage } = isDamaged
         ? await readForRoom(log, documentId)
         : { stored: await log.read(documentId), damage: null }
       const found = { ...describe(stored), damage }
       if (found.presence !== 'there') return { ...found, rendering: null }
       return { ...found, rendering: await contentWorkshop.render({ ...logOf(stored, stored.head), form }) }
-    })
+    }, holder)
   }
 
   /**
@@ -202,59 +213,71 @@ export class Documents {
       isAnew,
       mustBeEmpty = false,
       signal,
-    }: { base: number | null; isAnew: boolean; mustBeEmpty?: boolean; signal: AbortSignal },
+      holder,
+    }: {
+      base: number | null
+      isAnew: boolean
+      mustBeEmpty?: boolean
+      signal: AbortSignal
+      holder?: Holder | undefined
+    },
   ): Promise<{ found: Presence; isChanged: boolean }> {
     const { log, rooms, uploads, workshop, clock } = this.#services
-    return this.#inTurn(documentId, async () => {
-      signal.throwIfAborted()
-      this.#refuseOverload()
-      const presence = presenceOf(await log.open(documentId))
-      if (presence === 'deleted') {
-        if (!isAnew) return { found: presence, isChanged: false }
-        if (base !== null) throw new WeftError('HEAD_MOVED', 'the document was deleted since', { documentId })
-        // Before the tombstone goes: what can't be taken in must not bring anything back.
-        const trial = await this.#edit(async () => EMPTY_LOG, form, content, this.#clientID)
-        if (trial !== null) await workshop.check(trial, rooms.updateLimits)
-        this.#clientIDsAnew.set(documentId, this.#newClientID())
-        await log.delete(documentId, clock.wallTime())
-        await uploads.delete(documentId)
-        await log.revive(documentId)
-        for (const part of partsOf(documentId)) {
-          if (presenceOf(await log.open(part)) !== 'deleted') continue
-          await log.delete(part, clock.wallTime())
-          await log.revive(part)
+    return this.#inTurn(
+      documentId,
+      async () => {
+        signal.throwIfAborted()
+        this.#refuseOverload()
+        const presence = presenceOf(await log.open(documentId))
+        if (presence === 'deleted') {
+          if (!isAnew) return { found: presence, isChanged: false }
+          if (base !== null) throw new WeftError('HEAD_MOVED', 'the document was deleted since', { documentId })
+          // Before the tombstone goes: what can't be taken in must not bring anything back.
+          const trial = await this.#edit(async () => EMPTY_LOG, form, content, this.#clientID, holder)
+          if (trial !== null) await workshop.check(trial, rooms.updateLimits)
+          this.#clientIDsAnew.set(documentId, this.#newClientID())
+          await log.delete(documentId, clock.wallTime())
+          await uploads.delete(documentId)
+          await log.revive(documentId)
+          for (const part of partsOf(documentId)) {
+            if (presenceOf(await log.open(part)) !== 'deleted') continue
+            await log.delete(part, clock.wallTime())
+            await log.revive(part)
+          }
         }
-      }
-      const room = await rooms.open(documentId)
-      const refuseFilled = () => {
-        if (!mustBeEmpty || room.isEmpty) return
-        throw new WeftError('HEAD_MOVED', 'somebody has written this document already', { documentId })
-      }
-      try {
-        return await room.hold(async () => {
-          refuseFilled()
-          // Not in the turn of a worker: a disk that takes nothing must not keep others from reading.
-          await committedWithin(room, room.latestBatch, clock)
-          const read = () => (base === null ? room.committedLog() : this.#logAt(documentId, base))
-          const update = await this.#edit(
-            read,
-            form,
-            content,
-            base === null ? this.#clientIDIn(documentId) : this.#newClientID(),
-          )
-          if (update === null) return { found: presence, isChanged: false }
-          const contents = await workshop.check(update, room.updateLimits)
-          if (room.isFailed) throw await this.#lost(documentId)
-          refuseAsOfASession(room, update, contents)
-          // Now: whoever wrote meanwhile was first.
-          refuseFilled()
-          await committedWithin(room, room.admit(null, update, contents), clock)
-          return { found: presence, isChanged: true }
-        })
-      } catch (error) {
-        throw room.isFailed ? await this.#lost(documentId) : error
-      }
-    })
+        const room = await rooms.open(documentId)
+        const refuseFilled = () => {
+          if (!mustBeEmpty || room.isEmpty) return
+          throw new WeftError('HEAD_MOVED', 'somebody has written this document already', { documentId })
+        }
+        try {
+          return await room.hold(async () => {
+            refuseFilled()
+            // Not in the turn of a worker: a disk that takes nothing must not keep others from reading.
+            await committedWithin(room, room.latestBatch, clock)
+            const read = () => (base === null ? room.committedLog() : this.#logAt(documentId, base))
+            const update = await this.#edit(
+              read,
+              form,
+              content,
+              base === null ? this.#clientIDIn(documentId) : this.#newClientID(),
+              holder,
+            )
+            if (update === null) return { found: presence, isChanged: false }
+            const contents = await workshop.check(update, room.updateLimits)
+            if (room.isFailed) throw await this.#lost(documentId)
+            refuseAsOfASession(room, update, contents)
+            // Now: whoever wrote meanwhile was first.
+            refuseFilled()
+            await committedWithin(room, room.admit(null, update, contents), clock)
+            return { found: presence, isChanged: true }
+          })
+        } catch (error) {
+          throw room.isFailed ? await this.#lost(documentId) : error
+        }
+      },
+      holder,
+    )
   }
 
   /**
@@ -267,32 +290,36 @@ export class Documents {
   merge(
     documentId: DocumentId,
     update: Uint8Array,
-    { userId, signal }: { userId: string | null; signal: AbortSignal },
+    { userId, signal, holder }: { userId: string | null; signal: AbortSignal; holder?: Holder | undefined },
   ): Promise<{ found: Presence; isChanged: boolean; isMissing: boolean; foreignClient: number | null }> {
     const { log, rooms, clock } = this.#services
-    return this.#inTurn(documentId, async () => {
-      signal.throwIfAborted()
-      this.#refuseOverload()
-      const found = presenceOf(await log.open(documentId))
-      const none = { found, isChanged: false, isMissing: false, foreignClient: null }
-      if (found === 'deleted') return none
-      const room = await rooms.open(documentId)
-      try {
-        return await room.hold(async () => {
-          const checked = await room.checkInWorker(update)
-          if (room.isFailed) throw await this.#lost(documentId)
-          if (room.isMissing(checked.contents)) return { ...none, isMissing: true }
-          const foreignClient = room.foreignClient(userId, checked.contents)
-          if (foreignClient !== null) return { ...none, foreignClient }
-          refuseAsOfASession(room, checked.update, checked.contents)
-          const isChanged = room.newsIn(checked.contents) !== 'nothing'
-          await committedWithin(room, room.admit(null, checked.update, checked.contents), clock)
-          return { ...none, isChanged }
-        })
-      } catch (error) {
-        throw room.isFailed ? await this.#lost(documentId) : error
-      }
-    })
+    return this.#inTurn(
+      documentId,
+      async () => {
+        signal.throwIfAborted()
+        this.#refuseOverload()
+        const found = presenceOf(await log.open(documentId))
+        const none = { found, isChanged: false, isMissing: false, foreignClient: null }
+        if (found === 'deleted') return none
+        const room = await rooms.open(documentId)
+        try {
+          return await room.hold(async () => {
+            const checked = await room.checkInWorker(update)
+            if (room.isFailed) throw await this.#lost(documentId)
+            if (room.isMissing(checked.contents)) return { ...none, isMissing: true }
+            const foreignClient = room.foreignClient(userId, checked.contents)
+            if (foreignClient !== null) return { ...none, foreignClient }
+            refuseAsOfASession(room, checked.update, checked.contents)
+            const isChanged = room.newsIn(checked.contents) !== 'nothing'
+            await committedWithin(room, room.admit(null, checked.update, checked.contents), clock)
+            return { ...none, isChanged }
+          })
+        } catch (error) {
+          throw room.isFailed ? await this.#lost(documentId) : error
+        }
+      },
+      holder,
+    )
   }
 
   #clientIDIn(documentId: DocumentId): number {
@@ -317,11 +344,12 @@ export class Documents {
     form: Exclude<ContentForm, 'yjs'>,
     content: Uint8Array,
     clientID: number,
+    holder: Holder | undefined,
   ): Promise<Uint8Array | null> {
     return this.#tasks.pass(async () => {
       const request = { ...(await read()), form, content, clientID }
       return (await this.#services.contentWorkshop.replace(request)).update
-    })
+    }, holder)
   }
 
   /** Why a room takes nothing any more. */
@@ -389,7 +417,7 @@ export class Documents {
   }
 
   /** What is known of a document beside its content. */
-  describe(documentId: DocumentId): Promise<DocumentFacts> {
+  describe(documentId: DocumentId, holder?: Holder): Promise<DocumentFacts> {
     const { log } = this.#services
     return this.#lookups.pass(async () => {
       const stored = await log.open(documentId)
@@ -398,7 +426,7 @@ export class Documents {
         if (listed.documentId === documentId) createdAt = listed.createdAt
       }
       return factsOf(stored, createdAt)
-    })
+    }, inTurnOnly(holder))
   }
 
   /** What goes with a document: as `delete`. */
@@ -439,15 +467,21 @@ export class Documents {
     }
   }
 
-  async #inTurn<T>(documentId: DocumentId, work: () => Promise<T>): Promise<T> {
-    const turn = this.#turns.get(documentId) ?? new Turnstile(1, MAX_WAITING)
+  async #inTurn<T>(documentId: DocumentId, work: () => Promise<T>, holder?: Holder): Promise<T> {
+    const { maxWaitingPerUser } = this.#services.settings
+    const turn = this.#turns.get(documentId) ?? new Turnstile(1, MAX_WAITING, maxWaitingPerUser)
     this.#turns.set(documentId, turn)
     try {
-      return await turn.pass(work)
+      return await turn.pass(work, holder)
     } finally {
       if (turn.isFree) this.#turns.delete(documentId)
     }
   }
+}
+
+/** Lookups are short, and many belong to one page with images: they take turns, and have no share. */
+function inTurnOnly(holder: Holder | undefined): Holder | undefined {
+  return holder && { id: holder.id, isBound: false }
 }
 
 function partsOf(documentId: DocumentId): DocumentId[] {

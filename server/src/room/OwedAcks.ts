@@ -6,6 +6,9 @@ import { encodeFrame } from './encodeFrame.ts'
 
 /** Acknowledgements that one session can be owed. */
 export const MAX_OWED_ACKS = 10_000
+/** From so many on its next message waits, and goes on below so many. */
+const MANY_OWED_ACKS = MAX_OWED_ACKS / 2
+const FEWER_OWED_ACKS = MAX_OWED_ACKS / 4
 /** What a provider is paid for each change that it counts. */
 export const STATUS = encodeFrame(encodeSyncStatus(true))
 
@@ -56,6 +59,19 @@ export class OwedAcks {
 
   get count(): number {
     return this.#acks.length
+  }
+
+  /**
+   * Whether so many are owed that the client's next message should wait. Not while a sync step 2 of its own decides them, which may
+   * be that message.
+   */
+  get areMany(): boolean {
+    return this.#acks.length >= MANY_OWED_ACKS && !this.#awaitsStep2 && !this.#mustAsk
+  }
+
+  /** Whether its next message need wait no more. */
+  get areFewer(): boolean {
+    return this.#acks.length <= FEWER_OWED_ACKS || this.#awaitsStep2 || this.#mustAsk
   }
 
   /** Clients of which it remembers what they had. */

@@ -1,9 +1,11 @@
 import {
+  type CloseName,
   closeReason,
   decodeMessage,
   encodeAccess,
   encodeAck,
   encodeAuthenticated,
+  encodeEditor,
   encodePermissionDenied,
   encodeReceipt,
   encodeSaving,
@@ -16,17 +18,20 @@ import {
   type ReceiptOutcome,
   type SavingName,
 } from '@weft/protocol'
+import { SCHEMA_VERSION } from '@weft/schema/version'
 import { type Grant, UNASKED } from '../access/Grant.ts'
 import { includesRole, writerOf } from '../access/Role.ts'
 import type { Timer } from '../clock.ts'
 import { CLIENT_BYTES } from '../crdt/Knowledge.ts'
 import { MalformedUpdate, readUpdate, type UpdateContents } from '../crdt/readUpdate.ts'
 import { readStateVector, type StateVector } from '../crdt/stateVector.ts'
+import type { Bound } from '../Meters.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import { BadAwarenessError } from './AwarenessTable.ts'
 import { encodeFrame } from './encodeFrame.ts'
 import type { Outlet } from './Outlet.ts'
 import { MAX_OWED_ACKS, type MissedChanges, NONE_MISSED, OwedAcks, STATUS } from './OwedAcks.ts'
+import { PaymentWait } from './PaymentWait.ts'
 import type { Room } from './Room.ts'
 import type { StampedUser } from './stampUser.ts'
 import type { Deletes, Tidier } from './TidyingCheck.ts'
@@ -78,9 +83,15 @@ export interface SessionOptions {
   readonly countsQueued?: boolean
 }
 
+const SCHEMA = encodeFrame(encodeEditor(SCHEMA_VERSION))
 const REFUSED_STATUS = encodeFrame(encodeSyncStatus(false))
 const READ_ONLY = encodeFrame(
   encodePermissionDenied(closeReason('forbidden', 'you may read this document, and not write in it')),
+)
+const OUTDATED = encodeFrame(
+  encodePermissionDenied(
+    closeReason('forbidden', 'this editor is older than the server, and may only show this document'),
+  ),
 )
 /** Why nobody's edits are taken. */
 const READ_ONLY_REASONS: Readonly<Record<SavingName, string>> = {
@@ -154,6 +165,8 @@ export class Session implements Tidier {
   #isJudged = false
   /** When it came, monotonic ms. */
   readonly joinedAt: number
+  /** An editor of an earlier version: it may delete what it doesn't know. */
+  #isOutdated = false
   /** It came while writes failed: it may read. Those who were there before are waited for with their edits. */
   readonly #cameTooLate: boolean
   /** Edits that a full document did not take. */
@@ -161,6 +174,8 @@ export class Session implements Tidier {
   readonly #begin: (() => number) | undefined
   /** How long it has waited to begin its document. */
   #waitedMs = 0
+  /** Where it was ever owed very many acknowledgements. */
+  #payment: PaymentWait | null = null
   /** What it is owed, as far as that is much: counted among what all sessions are. */
   #rememberedBytes = 0
 
@@ -237,7 +252,17 @@ export class Session implements Tidier {
   }
 
   #isWriter(grant: Grant): boolean {
-    return includesRole(grant.role, writerOf(this.room.part)) && this.room.mayBegin(grant) && !this.room.isReadOnly
+    const { room } = this
+    return (
+      includesRole(grant.role, writerOf(room.part)) && room.mayBegin(grant) && !room.isReadOnly && !this.#isOutdated
+    )
+  }
+
+  /** SECURITY.md, D4. Comments have no schema. */
+  #editorTold(schemaVersion: number): void {
+    if (this.hasAnnounced && this.outlet.unsentBytes <= this.room.maxUnsentBytes) this.outlet.write(SCHEMA)
+    this.#isOutdated = schemaVersion < SCHEMA_VERSION && this.room.part === null
+    this.review()
   }
 
   /** How it stands with storing edits has changed: it is told, and so is what follows for its right. */
@@ -253,6 +278,7 @@ export class Session implements Tidier {
 
   /** Why its edits aren't taken, as stock clients log it. */
   #denial(): Buffer {
+    if (this.#isOutdated) return OUTDATED
     if (!this.#mayWrite && !this.room.isReadOnly) return READ_ONLY
     if (this.#mayWrite) return encodeFrame(encodePermissionDenied(closeReason('tooLarge', this.#fullText())))
     return encodeFrame(encodePermissionDenied(closeReason('forbidden', READ_ONLY_REASONS[this.room.saving])))
@@ -340,10 +366,28 @@ export class Session implements Tidier {
       this.#greet()
       const done = this.#handle(message)
       this.#countRemembered()
-      return done instanceof Promise ? done.catch(error => this.#refuse(error)) : done
+      if (done instanceof Promise) return done.catch(error => this.#refuse(error)).then(() => this.#waitForPayment())
+      return this.#waitForPayment()
     } catch (error) {
       this.#refuse(error)
     }
+  }
+
+  /** Whoever is owed very many acknowledgements is read no more until the disk has caught up, or the client with reading. */
+  #waitForPayment(): Promise<void> | undefined {
+    if (!this.#owedAcks.areMany || !this.isOpen) return undefined
+    const { clock, settings } = this.room
+    this.#payment ??= new PaymentWait(clock)
+    return this.#payment.begin(
+      () => this.isOpen,
+      settings.maxWaitSeconds * 1000,
+      () => this.#endOver('acknowledgements', 'overload', 'acknowledgements wait for the disk: retry after 10 s'),
+    )
+  }
+
+  #endOver(bound: Bound, name: CloseName, text: string): void {
+    if (this.isOpen) this.room.meters.overBound(bound)
+    this.outlet.close(name, text)
   }
 
   // Few owe much: what each session is owed for a moment is part of it.
@@ -357,7 +401,7 @@ export class Session implements Tidier {
     remembered.give(this.#rememberedBytes)
     this.#rememberedBytes = 0
     if (remembered.take(bytes)) this.#rememberedBytes = bytes
-    else this.outlet.close('overload', 'too much is owed to all sessions: retry after 10 s')
+    else this.#endOver('remembered-bytes', 'overload', 'too much is owed to all sessions: retry after 10 s')
   }
 
   #handle(message: Message): void | Promise<void> {
@@ -383,6 +427,9 @@ export class Session implements Tidier {
         return
       case 'announce':
         this.#announced()
+        return
+      case 'editor':
+        this.#editorTold(message.schemaVersion)
         return
       case 'ephemeral':
         if (!this.hasAnnounced) this.#announced()
@@ -460,6 +507,8 @@ export class Session implements Tidier {
   /** Asks for all that the log doesn't have (sync step 1). Always, at the start: offline deletions show in no state vector. */
   askForAll(): void {
     this.#owedAcks.asked()
+    // Its answer may be the message that waits.
+    this.#payment?.end()
     this.#owesQuestion = this.outlet.unsentBytes > this.room.maxUnsentBytes
     if (!this.#owesQuestion) this.outlet.write(encodeFrame(encodeSyncStep1(this.room.stateVector())))
   }
@@ -506,7 +555,7 @@ export class Session implements Tidier {
     const { clock, settings } = this.room
     this.#waitedMs += waitMs
     if (this.#waitedMs > settings.maxWaitSeconds * 1000) {
-      this.outlet.close('overload', `too many new documents: retry after ${Math.ceil(waitMs / 1000)} s`)
+      this.#endOver('new-documents', 'overload', `too many new documents: retry after ${Math.ceil(waitMs / 1000)} s`)
       return
     }
     await new Promise<void>(resolve => clock.setTimer(resolve, waitMs))
@@ -553,7 +602,7 @@ export class Session implements Tidier {
   /** The document has no room for it: told as to a reader, and the session stays, unless it goes on and on. */
   #refuseGrowth(contents: UpdateContents, isStep2: boolean): void {
     if (++this.#editsOverSize <= MAX_EDITS_OVER_SIZE) this.#refuseEdit(contents, isStep2)
-    else this.outlet.close('tooLarge', this.#fullText())
+    else this.#endOver('document-size', 'tooLarge', this.#fullText())
   }
 
   #fullText(): string {
@@ -637,7 +686,7 @@ export class Session implements Tidier {
 
   #oweFrame(frame: Buffer): void {
     if (!this.#owedAcks.owe(frame, this.room.clock.now())) {
-      this.outlet.close('policy', `${MAX_OWED_ACKS} acknowledgements are owed already`)
+      this.#endOver('acknowledgements', 'policy', `${MAX_OWED_ACKS} acknowledgements are owed already`)
       return
     }
     this.payAcks()
@@ -657,6 +706,7 @@ export class Session implements Tidier {
       this.outlet.write(Buffer.concat(due.map(({ frame }) => frame)))
       if (this.#rememberedBytes > 0) this.#countRemembered()
     }
+    if (this.#owedAcks.areFewer) this.#payment?.end()
     if (this.#owedAcks.count > 0) this.room.awaitCommit(this)
   }
 
@@ -701,7 +751,7 @@ export class Session implements Tidier {
       this.#owedReceipts = []
       this.outlet.write(owed.length === 1 && owed[0] !== undefined ? owed[0] : Buffer.concat(owed))
     } else if (owed.length > MAX_OWED_RECEIPTS) {
-      this.outlet.close('policy', `${MAX_OWED_RECEIPTS} receipts are owed already`)
+      this.#endOver('receipts', 'policy', `${MAX_OWED_RECEIPTS} receipts are owed already`)
     }
   }
 
@@ -722,6 +772,7 @@ export class Session implements Tidier {
   end(): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    this.#payment?.end()
     this.#countRemembered()
     if (this.#questionTimer !== null) this.room.clock.clearTimer(this.#questionTimer)
     if (this.#expiryTimer !== null) this.room.clock.clearTimer(this.#expiryTimer)

@@ -18,7 +18,7 @@ import type { VerifiedToken } from '../access/verifyToken.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
 import type { Clock } from '../clock.ts'
 import type { MemoryBudget } from '../MemoryBudget.ts'
-import type { Meters } from '../Meters.ts'
+import type { Bound, Meters } from '../Meters.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
 import { TokenBucket } from '../TokenBucket.ts'
@@ -105,6 +105,11 @@ const OVERLOAD_RETRY_S = 10
 const AT_ONCE_BURST = 200
 const AT_ONCE_PER_SECOND = 50
 const BYTES_OF_ONE = 4096
+/** Bounds that `ws` looks at, by its errors. */
+const BOUNDS_OF_WS: Readonly<Record<string, Bound>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 'message-bytes',
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 'fragments',
+}
 /** How often `sweep` is called. */
 export const SWEEP_MS = 5000
 
@@ -176,6 +181,7 @@ export class Connection implements Outlet, TurnTaker {
     const isBacklogged = () => waitsForDisk() || this.#incomplete.isTooMuch()
     this.#reader = new SocketReader(webSocket, clock, settings, isBacklogged, () => {
       const what = waitsForDisk() ? 'edits wait for the disk' : 'too many large messages are coming in'
+      this.#countOver(waitsForDisk() ? 'pending-edits' : 'incomplete-bytes')
       this.#cutOff('overload', `${what}: retry after ${OVERLOAD_RETRY_S} s`)
     })
     this.#writer = new SocketWriter(socket, {
@@ -189,7 +195,11 @@ export class Connection implements Outlet, TurnTaker {
     this.#heartbeat = new Heartbeat(webSocket, socket, clock, settings.pingSeconds * 1000, () => this.#reader.isPaused)
     this.#atOnce = new TokenBucket(AT_ONCE_PER_SECOND, AT_ONCE_BURST, clock.now())
     webSocket.binaryType = 'nodebuffer'
-    webSocket.on('error', error => this.#log.debug({ err: error, address }, 'a connection broke'))
+    webSocket.on('error', error => {
+      const bound = 'code' in error ? BOUNDS_OF_WS[String(error.code)] : undefined
+      if (bound !== undefined) this.#countOver(bound)
+      this.#log.debug({ err: error, address }, 'a connection broke')
+    })
     webSocket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
     webSocket.on('ping', data => this.#countControl(data))
     webSocket.on('pong', data => {
@@ -239,6 +249,7 @@ export class Connection implements Outlet, TurnTaker {
     this.#quietSweeps = 0
     this.#writer.write(frames, sharedBy, address)
     if (!this.#services.unsent.isTooMuch(this.unsentBytes)) return
+    this.#countOver('unsent-bytes')
     this.close('overload', `too slow a reader: retry after ${OVERLOAD_RETRY_S} s`)
     this.#webSocket.terminate()
   }
@@ -288,7 +299,9 @@ export class Connection implements Outlet, TurnTaker {
     const now = this.#services.clock.now()
     const { controlsPerSecond } = this.#services.settings
     this.#controls ??= new TokenBucket(controlsPerSecond, CONTROL_BURST_S * controlsPerSecond, now)
-    if (this.#controls.take(1, now) > 0) this.close('policy', `over ${controlsPerSecond} pings and pongs a second`)
+    if (this.#controls.take(1, now) === 0) return
+    this.#countOver('controls')
+    this.close('policy', `over ${controlsPerSecond} pings and pongs a second`)
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
@@ -409,6 +422,7 @@ export class Connection implements Outlet, TurnTaker {
     const { stuckMs, hasDrained } = this.#writer.sweep(now)
     if (hasDrained) this.#heartbeat.sawReading()
     if (stuckMs >= this.#services.settings.slowReaderSeconds * 1000) {
+      this.#countOver('slow-reader')
       this.close('overload', 'too slow a reader: retry after 5 s')
       this.#webSocket.terminate()
       return
@@ -416,6 +430,7 @@ export class Connection implements Outlet, TurnTaker {
     if (this.#isUnknown()) return
     if (this.#incomplete.isTrickling(wasPaused)) {
       const { leastBytes } = this.#services.settings
+      this.#countOver('trickle')
       this.#cutOff('policy', `a message comes more slowly than ${leastBytes / 1024} KiB in 10 s`)
       return
     }
@@ -428,6 +443,7 @@ export class Connection implements Outlet, TurnTaker {
     if (!this.#isStranger && (this.#peer !== null || this.#incomplete.byteLength > 0)) return false
     const { introductionSeconds: limitS } = this.#services.settings
     if (this.#reader.isPaused || ++this.#introductionSweeps <= (limitS * 1000) / SWEEP_MS) return false
+    this.#countOver('silence')
     this.close(
       'policy',
       this.#peer === null ? `no message came within ${limitS} s` : `no token was taken within ${limitS} s`,
@@ -443,6 +459,7 @@ export class Connection implements Outlet, TurnTaker {
   readonly #watchStranger = (): void => {
     const { maxStrangerBytes } = this.#services.settings
     if (this.#incomplete.byteLength <= maxStrangerBytes) return
+    this.#countOver('stranger-bytes')
     this.#cutOff('tooBig', `without a token, a message is at most ${maxStrangerBytes} bytes`)
   }
 
@@ -456,7 +473,13 @@ export class Connection implements Outlet, TurnTaker {
       this.#isStranger = false
       this.#socket.off('data', this.#watchStranger)
     }
-    return userId === null ? null : this.#place.nameUser(userId)
+    const refusal = userId === null ? null : this.#place.nameUser(userId)
+    if (refusal !== null) this.#countOver('connections-of-user')
+    return refusal
+  }
+
+  #countOver(bound: Bound): void {
+    if (!this.#isDeaf) this.#services.meters.overBound(bound)
   }
 
   /** Ends it within a message. What still comes of that is thrown away, as `ws` does where a message is over its limit. */

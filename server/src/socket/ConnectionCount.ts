@@ -1,5 +1,7 @@
+import type { Bound } from '../Meters.ts'
+
 /** Why a connection can't be let in, as an HTTP refusal. */
-export type CountRefusal = readonly [status: number, text: string, retryAfterS: number]
+export type CountRefusal = readonly [status: number, text: string, retryAfterS: number, bound: Bound]
 
 export interface CountSettings {
   readonly maxConnections: number
@@ -48,12 +50,14 @@ export class ConnectionCount {
    */
   refusal(address: string | null, userId: string | null): CountRefusal | null {
     const { maxConnections, maxConnectionsPerAddress, maxKnownConnectionsPerAddress } = this.#settings
-    if (this.#total >= maxConnections) return [503, 'too many connections', RETRY_AFTER_S]
+    if (this.#total >= maxConnections) return [503, 'too many connections', RETRY_AFTER_S, 'connections']
     const { total, strangers } = (address === null ? undefined : this.#addresses.get(address)) ?? NOBODY
     if (total >= maxKnownConnectionsPerAddress || (userId === null && strangers >= maxConnectionsPerAddress)) {
-      return [429, 'too many connections from this address', RETRY_AFTER_S]
+      return [429, 'too many connections from this address', RETRY_AFTER_S, 'connections-of-address']
     }
-    if (userId !== null && this.#isFull(userId)) return [429, 'too many connections of this user', RETRY_AFTER_S]
+    if (userId !== null && this.#isFull(userId)) {
+      return [429, 'too many connections of this user', RETRY_AFTER_S, 'connections-of-user']
+    }
     return null
   }
 

@@ -10,7 +10,7 @@ import {
   MalformedMessageError,
   type Message,
 } from '@weft/protocol'
-import type { Denial } from '../access/Grant.ts'
+import { type Denial, stillGiven } from '../access/Grant.ts'
 import type { Timer } from '../clock.ts'
 import { MalformedUpdate, readUpdate } from '../crdt/readUpdate.ts'
 import { readStateVector } from '../crdt/stateVector.ts'
@@ -144,9 +144,11 @@ export class HocuspocusPeer implements Peer, SeatHost {
     }
     if (!this.#mayAsk()) return
     const { session } = seat
-    const grant = await this.#services.access.admit(token, session.room.documentId)
+    const admitted = await this.#services.access.admit(token, session.room.documentId)
     // The token before has ended in this very moment.
     if (this.#seats.get(address) !== seat) return this.#receiveToken(address, given)
+    // Whoever took it back meanwhile had the session look at its old right, not at this one.
+    const grant = stillGiven(admitted)
     if ('close' in grant) this.deny(seat, grant)
     else if (grant.userId !== session.userId) {
       this.deny(seat, { close: 'forbidden', text: 'this is the token of another user' })
@@ -164,6 +166,7 @@ export class HocuspocusPeer implements Peer, SeatHost {
   #mayAsk(): boolean {
     if (this.#seats.opens.take(1, this.#services.clock.now()) === 0) return true
     const { opensPerSecond } = this.#services.settings
+    this.#services.meters.overBound('opened-documents')
     this.#connection.close('policy', `over ${opensPerSecond} documents a second are opened on this connection`)
     return false
   }

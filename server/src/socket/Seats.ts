@@ -59,6 +59,7 @@ export class Seats {
     const seat = new Seat(this.#connection, address, this.#host, () => this.#leave(seat))
     const { maxDocumentsPerConnection } = this.#services.settings
     if (this.#seats.size >= maxDocumentsPerConnection) {
+      this.#services.meters.overBound('opened-documents')
       this.#host.closeSeat(seat, 'forbidden', `${maxDocumentsPerConnection} documents are open on this connection`)
       return null
     }

@@ -9,6 +9,7 @@ import { tokenOfCookie } from '../access/sessionCookie.ts'
 import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import { chooseSubprotocol, tokenOfRequest } from '../access/tokenOfRequest.ts'
 import { MemoryBudget } from '../MemoryBudget.ts'
+import type { Bound } from '../Meters.ts'
 import { Sweep } from '../Sweep.ts'
 import { COMMON_HEADER_LINES } from '../securityHeaders.ts'
 import { Connection, type ConnectionServices, SWEEP_MS, type Upgrade } from './Connection.ts'
@@ -24,7 +25,7 @@ const MAX_INFLATIONS = 4
 /** How long an unanswered closing handshake lasts, whoever began it. */
 const CLOSE_TIMEOUT_MS = 5000
 
-type Refusal = readonly [status: number, text: string, retryAfterS?: number]
+type Refusal = readonly [status: number, text: string, retryAfterS?: number, bound?: Bound]
 
 export interface EndpointSettings extends CountSettings {
   readonly maxMessageBytes: number
@@ -169,8 +170,10 @@ export class WebSocketEndpoint {
   }
 
   #refuse(socket: Duplex, refusal: Refusal): void {
-    this.#services.meters.refused(refusal[0])
-    refuse(socket, ...refusal)
+    const [status, text, retryAfterS, bound] = refusal
+    this.#services.meters.refused(status)
+    if (bound !== undefined) this.#services.meters.overBound(bound)
+    refuse(socket, status, text, retryAfterS)
   }
 
   // Apart from `upgrade`: a listener made there would keep the whole request alive.

@@ -6,6 +6,7 @@ import type { NewDocuments } from '../access/NewDocuments.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
 import type { Clock } from '../clock.ts'
 import { WeftError } from '../errors.ts'
+import type { Bound, Meters } from '../Meters.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
 import { type Dialect, Session, type SessionOptions, type SessionWatcher } from '../room/Session.ts'
@@ -16,6 +17,7 @@ export interface SessionServices {
   readonly audit: Audit
   readonly clock: Clock
   readonly logger: Logger
+  readonly meters: Pick<Meters, 'overBound'>
   /** Left out: everybody may begin as many documents as they like. */
   readonly newDocuments?: NewDocuments
   readonly settings: {
@@ -46,14 +48,19 @@ export async function openSession(
   joined: (session: Session) => void,
   options: SessionOptions = {},
 ): Promise<Session | Refusal | null> {
-  const { rooms, audit, logger, settings } = services
+  const { rooms, audit, logger, meters, settings } = services
+  const over = (bound: Bound, refusal: Refusal): Refusal => {
+    meters.overBound(bound)
+    return refusal
+  }
   try {
-    if (rooms.isCrowded) return { close: 'overload', text: 'too many sessions: retry after 30 s' }
+    if (rooms.isCrowded) return over('sessions', { close: 'overload', text: 'too many sessions: retry after 30 s' })
     const room = await rooms.open(documentId)
     if (!isWanted()) return null
     if (room.isFailed) return { close: 'internal', text: 'this document cannot be written to now' }
     if (room.sessionCount >= settings.maxSessionsPerDocument) {
-      return { close: 'overload', text: `${room.sessionCount} sessions are in this document: retry after 30 s` }
+      const text = `${room.sessionCount} sessions are in this document: retry after 30 s`
+      return over('sessions-of-document', { close: 'overload', text })
     }
     const beginning = beginningOf(outlet, options, services)
     const session = new Session(room, outlet, dialect, { ...options, ...beginning, watcher: watcherOf(audit) })
@@ -72,7 +79,7 @@ export async function openSession(
     if (error instanceof WeftError && error.code === 'DOCUMENT_DELETED')
       return { close: 'deleted', text: 'the document was deleted' }
     if (error instanceof WeftError && error.code === 'OVERLOADED') {
-      return { close: 'overload', text: 'too many documents are open: retry after 30 s' }
+      return over('open-documents', { close: 'overload', text: 'too many documents are open: retry after 30 s' })
     }
     logger.error({ err: error, document: documentId }, 'a document could not be read')
     return { close: 'internal', text: 'this document cannot be read now' }

@@ -1,4 +1,5 @@
 import type { Access } from '../access/Access.ts'
+import { stillGiven } from '../access/Grant.ts'
 import type { Session } from '../room/Session.ts'
 
 /**
@@ -9,11 +10,13 @@ import type { Session } from '../room/Session.ts'
 export async function renewSession(
   session: Session,
   token: string,
-  access: Access,
+  access: Pick<Access, 'admit'>,
   isOpen: () => boolean,
 ): Promise<void> {
-  const grant = await access.admit(token, session.room.documentId)
+  const admitted = await access.admit(token, session.room.documentId)
   if (!isOpen()) return
+  // Whoever took it back meanwhile had the session look at its old right, not at this one.
+  const grant = stillGiven(admitted)
   if ('close' in grant) session.outlet.close(grant.close, grant.text)
   else if (grant.userId !== session.userId) session.outlet.close('forbidden', 'this is the token of another user')
   else session.renew(grant)

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { DocumentId } from '@weft/protocol'
 import { WeftError } from '../errors.ts'
 import { holdsContent, type UpdateLog } from '../log/UpdateLog.ts'
-import { Turnstile } from '../Turnstile.ts'
+import { RecentMap } from '../RecentMap.ts'
+import { type Holder, Turnstile } from '../Turnstile.ts'
 import { sniffType } from './sniffType.ts'
 import {
   CHANGED,
@@ -26,6 +27,10 @@ import {
 
 /** Uploads that are written at the same time: one, so that what a document has in all is counted right; and that wait. */
 const MAX_WAITING = 64
+/** Of one user. */
+const MAX_SHARE = 16
+/** Files whose bytes were found right are remembered, so many: 200 bytes each. */
+const MAX_CHECKED = 10_000
 /** A folder of a document that nobody has written yet: an image may be its first content. Kept so long, in ms. */
 const UNWRITTEN_MS = 24 * 60 * 60 * 1000
 
@@ -59,7 +64,9 @@ export class UploadStore {
   readonly #dataFolder: string
   readonly #folder: string
   readonly #maxDocumentBytes: number
-  readonly #turn = new Turnstile(1, MAX_WAITING)
+  readonly #turn = new Turnstile(1, MAX_WAITING, MAX_SHARE)
+  /** [F1] By path: size and time of change of files that were read and found right. */
+  readonly #checked = new RecentMap<string, string>(MAX_CHECKED)
   #viewCount = 0
   /** [F5] Folders that were moved aside, by the name that each had. */
   #gone = new Map<string, string[]>()
@@ -73,9 +80,10 @@ export class UploadStore {
 
   /**
    * Stores an upload; resolves when it is on disk. The same bytes again are the same upload.
-   * @throws {UploadsFullError} @throws {WeftError} `STORAGE_WRITE_FAILED`, `WORKER_BUSY`
+   * @param holder whose it is; left out: nobody in particular
+   * @throws {UploadsFullError} @throws {WeftError} `STORAGE_WRITE_FAILED`, `WORKER_BUSY`, `SHARE_USED`
    */
-  async put(documentId: DocumentId, bytes: Uint8Array): Promise<Upload & { isNew: boolean }> {
+  async put(documentId: DocumentId, bytes: Uint8Array, holder?: Holder): Promise<Upload & { isNew: boolean }> {
     const file = `${await digest(bytes)}.${sniffType(bytes).extension}`
     return this.#turn.pass(async () => {
       try {
@@ -91,7 +99,7 @@ export class UploadStore {
         if (error instanceof UploadsFullError) throw error
         throw new WeftError('STORAGE_WRITE_FAILED', 'the upload could not be stored', { documentId, cause: error })
       }
-    })
+    }, holder)
   }
 
   /** @returns null: the document has none of this name */
@@ -110,15 +118,31 @@ export class UploadStore {
    * @throws {WeftError} `DOCUMENT_DAMAGED`: they are others than were stored; `STORAGE_READ_FAILED`
    */
   async read(documentId: DocumentId, { file }: Upload): Promise<Buffer | null> {
+    const path = join(this.#folderOf(documentId), file)
     let bytes: Buffer
+    // From before it is read: what changes meanwhile is looked at again.
+    const state = await stateOf(path)
     try {
-      bytes = await readFile(join(this.#folderOf(documentId), file))
+      bytes = await readFile(path)
     } catch (error) {
       if (isMissing(error)) return null
       throw new WeftError('STORAGE_READ_FAILED', 'an upload could not be read', { documentId, cause: error })
     }
-    if (await isWhole(file, bytes)) return bytes
+    if (await isWhole(file, bytes)) {
+      if (state !== null) this.#checked.set(path, state)
+      return bytes
+    }
     throw new WeftError('DOCUMENT_DAMAGED', `the upload ${file} is damaged`, { documentId })
+  }
+
+  /**
+   * Whether an upload was found right when it was read last, and its file hasn't changed since: who asks again and again has nothing
+   * read. (What a disk changes by itself shows no time: the next `read` finds it.)
+   */
+  async isKnown(documentId: DocumentId, { file }: Upload): Promise<boolean> {
+    const path = join(this.#folderOf(documentId), file)
+    const known = this.#checked.get(path)
+    return known !== undefined && known === (await stateOf(path))
   }
 
   /** A document's uploads. */
@@ -237,4 +261,10 @@ export class UploadStore {
   async #remove(folder: string): Promise<void> {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** By what a file's change shows; null: it can't be looked at. */
+async function stateOf(path: string): Promise<string | null> {
+  const found = await stat(path).catch(() => null)
+  return found === null ? null : `${found.size} ${found.mtimeMs} ${found.ctimeMs} ${found.ino}`
 }

@@ -73,6 +73,7 @@ export class SimulatedAccess extends Access {
       issuedAt,
       tokenId: null,
       linkId: null,
+      makers: [],
     }
     const refusal = this.#takenBack.refusal(verified)
     return refusal === null ? verified : { close: 'unauthorized', text: refusal }

@@ -2,6 +2,7 @@ import { type ReadonlySignal, signal } from '@preact/signals'
 import { connect, RefusedError, type WeftDocument } from '@weft/client'
 import { indexedDbStore } from '@weft/client/indexeddb'
 import { closeCode, parseCloseReason } from '@weft/protocol'
+import { SCHEMA_VERSION } from '@weft/schema/version'
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { base } from '../base.ts'
@@ -31,10 +32,13 @@ export type Phase =
   | { phase: 'refused'; refusal: RefusalText }
   | { phase: 'failed'; message: string }
 
-/** What has become of somebody's right to write while the document was open; `why`: where it is the server's plight. */
+/**
+ * What has become of somebody's right to write while the document was open; `why`: where it isn't for the right: the server's plight,
+ * or this page's age.
+ */
 export interface AccessChange {
   readonly change: 'shrunk' | 'widened' | null
-  readonly why: 'disk-full' | 'damaged' | null
+  readonly why: 'disk-full' | 'damaged' | 'outdated' | null
   /** Whether the server had everything at that moment. */
   readonly wasSaved: boolean
 }
@@ -55,8 +59,9 @@ const reenterAfterMs = 60_000
 /** Time after which a page that still waits for its first content says so, in ms. */
 const slowAfterMs = 4_000
 
-/** Why nobody may write in it, where that is the server's plight. */
-function plightOf({ access, saving }: WeftDocument): AccessChange['why'] {
+/** Why nobody may write in it here, where it isn't for the right. */
+function plightOf({ access, saving, isOutdated }: WeftDocument): AccessChange['why'] {
+  if (access === 'read-only' && isOutdated) return 'outdated'
   return access === 'read-only' && (saving === 'disk-full' || saving === 'damaged') ? saving : null
 }
 
@@ -216,6 +221,7 @@ export class DocumentSession {
       ydoc: this.ydoc,
       awareness: { user: this.#user },
       store: indexedDbStore(this.#storeName),
+      schemaVersion: SCHEMA_VERSION,
       tabs: this.#storeName,
       signal: abort.signal,
     }).then(

@@ -357,6 +357,22 @@ function RefusedNote({ refusal, isUnsaved, isKept, onRetry }: RefusedProps) {
   )
 }
 
+/** Why nobody may write in a document here, and what to do. */
+const PLIGHTS: Readonly<Record<Exclude<AccessChange['why'], null>, { what: string; advice: string }>> = {
+  'disk-full': {
+    what: 'Nobody can write now: the server has too little space left.',
+    advice: 'Writing goes on by itself when there is space.',
+  },
+  damaged: {
+    what: 'Nobody can write here now: this document is damaged on the server.',
+    advice: 'Tell whoever runs this server.',
+  },
+  outdated: {
+    what: 'This page is older than the server, and can only show documents now.',
+    advice: 'Load it again to write.',
+  },
+}
+
 /** @param hasRefused whether this person changed something all the same: before the server had said so, or offline */
 function ReaderNote({ hasRefused, access: { change, why, wasSaved } }: { hasRefused: boolean; access: AccessChange }) {
   const safe = hasRefused
@@ -369,13 +385,8 @@ function ReaderNote({ hasRefused, access: { change, why, wasSaved } }: { hasRefu
       <div class="notice warning" role="alert" data-testid="reader">
         <Icon name="triangle-alert" />
         <p>
-          <strong>
-            {why === 'disk-full'
-              ? 'Nobody can write now: the server has too little space left.'
-              : 'Nobody can write here now: this document is damaged on the server.'}
-          </strong>
-          {safe}{' '}
-          {why === 'disk-full' ? 'Writing goes on by itself when there is space.' : 'Tell whoever runs this server.'}
+          <strong>{PLIGHTS[why].what}</strong>
+          {safe} {PLIGHTS[why].advice}
         </p>
       </div>
     )

@@ -1,9 +1,10 @@
-import { networkOf } from '../access/address.ts'
-import { GUEST_PREFIX, linkOfGuest } from '../access/guests.ts'
-import { lineageOf } from '../access/madeUsers.ts'
+import { networkOf } from './address.ts'
+import { GUEST_PREFIX, linkOfGuest } from './guests.ts'
+import { lineageOf } from './madeUsers.ts'
 
 /**
- * Whose bytes those of a request are (`ByteBudget`). Whoever can make users, by a link or by tokens, is one holder with them.
+ * Whose bytes, requests and entries of the audit log are counted together. Whoever can make users, by a link or by tokens, is one
+ * holder with them.
  * @param userId null: nobody is known, and the address says who it is
  */
 export function holderOf(userId: string | null, address: string): string {
