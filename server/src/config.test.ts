@@ -15,6 +15,21 @@ it('has a default for every setting', () => {
   expect(Object.keys(config)).toEqual(Object.keys(settings))
 })
 
+it('takes the least and the most that each setting allows, and nothing beyond', () => {
+  for (const [name, setting] of Object.entries(settings)) {
+    if (setting.type !== 'integer') continue
+    const { env, min, max } = setting
+    // One is compared with the other.
+    const read = (value: number) =>
+      Reflect.get(
+        readConfig({ WEFT_BYTE_BURST: String(2 ** 30), WEFT_MAX_MESSAGE_BYTES: '65536', [env]: String(value) }, []),
+        name,
+      )
+    expect([env, read(min), read(max)]).toEqual([env, min, max])
+    expect(() => read(max + 1), env).toThrow(ConfigError)
+  }
+})
+
 it('takes a flag before the environment, and the environment before the default', () => {
   expect(readConfig({ WEFT_PORT: '1' }, []).port).toBe(1)
   expect(readConfig({ WEFT_PORT: '1' }, ['--port', '2']).port).toBe(2)

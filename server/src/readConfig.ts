@@ -126,7 +126,7 @@ function readValue(
 ): number | string | readonly string[] {
   switch (setting.type) {
     case 'integer': {
-      const value = /^\d{1,15}$/u.test(text) ? Number(text) : Number.NaN
+      const value = /^\d{1,16}$/u.test(text) ? Number(text) : Number.NaN
       if (!(value >= setting.min && value <= setting.max)) {
         throw new ConfigError(
           `${source} is '${text}': allowed is a whole number from ${setting.min} to ${setting.max} (${setting.unit})`,
