@@ -1,6 +1,7 @@
 import type { DocumentId } from '@weft/protocol'
+import type { Clock } from '../clock.ts'
 import type { StoredDocument, UpdateLog } from '../log/UpdateLog.ts'
-import type { BytesCache, BytesHolder } from './BytesCache.ts'
+import { type BytesCache, type BytesHolder, KEPT_MS } from './BytesCache.ts'
 import { readForRoom } from './readForRoom.ts'
 import { StoredBytes } from './StoredBytes.ts'
 
@@ -8,6 +9,7 @@ export interface HeldBytesSources {
   readonly documentId: DocumentId
   readonly log: Pick<UpdateLog, 'read' | 'readRemains'>
   readonly bytesCache: BytesCache
+  readonly clock: Clock
   /** The last position of the log that the room knows of. */
   readonly head: () => number
   /** Whether they are in use. */
@@ -21,6 +23,9 @@ export class HeldBytes implements BytesHolder {
   #loading: Promise<StoredBytes> | null = null
   /** Commits while they are being read. */
   #missed: Uint8Array[] = []
+  /** When they were let go of, monotonic ms. */
+  #droppedAt = Number.NEGATIVE_INFINITY
+  #isSought = false
 
   constructor(stored: StoredDocument, sources: HeldBytesSources) {
     this.#sources = sources
@@ -31,6 +36,10 @@ export class HeldBytes implements BytesHolder {
   /** Null: they must be loaded. */
   get now(): StoredBytes | null {
     return this.#bytes
+  }
+
+  get isSought(): boolean {
+    return this.#isSought
   }
 
   get isLoading(): boolean {
@@ -53,6 +62,7 @@ export class HeldBytes implements BytesHolder {
   async #read(): Promise<StoredBytes> {
     const { documentId, log, bytesCache, head } = this.#sources
     const headBefore = head()
+    this.#isSought = this.#sources.clock.now() - this.#droppedAt < KEPT_MS
     const { stored } = await bytesCache.load(() => readForRoom(log, documentId))
     const bytes = new StoredBytes(stored)
     // What was committed meanwhile is in the view that was read, or comes after it.
@@ -87,6 +97,8 @@ export class HeldBytes implements BytesHolder {
   }
 
   dropBytes(): void {
-    if (this.#loading === null && !this.#sources.isNeeded()) this.#bytes = null
+    if (this.#bytes === null || this.#loading !== null || this.#sources.isNeeded()) return
+    this.#bytes = null
+    this.#droppedAt = this.#sources.clock.now()
   }
 }

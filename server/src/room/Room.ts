@@ -81,6 +81,8 @@ const GROWTH_PER_BYTE = 16
 const MIN_PAUSE_MS = 1
 /** Weight of the newest measurement in a smoothed cost. */
 const SMOOTHING = 0.3
+/** What a broadcast may cost in a room where none has cost anything yet: seven writes. */
+const LEAST_COST_MS = 0.05
 /** A document in which nothing was written for so long is quiet. */
 const QUIET_MS = 10_000
 
@@ -173,6 +175,7 @@ export class Room {
       documentId,
       log: services.log,
       bytesCache: services.bytesCache,
+      clock: services.clock,
       head: () => this.#tail.head,
       isNeeded: () => this.#compaction.isRunning || this.#isAnybodyBehind,
     })
@@ -554,7 +557,9 @@ export class Room {
         session.cursor = { state: 'behind', position: this.#tail.head - updates.length, finish: null }
       } else session.outlet.write(frames)
     }
-    this.#fanoutCostMs += (clock.now() - begin - this.#fanoutCostMs) * SMOOTHING
+    // Other processes may have had the core meanwhile: one long broadcast is no costly room.
+    const cost = Math.min(clock.now() - begin, 2 * this.#fanoutCostMs + LEAST_COST_MS)
+    this.#fanoutCostMs += (cost - this.#fanoutCostMs) * SMOOTHING
   }
 
   // A write costs about 7 µs whatever is in it: fewer, larger writes are all that helps, and waiting makes them so.
