@@ -33,6 +33,7 @@ import type { Offences } from './Offences.ts'
 import type { Peer } from './Peer.ts'
 import { type ReaderSettings, SocketReader } from './SocketReader.ts'
 import { SocketWriter } from './SocketWriter.ts'
+import { spreadMessages } from './spreadMessages.ts'
 import type { Turns, TurnTaker } from './Turns.ts'
 import type { UnsentBytes } from './UnsentBytes.ts'
 import { YWebsocketPeer } from './YWebsocketPeer.ts'
@@ -137,6 +138,8 @@ export class Connection implements Outlet, TurnTaker {
   #isBusy = false
   readonly #atOnce: TokenBucket
   #isInLine = false
+  /** Its messages come one by one: it has stood in line before. */
+  #isSpread = false
   /** We ended it: nothing more is taken in. */
   #isDeaf = false
   /** We ended it for what the peer did: what waits is dropped. Where the peer ended it, that is worked to its end. */
@@ -176,12 +179,10 @@ export class Connection implements Outlet, TurnTaker {
     this.#log = services.logger
     const { clock, settings } = services
     this.#incomplete = new IncompleteMessage(socket, settings.leastBytes, services.incomplete)
-    // Those who write wait for a disk that takes long; who only reads, and is seen, goes on.
-    const waitsForDisk = () => services.isBacklogged() || (services.isStalled() && this.#peer?.hasPending === true)
-    const isBacklogged = () => waitsForDisk() || this.#incomplete.isTooMuch()
+    const isBacklogged = () => this.#waitsForDisk || this.#incomplete.isTooMuch()
     this.#reader = new SocketReader(webSocket, clock, settings, isBacklogged, () => {
-      const what = waitsForDisk() ? 'edits wait for the disk' : 'too many large messages are coming in'
-      this.#countOver(waitsForDisk() ? 'pending-edits' : 'incomplete-bytes')
+      const what = this.#waitsForDisk ? 'edits wait for the disk' : 'too many large messages are coming in'
+      this.#countOver(this.#waitsForDisk ? 'pending-edits' : 'incomplete-bytes')
       this.#cutOff('overload', `${what}: retry after ${OVERLOAD_RETRY_S} s`)
     })
     this.#writer = new SocketWriter(socket, {
@@ -321,6 +322,11 @@ export class Connection implements Outlet, TurnTaker {
     this.#work()
   }
 
+  // Those who write wait for a disk that takes long; who only reads, and is seen, goes on.
+  get #waitsForDisk(): boolean {
+    return this.#services.isBacklogged() || (this.#services.isStalled() && this.#peer?.hasPending === true)
+  }
+
   get #hasWork(): boolean {
     return this.#isBusy || !this.#inbox.isEmpty
   }
@@ -341,10 +347,10 @@ export class Connection implements Outlet, TurnTaker {
       if (this.#mustWait(until)) {
         this.#isInLine = true
         this.#reader.hold()
-        if (until === null) this.#services.turns.enter(this)
+        if (until === null) this.#enterLine()
         return
       }
-      this.#reader.heedBacklog()
+      if (this.#waitsForDisk) this.#reader.heedBacklog()
       const frame = this.#inbox.take()
       if (frame === undefined) {
         this.#finish()
@@ -375,6 +381,13 @@ export class Connection implements Outlet, TurnTaker {
         goOn()
       })
     }
+  }
+
+  #enterLine(): void {
+    this.#services.turns.enter(this)
+    if (this.#isSpread || this.#isStranger) return
+    this.#isSpread = true
+    spreadMessages(this.#webSocket)
   }
 
   /** A fault of ours, in what this connection asked for: it ends this connection, and nothing else. */

@@ -39,18 +39,38 @@ function newTurns() {
     for (const callback of callbacks) callback()
     return done.splice(0).join('')
   }
-  return { enter, pass, rests }
+  /** Others take the event loop for so long. */
+  const occupy = (ms: number) => {
+    now += ms
+  }
+  return { enter, pass, rests, occupy }
 }
 
-it('lets those in line work for half of the time, the first until it is done', () => {
+it('lets those in line work for a fifth of the time, the first until it is done', () => {
   const { enter, pass, rests } = newTurns()
-  enter('a', 3)
-  enter('b', 2)
-  expect(pass()).toBe('aa')
+  enter('a', 2)
+  enter('b', 1)
+  expect(pass()).toBe('a')
   enter('c', 1)
-  expect([pass(), pass()]).toEqual(['ab', 'bc'])
-  expect(rests).toEqual([2, 2])
+  expect([pass(), pass(), pass()]).toEqual(['a', 'b', 'c'])
+  expect(rests).toEqual([4, 4, 4])
   expect(pass()).toBe('')
+})
+
+it('rests for longer while the event loop has other work', () => {
+  const { enter, pass, rests, occupy } = newTurns()
+  enter('a', 12)
+  pass()
+  for (let i = 0; i < 6; i++) {
+    occupy((rests.at(-1) ?? 0) + 5)
+    pass()
+  }
+  expect(rests).toEqual([4, 8, 16, 32, 64, 64, 64])
+  for (let i = 0; i < 3; i++) {
+    occupy(rests.at(-1) ?? 0)
+    pass()
+  }
+  expect(rests.slice(7)).toEqual([32, 16, 8])
 })
 
 it('begins again after the line was empty, and lets who comes back stand last', () => {
@@ -60,5 +80,5 @@ it('begins again after the line was empty, and lets who comes back stand last', 
   expect(pass()).toBe('')
   enter('b', 1)
   enter('a', 1)
-  expect(pass()).toBe('ba')
+  expect([pass(), pass()]).toEqual(['b', 'a'])
 })

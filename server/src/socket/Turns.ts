@@ -1,8 +1,12 @@
 import type { Clock } from '../clock.ts'
 
-/** How long those in line work, and how long everybody else has the event loop for themselves after that, in ms. */
-const PASS_MS = 2
-const REST_MS = 2
+/** How long those in line work at a time, in ms. */
+const PASS_MS = 1
+/** How long everybody else has the event loop for themselves after that, in ms: at least, and where it is busy at most. */
+const MIN_REST_MS = 4
+const MAX_REST_MS = 64
+/** A timer that fires so many ms late waited for others' work. */
+const LATE_MS = 2
 
 /** Somebody with more to do than may be done at once. */
 export interface TurnTaker {
@@ -17,14 +21,16 @@ export interface TurnTaker {
 /**
  * The line of those who send much: whoever sends little is handled at once, whatever stands here.
  *
- * Half of the time is theirs, however many they are. Who is first works off all that was read of it, over several passes
- * if need be, and is read again then: so those in line are read one after the other, and not all at the same moment.
+ * A fifth of the time is theirs at most, however many they are, and less where the event loop has other work, of which what they
+ * send makes a part: commits, writes to others. Who is first works off all that was read of it, over several passes if need be,
+ * and is read again then: so those in line are read one after the other, and not all at the same moment.
  */
 export class Turns {
   readonly #clock: Clock
   /** In order: a set keeps that of insertion. */
   readonly #line = new Set<TurnTaker>()
   #isScheduled = false
+  #restMs = MIN_REST_MS
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -39,8 +45,16 @@ export class Turns {
 
   #pass(): void {
     this.#work()
-    if (this.#line.size > 0) this.#clock.setTimer(() => this.#pass(), REST_MS)
-    else this.#isScheduled = false
+    if (this.#line.size === 0) {
+      this.#isScheduled = false
+      return
+    }
+    const due = this.#clock.now() + this.#restMs
+    this.#clock.setTimer(() => {
+      const isLate = this.#clock.now() - due > LATE_MS
+      this.#restMs = isLate ? Math.min(this.#restMs * 2, MAX_REST_MS) : Math.max(this.#restMs / 2, MIN_REST_MS)
+      this.#pass()
+    }, this.#restMs)
   }
 
   #work(): void {
