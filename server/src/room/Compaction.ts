@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import { Knowledge } from '../crdt/Knowledge.ts'
 import { encodeStateVector } from '../crdt/stateVector.ts'
+import { WeftError } from '../errors.ts'
 import type { UpdateLog } from '../log/UpdateLog.ts'
 import type { Meters } from '../Meters.ts'
 import type { StoredLog, Workshop } from '../worker/Workshop.ts'
@@ -41,6 +42,7 @@ export class Compaction {
   #isRunning = false
   /** A state from before a mass deletion is being stored. */
   #isKeeping = false
+  #isStopped = false
   /** Not before this, monotonic ms. */
   #againAt = 0
 
@@ -57,15 +59,20 @@ export class Compaction {
     return this.#isRunning || this.#isKeeping
   }
 
+  /** None begins any more. One that runs may find workers and store closed: the log is whole without it. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
   startIfDue(): void {
     if (this.#room.tail.isCompactionDue) this.start()
   }
 
-  /** Begins one, unless one runs, or the last one failed a moment ago. */
+  /** Begins one, unless one runs, the last one failed a moment ago, or the server stops. */
   start(): void {
     const { clock, meters } = this.#services
     const room = this.#room
-    if (this.#isRunning || this.#isKeeping || room.isClosed()) return
+    if (this.#isStopped || this.#isRunning || this.#isKeeping || room.isClosed()) return
     if (clock.now() < this.#againAt) return
     this.#isRunning = true
     const begin = clock.now()
@@ -74,6 +81,10 @@ export class Compaction {
       .catch(error => {
         // Deleted meanwhile, say.
         if (room.isClosed()) return
+        if (this.#isOvertaken(error)) {
+          room.log().debug('a stop came before the log was compacted; it stays as it is')
+          return
+        }
         meters.compactionFailed()
         this.#againAt = clock.now() + RETRY_MS
         room.log().error({ err: error }, 'the log could not be compacted; it stays as it is')
@@ -83,6 +94,12 @@ export class Compaction {
         // What came in meanwhile may be a lot already.
         this.startIfDue()
       })
+  }
+
+  /** Whether a stop of the server is all that an error tells of. Before it, the same error is a fault. */
+  #isOvertaken(error: unknown): boolean {
+    if (!this.#isStopped || !(error instanceof WeftError)) return false
+    return error.code === 'STORE_CLOSED' || error.code === 'WORKER_STOPPED'
   }
 
   async #run(): Promise<void> {
@@ -139,7 +156,10 @@ export class Compaction {
         if (part === null) room.log().warn('the states that are kept are young: this one is not')
         else room.log().warn({ part }, 'the state before is kept')
       })
-      .catch(error => room.log().error({ err: error }, 'the state before a mass deletion could not be kept'))
+      .catch(error => {
+        if (this.#isOvertaken(error)) room.log().warn('a stop came before the state before a mass deletion was kept')
+        else room.log().error({ err: error }, 'the state before a mass deletion could not be kept')
+      })
       .finally(() => {
         this.#isKeeping = false
         this.startIfDue()

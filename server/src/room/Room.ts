@@ -639,6 +639,7 @@ export class Room {
   unload(): void {
     this.awareness.stop()
     this.tidying.stop()
+    this.#compaction.stop()
   }
 }
 
