@@ -69,6 +69,7 @@ export class Scene {
       // As the server sees it: it may have lost somebody whose link is slow.
       ({ pages, link, slowUntil }) =>
         link?.webSocket.readyState === 1 &&
+        this.#isServed(link, documentId) &&
         this.world.clock.now() > slowUntil &&
         pages.some(
           page =>
@@ -80,6 +81,14 @@ export class Scene {
     )
     if (!isThere) this.#stolen.add(clientID)
     return isThere && !this.#stolen.has(clientID)
+  }
+
+  /** A Hocuspocus socket whose session was ended stays for a while without it. */
+  #isServed({ request }: Link, documentId: DocumentId): boolean {
+    for (const { room, outlet } of this.world.life?.rooms?.sessions() ?? []) {
+      if (room.documentId === documentId && outlet.address === request.address) return true
+    }
+    return false
   }
 
   forbiddenClient(): number {
