@@ -1,14 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import {
-  type CloseName,
-  closeCode,
-  closeReason,
-  isFinalClose,
-  parseCloseReason,
-  retryAfterSeconds,
-} from './closeCode.ts'
+import { type CloseName, closeCode, isFinalClose, parseCloseReason, retryAfterSeconds } from './closeCode.ts'
 import { closeMeaning } from './closeMeaning.ts'
+import { closeReason } from './closeReason.ts'
 
 it('is final for 4400 to 4499 only, and says so in the table', () => {
   for (const [name, { action }] of Object.entries(closeMeaning)) {

@@ -123,44 +123,39 @@ function readBody(decoder: decoding.Decoder, type: number): Message {
         type: 'receipt',
         outcome: outcomes[decoding.readVarUint(decoding.createDecoder(readBytes(decoder)))] ?? null,
       }
-    case messageType.access:
-      return readAccess(decoder)
-    case messageType.size:
-      return readSize(decoder)
+    case messageType.access: {
+      const access = readName(decoder, accessNames)
+      if (access !== undefined) return { type: 'access', access }
+      break
+    }
+    case messageType.size: {
+      const state = sizeStates[decoding.readVarUint(decoder)]
+      const bytes = decoding.readVarUint(decoder)
+      const limitBytes = decoding.readVarUint(decoder)
+      if (state !== undefined) return { type: 'size', state, bytes, limitBytes }
+      break
+    }
     case messageType.editor:
       return { type: 'editor', schemaVersion: decoding.readVarUint(decoder) }
     case messageType.token:
       return { type: 'token', token: decoding.readVarString(decoder) }
-    case messageType.saving:
-      return readSaving(decoder)
+    case messageType.saving: {
+      const saving = readName(decoder, savingNames)
+      if (saving !== undefined) return { type: 'saving', saving }
+      break
+    }
     case messageType.closed:
       if (!decoding.hasContent(decoder)) return { type: 'leave' }
       return { type: 'closed', code: decoding.readVarUint(decoder), reason: decoding.readVarString(decoder) }
-    default:
-      return { type: 'unknown', messageType: type }
   }
+  // Or what a later version may say in one of these.
+  return { type: 'unknown', messageType: type }
 }
 
-function readAccess(decoder: decoding.Decoder): Message {
+/** @returns `undefined` for a name that is none of them */
+function readName<Name extends string>(decoder: decoding.Decoder, names: readonly Name[]): Name | undefined {
   const text = decoding.readVarString(decoder)
-  const access = accessNames.find(name => name === text)
-  // What a later version may say beside these two.
-  return access === undefined ? { type: 'unknown', messageType: messageType.access } : { type: 'access', access }
-}
-
-function readSaving(decoder: decoding.Decoder): Message {
-  const text = decoding.readVarString(decoder)
-  const saving = savingNames.find(name => name === text)
-  return saving === undefined ? { type: 'unknown', messageType: messageType.saving } : { type: 'saving', saving }
-}
-
-function readSize(decoder: decoding.Decoder): Message {
-  const state = sizeStates[decoding.readVarUint(decoder)]
-  const bytes = decoding.readVarUint(decoder)
-  const limitBytes = decoding.readVarUint(decoder)
-  return state === undefined
-    ? { type: 'unknown', messageType: messageType.size }
-    : { type: 'size', state, bytes, limitBytes }
+  return names.find(name => name === text)
 }
 
 function readHocuspocusBody(decoder: decoding.Decoder, type: number): HocuspocusMessage {

@@ -28,7 +28,7 @@ export function encodeUpdate(update: Uint8Array): Uint8Array {
 
 /** What stands before an update of so many bytes in its message, for who copies large ones only once. */
 export function encodeUpdateHead(byteLength: number): Uint8Array {
-  return encodeHead(messageType.sync, syncStep.update, byteLength)
+  return encodeNumbers(messageType.sync, syncStep.update, byteLength)
 }
 
 /** @param payload an awareness payload of y-protocols: count, then per client id • clock • JSON */
@@ -38,11 +38,7 @@ export function encodeAwareness(payload: Uint8Array): Uint8Array {
 
 /** y-protocols' "permission denied", which stock clients log. */
 export function encodePermissionDenied(reason: string): Uint8Array {
-  return encoding.encode(encoder => {
-    encoding.writeVarUint(encoder, messageType.auth)
-    encoding.writeVarUint(encoder, 0)
-    encoding.writeVarString(encoder, reason)
-  })
+  return encodeText([messageType.auth, 0], reason)
 }
 
 export function encodeQueryAwareness(): Uint8Array {
@@ -64,14 +60,7 @@ export function encodeAnnounce(): Uint8Array {
  * @param clientIDs from a client: for whom, none for everybody else; from the server: who sent it, none where it has no id
  */
 export function encodeEphemeral(clientIDs: readonly number[], payload: string): Uint8Array {
-  return encodeBuffer(
-    messageType.ephemeral,
-    encoding.encode(encoder => {
-      encoding.writeVarUint(encoder, clientIDs.length)
-      for (const clientID of clientIDs) encoding.writeVarUint(encoder, clientID)
-      encoding.writeVarString(encoder, payload)
-    }),
-  )
+  return encodeBuffer(messageType.ephemeral, encodeText([clientIDs.length, ...clientIDs], payload))
 }
 
 /** What has become of a client's ephemeral message. */
@@ -91,11 +80,7 @@ export function encodeSaving(saving: SavingName): Uint8Array {
 
 /** Tells a client that announced itself how large its document is. */
 export function encodeSize(state: SizeName, bytes: number, limitBytes: number): Uint8Array {
-  return encoding.encode(encoder => {
-    for (const number of [messageType.size, sizeStates.indexOf(state), bytes, limitBytes]) {
-      encoding.writeVarUint(encoder, number)
-    }
-  })
+  return encodeNumbers(messageType.size, sizeStates.indexOf(state), bytes, limitBytes)
 }
 
 /** From an editor, and in answer to it: the version of the schema that it is bound to. */
@@ -133,6 +118,11 @@ export function encodeAddress(address: string): Uint8Array {
   return encoding.encode(encoder => encoding.writeVarString(encoder, address))
 }
 
+/** A message of the multiplexed dialect, behind its address. */
+export function encodeAddressed(address: string, message: Uint8Array): Uint8Array {
+  return concatenate(encodeAddress(address), message)
+}
+
 /** One of a provider's changes is on disk (true), or can't be taken (false). */
 export function encodeSyncStatus(isApplied: boolean): Uint8Array {
   return Uint8Array.of(hocuspocusType.syncStatus, isApplied ? 1 : 0)
@@ -163,26 +153,23 @@ function encodeText(head: readonly number[], text: string): Uint8Array {
 }
 
 function encodeSync(step: number, bytes: Uint8Array): Uint8Array {
-  return concatenate(messageType.sync, step, bytes)
+  return concatenate(encodeNumbers(messageType.sync, step, bytes.length), bytes)
 }
 
 function encodeBuffer(type: number, bytes: Uint8Array): Uint8Array {
-  return concatenate(type, null, bytes)
+  return concatenate(encodeNumbers(type, bytes.length), bytes)
 }
 
 // Sized exactly and copied once: lib0's growing encoder copies a large snapshot several times.
-function concatenate(type: number, step: number | null, bytes: Uint8Array): Uint8Array {
-  const head = encodeHead(type, step, bytes.length)
+function concatenate(head: Uint8Array, bytes: Uint8Array): Uint8Array {
   const message = new Uint8Array(head.length + bytes.length)
   message.set(head)
   message.set(bytes, head.length)
   return message
 }
 
-function encodeHead(type: number, step: number | null, byteLength: number): Uint8Array {
+function encodeNumbers(...numbers: readonly number[]): Uint8Array {
   return encoding.encode(encoder => {
-    encoding.writeVarUint(encoder, type)
-    if (step !== null) encoding.writeVarUint(encoder, step)
-    encoding.writeVarUint(encoder, byteLength)
+    for (const number of numbers) encoding.writeVarUint(encoder, number)
   })
 }

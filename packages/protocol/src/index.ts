@@ -1,9 +1,10 @@
 export type { AwarenessEntry } from './awareness.ts'
 export { decodeAwareness, encodeAwarenessEntries, isNullState, NULL_STATE } from './awareness.ts'
 export type { CloseName } from './closeCode.ts'
-export { closeCode, closeReason, isFinalClose, parseCloseReason, retryAfterSeconds } from './closeCode.ts'
+export { closeCode, isFinalClose, parseCloseReason, retryAfterSeconds } from './closeCode.ts'
 export type { CloseAction } from './closeMeaning.ts'
 export { closeMeaning } from './closeMeaning.ts'
+export { closeReason } from './closeReason.ts'
 export {
   decodeAddressedFrame,
   decodeHocuspocusFrame,
@@ -34,6 +35,7 @@ export {
   encodeAccess,
   encodeAck,
   encodeAddress,
+  encodeAddressed,
   encodeAnnounce,
   encodeAuthenticated,
   encodeAuthenticationDenied,
