@@ -1,6 +1,5 @@
 import {
   closeCode,
-  closeReason,
   decodeMessage,
   encodeAck,
   encodeAnnounce,
@@ -10,6 +9,8 @@ import {
 } from '@weft/protocol'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { asError } from './errors.ts'
+import type { SaveTracker } from './SaveTracker.ts'
 import { askToken, type TokenSource } from './TokenSource.ts'
 import type { WebSocketLike } from './WebSocketLike.ts'
 
@@ -23,17 +24,12 @@ const CLOSED = 3
  */
 const ASK_INTERVAL_MS = 100
 
-/** Time that the server has to answer a close, in ms; then the socket is cut, where that is possible (Node). */
-const CLOSE_TIMEOUT_MS = 1_000
-
 /** What a connection needs to know of its document, and tells it. */
 export interface ConnectionHost {
-  /** Local edits so far. */
-  readonly version: number
-  /** Local edits that are not known to be committed. */
-  readonly unsavedCount: number
+  /** Local edits: how many so far, and how many that are not known to be committed. */
+  readonly edits: Pick<SaveTracker, 'version' | 'unsavedCount'>
   /** Frames of edits above this many bytes don't go over a socket. */
-  readonly maxFrameBytes: number
+  maxFrameBytes(): number
   /**
    * An edit is too large for a message.
    * @returns whether the connection ends, so that it can go another way; else it is dropped
@@ -88,7 +84,6 @@ export class Connection implements WebSocketLike {
   largestFrameBytes = 0
   #isAskDue = false
   #pause: ReturnType<typeof setTimeout> | undefined
-  #closing: ReturnType<typeof setTimeout> | undefined
 
   /** @param open makes the socket; `token` is empty where there is none */
   constructor(token: TokenSource, open: (token: string) => WebSocketLike, host: ConnectionHost) {
@@ -107,8 +102,7 @@ export class Connection implements WebSocketLike {
       if (this.#isOver) return
       this.#end()
       // As a connection that could not be made: another attempt comes.
-      const reason = `no token: ${error instanceof Error ? error.message : String(error)}`
-      this.onclose?.({ code: 1006, reason })
+      this.onclose?.({ code: 1006, reason: `no token: ${asError(error).message}` })
     }
   }
 
@@ -121,7 +115,6 @@ export class Connection implements WebSocketLike {
     socket.onmessage = (event: { data: unknown }) => this.#receive(event)
     socket.onerror = (event: unknown) => this.onerror?.(event)
     socket.onclose = (event: unknown) => {
-      clearTimeout(this.#closing)
       this.#end()
       this.onclose?.(event)
     }
@@ -134,7 +127,7 @@ export class Connection implements WebSocketLike {
   /** Sends a frame; a socket that is not open (any more) drops it, and what it held goes with the next step 2. */
   send(frame: Uint8Array): void {
     if (this.#isOver || this.#socket?.readyState !== OPEN) return
-    if (frame.length > this.#host.maxFrameBytes && this.#isLeftOut(frame)) return
+    if (frame.length > this.#host.maxFrameBytes() && this.#isLeftOut(frame)) return
     this.largestFrameBytes = Math.max(this.largestFrameBytes, frame.length)
     // lib0 and Yjs never share their memory.
     this.#socket.send(frame as Uint8Array<ArrayBuffer>)
@@ -156,7 +149,8 @@ export class Connection implements WebSocketLike {
     // Not within the provider's own call.
     queueMicrotask(() => {
       this.#socket?.close()
-      this.onclose?.({ code: closeCode.tooBig.code, reason: closeReason('tooBig', 'this edit goes over HTTP') })
+      const { code, word } = closeCode.tooBig
+      this.onclose?.({ code, reason: `${word}: this edit goes over HTTP` })
     })
     return true
   }
@@ -164,14 +158,7 @@ export class Connection implements WebSocketLike {
   /** `y-websocket` leaves this socket: nothing that comes over it counts any more. */
   close(): void {
     this.#end()
-    const socket = this.#socket
-    if (socket === undefined) return
-    socket.close()
-    const isUnderWay = socket.readyState !== CLOSED && this.#closing === undefined
-    if (isUnderWay && socket.terminate !== undefined) {
-      this.#closing = setTimeout(() => socket.terminate?.(), CLOSE_TIMEOUT_MS)
-      this.#closing.unref?.()
-    }
+    this.#socket?.close()
   }
 
   /** Asks whether the server is there. */
@@ -182,7 +169,7 @@ export class Connection implements WebSocketLike {
   /** Asks whether everything so far is committed, if that isn't under way: soon, and not too often. [C3] */
   askSoon(): void {
     if (this.#isAskDue || this.#pause !== undefined || this.#asked > this.#acknowledgedVersion) return
-    if (this.#host.unsavedCount === 0) return
+    if (this.#host.edits.unsavedCount === 0) return
     this.#isAskDue = true
     // One question for all edits of one turn of the event loop.
     queueMicrotask(() => {
@@ -193,7 +180,7 @@ export class Connection implements WebSocketLike {
 
   /** Asks at once, unless this was asked already: somebody waits. */
   askNow(): void {
-    const { version, unsavedCount } = this.#host
+    const { version, unsavedCount } = this.#host.edits
     if (!this.#hasAnswered || this.#isOver || this.readyState !== OPEN) return
     if (unsavedCount === 0 || version <= this.#asked) return
     this.#asked = version
@@ -227,7 +214,7 @@ export class Connection implements WebSocketLike {
       message = decodeMessage(new Uint8Array(event.data as ArrayBuffer))
     } catch (error) {
       // It may have held an update: the replica has to sync anew, over another connection.
-      this.onclose?.({ code: 1006, reason: error instanceof Error ? error.message : String(error) })
+      this.onclose?.({ code: 1006, reason: asError(error).message })
       return
     }
     switch (message.type) {
@@ -245,18 +232,7 @@ export class Connection implements WebSocketLike {
       case 'ack':
         this.#acknowledged(message.payload)
         break
-      case 'access':
-      case 'saving':
-      case 'size':
-      case 'editor':
-      case 'permissionDenied':
-      case 'ephemeral':
-      case 'receipt':
-      case 'announce':
-      case 'token':
-      case 'leave':
-      case 'closed':
-      case 'unknown':
+      default:
         this.#host.received(message)
     }
   }

@@ -7,17 +7,18 @@ import {
   type Message,
   type ReceiptOutcome,
   type SavingName,
-  type SizeName,
 } from '@weft/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
+import { bringUpdate } from './bringUpdate.ts'
 import { type Connection, type ConnectionHost, connectionClass } from './Connection.ts'
+import type { DocumentEvents, DocumentSize } from './DocumentEvents.ts'
 import type { DocumentAddress } from './documentAddress.ts'
 import { type DocumentStatus, type LinkEvent, transitions } from './documentStatus.ts'
 import { RefusedError } from './errors.ts'
 import { PageWatch } from './PageWatch.ts'
-import { retryDelay } from './retryDelay.ts'
+import { backOff, type Pauses, retryDelay } from './retryDelay.ts'
 import { TokenRenewal } from './TokenRenewal.ts'
 import { askToken, type TokenSource } from './TokenSource.ts'
 import type { CloseInfo, WebSocketLike } from './WebSocketLike.ts'
@@ -26,8 +27,8 @@ import type { CloseInfo, WebSocketLike } from './WebSocketLike.ts'
 const MAX_FRAME_BYTES = 8 << 20
 /** What every server takes: a limit below this one is not believed. */
 const LEAST_FRAME_BYTES = 64 << 10
-/** Pause where the code for large edits could not be fetched, in ms. */
-const FETCH_RETRY_MS = 5_000
+/** Between attempts to bring a large edit: each one sends all of it again. */
+const UPLOAD: Pauses = { firstMs: 1_000, longestMs: 60_000 }
 
 export interface LinkSettings {
   address: DocumentAddress
@@ -40,36 +41,16 @@ export interface LinkSettings {
   random: () => number
 }
 
-/** How large a document is on its server. */
-export interface DocumentSize {
-  /** `large`: near its limit; `full`: nothing more is taken but what only deletes, until it is smaller. */
-  readonly state: SizeName
-  readonly bytes: number
-  readonly limitBytes: number
-}
-
-export interface DocumentMessage {
-  /** The sender's client id, as in `awareness`: the server sets it. `null`: a client that is not in awareness. */
-  readonly from: number | null
-  readonly payload: string
-}
-
 /** What a link needs to know of its document, and tells it. */
-export interface LinkHost extends Pick<ConnectionHost, 'version' | 'unsavedCount' | 'answered' | 'acknowledged'> {
-  statusChanged(status: DocumentStatus): void
+export interface LinkHost extends Pick<ConnectionHost, 'edits' | 'answered' | 'acknowledged'> {
+  tell<Name extends keyof DocumentEvents>(name: Name, ...args: Parameters<DocumentEvents[Name]>): void
   /** The server has brought everything that it has. */
   synced(): void
   /** A connection is open; `null`: it has ended, or was not made. */
   connectionChanged(connection: Connection | null): void
-  /** After the end of a connection; `retryInMs` is `null` where no further attempt comes. */
-  disconnected(info: CloseInfo & { retryInMs: number | null }): void
   refused(error: RefusedError): void
-  accessChanged(access: AccessName, isFirst: boolean): void
-  savingChanged(saving: SavingName): void
-  sizeChanged(size: DocumentSize): void
   /** The server let an edit pass by. */
   denied(reason: string): void
-  message(message: DocumentMessage): void
   receipt(outcome: ReceiptOutcome | null): void
 }
 
@@ -80,11 +61,9 @@ export interface LinkHost extends Pick<ConnectionHost, 'version' | 'unsavedCount
 export class DocumentLink {
   readonly #settings: LinkSettings
   readonly #ydoc: Y.Doc
-  readonly #documentId: string
   readonly #awareness: Awareness
   readonly #provider: WebsocketProvider
   readonly #host: LinkHost
-  readonly #random: () => number
   readonly #renewal: TokenRenewal | undefined
   #serverSchemaVersion = 0
   readonly #page: PageWatch
@@ -110,13 +89,11 @@ export class DocumentLink {
   #isUploadRefused = false
 
   constructor(settings: LinkSettings, ydoc: Y.Doc, awareness: Awareness, host: LinkHost) {
-    const { address, token, openSocket, random } = settings
+    const { address, token, openSocket } = settings
     this.#settings = settings
     this.#ydoc = ydoc
-    this.#documentId = address.documentId
     this.#awareness = awareness
     this.#host = host
-    this.#random = random
     this.#renewal =
       typeof token === 'function' ? new TokenRenewal(token, next => this.send(encodeToken(next))) : undefined
     this.#page = new PageWatch({ moved: () => this.#networkMoved(), shown: () => this.#shown() })
@@ -233,18 +210,10 @@ export class DocumentLink {
 
   #connectionHost(): ConnectionHost {
     const host = this.#host
-    const maxFrameBytes = () => this.#maxFrameBytes
     return {
-      get maxFrameBytes() {
-        return maxFrameBytes()
-      },
+      edits: host.edits,
+      maxFrameBytes: () => this.#maxFrameBytes,
       oversized: update => this.#oversized(update),
-      get version() {
-        return host.version
-      },
-      get unsavedCount() {
-        return host.unsavedCount
-      },
       opened: connection => this.#opened(connection),
       received: message => this.#received(message),
       answered: () => host.answered(),
@@ -269,7 +238,7 @@ export class DocumentLink {
   #setSaving(saving: SavingName): void {
     if (this.#saving === saving) return
     this.#saving = saving
-    this.#host.savingChanged(saving)
+    this.#host.tell('saving', saving)
   }
 
   // Whoever lost the connection at the same time (the server restarted) has dropped this client's state, and would not take it
@@ -282,7 +251,7 @@ export class DocumentLink {
   #received(message: Message): void {
     if (message.type === 'receipt') this.#host.receipt(message.outcome)
     else if (message.type === 'ephemeral') {
-      this.#host.message({ from: message.clientIDs[0] ?? null, payload: message.payload })
+      this.#host.tell('message', { from: message.clientIDs[0] ?? null, payload: message.payload })
     } else if (message.type === 'saving') {
       this.#setSaving(message.saving)
     } else if (message.type === 'access') {
@@ -296,13 +265,13 @@ export class DocumentLink {
         // The server asks for what it had let pass by, too, and answers when it has that.
         this.#connection?.askAgain()
       }
-      this.#host.accessChanged(message.access, isFirst)
+      this.#host.tell('access', message.access, isFirst)
     } else if (message.type === 'editor') {
       this.#serverSchemaVersion = message.schemaVersion
     } else if (message.type === 'size') {
       const { state, bytes, limitBytes } = message
       this.#size = { state, bytes, limitBytes }
-      this.#host.sizeChanged(this.#size)
+      this.#host.tell('size', this.#size)
     } else if (message.type === 'permissionDenied') {
       if (this.#access === 'read-only') this.#isDenied = true
       this.#host.denied(message.reason)
@@ -330,14 +299,14 @@ export class DocumentLink {
     if (isWanted) {
       this.#provider.shouldConnect = false
       this.#stopRetry()
-      retryInMs = large === null ? retryDelay(close, this.#provider.wsUnsuccessfulReconnects, this.#random) : 0
+      retryInMs = large === null ? retryDelay(close, this.#provider.wsUnsuccessfulReconnects, this.#settings.random) : 0
       if (large === null) this.#retryIn(retryInMs)
       else void this.#bring(large)
     }
     this.#take('lost')
     // Without a word from the server, this side has closed: it left, or heard nothing for too long.
     const { code, reason } = close ?? { code: isWanted ? 1006 : closeCode.left.code, reason: '' }
-    this.#host.disconnected({ code, reason, retryInMs })
+    this.#host.tell('disconnected', { code, reason, retryInMs })
   }
 
   #retryIn(ms: number): void {
@@ -360,15 +329,10 @@ export class DocumentLink {
   async #bring(update: Uint8Array): Promise<void> {
     const upload = new AbortController()
     this.#upload = upload
-    let retryInMs = FETCH_RETRY_MS
+    const { address, token, random } = this.#settings
     try {
-      // Seldom needed: a page fetches it then.
-      const { bringUpdate, uploadDelay } = await import('./LargeUpdate.ts')
-      retryInMs = uploadDelay(++this.#failedUploads, this.#random)
       const all = () => Y.encodeStateAsUpdate(this.#ydoc)
-      const { address, token: source } = this.#settings
-      const token = typeof source === 'string' ? source : await askToken(source)
-      const refusal = await bringUpdate(address, token, update, all, upload.signal)
+      const refusal = await bringUpdate(address, await askToken(token), update, all, upload.signal)
       if (upload.signal.aborted) return
       this.#failedUploads = 0
       this.#isUploadRefused = refusal !== null
@@ -378,8 +342,9 @@ export class DocumentLink {
     } catch (error) {
       if (upload.signal.aborted) return
       this.#upload = null
+      const retryInMs = backOff(UPLOAD, ++this.#failedUploads, random)
       this.#retryIn(retryInMs)
-      this.#host.disconnected({ code: closeCode.tooBig.code, reason: String(error), retryInMs })
+      this.#host.tell('disconnected', { code: closeCode.tooBig.code, reason: String(error), retryInMs })
     }
   }
 
@@ -388,14 +353,14 @@ export class DocumentLink {
     if (code === closeCode.unauthorized.code && this.#renewal !== undefined && this.#isAdmitted) {
       this.#isAdmitted = false
       this.#take('lost')
-      this.#host.disconnected({ code, reason, retryInMs: 0 })
+      this.#host.tell('disconnected', { code, reason, retryInMs: 0 })
       if (!this.#hasEnded) this.#provider.connect()
       return
     }
-    const error = new RefusedError(this.#documentId, code, reason)
+    const error = new RefusedError(this.#settings.address.documentId, code, reason)
     this.#refusal = error
     this.#take('refused')
-    this.#host.disconnected({ code, reason, retryInMs: null })
+    this.#host.tell('disconnected', { code, reason, retryInMs: null })
     this.#host.refused(error)
   }
 
@@ -424,7 +389,7 @@ export class DocumentLink {
     const status = transitions[this.#status][event]
     if (this.#status === status) return
     this.#status = status
-    this.#host.statusChanged(status)
+    this.#host.tell('status', status)
   }
 
   #stopRetry(): void {

@@ -147,6 +147,23 @@ describe('LiveSocket', () => {
     expect(ends).toHaveLength(1)
   })
 
+  it('cuts a socket whose other side does not answer the close within a second, where that is possible', () => {
+    let cuts = 0
+    const cut = Object.assign(inside, { terminate: () => void cuts++ })
+    inside.open()
+    socket.close()
+    vi.advanceTimersByTime(999)
+    expect(cuts).toBe(0)
+    vi.advanceTimersByTime(1)
+    expect(cuts).toBe(1)
+    const answered = new LiveSocket(cut, Uint8Array.of(110, 0))
+    inside.open()
+    answered.close()
+    inside.end({ code: 1000, reason: '' })
+    vi.advanceTimersByTime(60_000)
+    expect(cuts).toBe(1)
+  })
+
   it('tells the end that this side or the other makes, once, and is quiet after it', () => {
     inside.open()
     socket.close()

@@ -14,6 +14,8 @@ const PROBE_MS = 5_000
 const SLOWEST_BYTES_PER_MS = 128
 /** Nor is a link that brings a large document: that is one message, of which nothing is heard before its end. 8 MB at the rate above. */
 const LARGE_ANSWER_MS = 60_000
+/** Time that the server has to answer a close, in ms; then the socket is cut, where that is possible (Node). */
+const CLOSE_TIMEOUT_MS = 1_000
 /** A timer that is so late, in ms, tells of a device that slept: what came meanwhile has not been heard yet. */
 const SLEPT_MS = 2_000
 
@@ -33,8 +35,6 @@ export class LiveSocket implements WebSocketLike {
   onmessage: ((event: { data: unknown }) => void) | null = null
   onerror: ((event: unknown) => void) | null = null
   onclose: ((event: CloseInfo) => void) | null = null
-  /** As of the socket inside: only in Node. */
-  readonly terminate?: () => void
 
   readonly #socket: WebSocketLike
   readonly #question: Uint8Array<ArrayBuffer>
@@ -51,7 +51,6 @@ export class LiveSocket implements WebSocketLike {
   constructor(socket: WebSocketLike, question: Uint8Array) {
     this.#socket = socket
     this.#question = question as Uint8Array<ArrayBuffer>
-    if (socket.terminate !== undefined) this.terminate = () => socket.terminate?.()
     socket.binaryType = 'arraybuffer'
     socket.onopen = (event: unknown) => {
       if (this.#state !== 'opening') return
@@ -87,9 +86,12 @@ export class LiveSocket implements WebSocketLike {
   }
 
   close(): void {
-    if (this.#state !== 'over') this.#isLeft = true
+    if (this.#state === 'over') return
+    this.#isLeft = true
     this.#end()
     this.#socket.close()
+    this.#timer = setTimeout(() => this.#socket.terminate?.(), CLOSE_TIMEOUT_MS)
+    this.#timer.unref?.()
   }
 
   /** Asks whether the server is there, instead of waiting for a reason: the device was asleep, maybe. */
@@ -147,7 +149,7 @@ export class LiveSocket implements WebSocketLike {
     const reason = this.#state === 'opening' ? 'no answer within 10 s' : 'nothing is heard of the server'
     this.#end()
     // Not the handshake of a close, which nobody would answer.
-    if (this.terminate !== undefined) this.terminate()
+    if (this.#socket.terminate !== undefined) this.#socket.terminate()
     else this.#socket.close()
     this.onclose?.({ code: 1006, reason })
   }

@@ -20,7 +20,7 @@ it('is told at once, as long as the store does not answer, that nothing is kept'
     async close() {},
   }
   const ydoc = new Y.Doc()
-  const copy = new LocalCopy(store, ydoc, { version: 1, loaded() {}, kept() {}, storeChanged() {} })
+  const copy = new LocalCopy(store, ydoc, { edits: { version: 1 }, loaded() {}, kept() {}, storeChanged() {} })
   const opening = copy.open()
   await vi.advanceTimersByTimeAsync(3_000)
   await opening

@@ -1,6 +1,9 @@
 import * as Y from 'yjs'
-import { StoreError } from './errors.ts'
+import { asError, StoreError } from './errors.ts'
 import type { LocalStore } from './LocalStore.ts'
+import { backOff, type Pauses } from './retryDelay.ts'
+import type { SaveTracker } from './SaveTracker.ts'
+import { withinTime } from './withinTime.ts'
 
 /** Longest wait for a store that opens (or closes) before the document goes on without it, in ms. */
 const STORE_TIMEOUT_MS = 3_000
@@ -11,8 +14,8 @@ const STORE_TIMEOUT_MS = 3_000
  */
 const WRITE_PAUSE_MS = 200
 
-/** Pauses before a store is opened again after it failed, in ms: twice as long each time. */
-const RETRY = { firstMs: 1_000, longestMs: 60_000 }
+/** Before a store is opened again after it failed. */
+const REOPEN: Pauses = { firstMs: 1_000, longestMs: 60_000 }
 
 /**
  * When what is stored is written anew as one update: many rows are slow to read (500 take 5 to 10 ms to apply). Rows and bytes
@@ -23,7 +26,7 @@ const TAIL = { rows: 500, snapshotBytesPerRow: 2_048, bytes: 256 << 10 }
 /** What a copy needs to know of its document, and tells it. */
 export interface LocalCopyHost {
   /** Local edits so far. */
-  readonly version: number
+  readonly edits: Pick<SaveTracker, 'version'>
   /** The store has brought content. */
   loaded(): void
   /** Everything up to `version` is kept on this device. */
@@ -167,7 +170,7 @@ export class LocalCopy {
       if (this.#state === 'shut') await this.#load()
       if (this.#state === 'open') await this.#write()
     } catch (error) {
-      await this.#fail(error instanceof Error ? error : new Error(String(error)))
+      await this.#fail(asError(error))
     }
   }
 
@@ -215,7 +218,7 @@ export class LocalCopy {
   }
 
   async #write(): Promise<void> {
-    const { version } = this.#host
+    const { version } = this.#host.edits
     const queue = this.#queue
     let isWritten = true
     if (this.#isTailLong()) {
@@ -251,7 +254,8 @@ export class LocalCopy {
     this.#setError(error)
     if (!this.#isClosing && !isDamaged) {
       clearTimeout(this.#timer)
-      const pause = Math.min(RETRY.firstMs * 2 ** (this.#failureCount - 1), RETRY.longestMs)
+      // Nobody else waits for this store: the pauses need not differ.
+      const pause = backOff(REOPEN, this.#failureCount, () => 1)
       this.#timer = setTimeout(() => void this.#run(), pause)
     }
     // That it failed is told already.
@@ -299,17 +303,7 @@ function missing(stored: readonly Uint8Array[], state: Uint8Array): Uint8Array[]
   return found
 }
 
-async function withinTimeout(work: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new StoreError('unavailable', `the local store does not answer for ${STORE_TIMEOUT_MS} ms`)),
-      STORE_TIMEOUT_MS,
-    )
-  })
-  try {
-    await Promise.race([work, timeout])
-  } finally {
-    clearTimeout(timer)
-  }
+function withinTimeout(work: Promise<void>): Promise<void> {
+  const late = () => new StoreError('unavailable', `the local store does not answer for ${STORE_TIMEOUT_MS} ms`)
+  return withinTime(work, STORE_TIMEOUT_MS, late)
 }

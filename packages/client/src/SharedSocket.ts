@@ -1,6 +1,6 @@
 import {
   decodeMessage,
-  encodeAddress,
+  encodeAddressed,
   encodeLeave,
   encodePing,
   encodeToken,
@@ -23,8 +23,6 @@ const MAX_ADDRESSES = 10_000
 const LINGER_MS = 1_000
 /** Shortest pause after a socket that could not be opened, in ms: a hundred documents want one each, and get one for all. */
 const RETRY_MS = 500
-/** Time that the server has to answer a close, in ms; then the socket is cut, where that is possible (Node). */
-const CLOSE_TIMEOUT_MS = 1_000
 
 /** Sockets to one server, each for up to a hundred documents. */
 export class SocketPool {
@@ -121,12 +119,8 @@ class SharedSocket {
   }
 
   send(address: string, message: Uint8Array): void {
-    if (!this.#isOpen || this.isOver) return
-    const head = encodeAddress(address)
-    const frame = new Uint8Array(head.length + message.length)
-    frame.set(head)
-    frame.set(message, head.length)
-    this.#socket?.send(frame)
+    // lib0 and Yjs never share their memory.
+    if (this.#isOpen && !this.isOver) this.#socket?.send(encodeAddressed(address, message) as Uint8Array<ArrayBuffer>)
   }
 
   /** Asks whether the server is there. */
@@ -147,19 +141,8 @@ class SharedSocket {
     // Also where the server has ended the session: a new token that was under way then has opened another one.
     this.send(seat.address, encodeLeave())
     if (this.#seats.size === 0 && !this.isOver) {
-      this.#linger = setTimeout(() => this.#leave(), this.#isOpen ? LINGER_MS : 0)
+      this.#linger = setTimeout(() => this.drop('the last document has left'), this.#isOpen ? LINGER_MS : 0)
     }
-  }
-
-  /** The last document has left. */
-  #leave(): void {
-    this.isOver = true
-    clearTimeout(this.#start)
-    const socket = this.#socket
-    socket?.close()
-    if (socket?.terminate === undefined) return
-    const cut = setTimeout(() => socket.terminate?.(), CLOSE_TIMEOUT_MS)
-    cut.unref?.()
   }
 
   #receive(data: unknown): void {
@@ -184,14 +167,14 @@ class SharedSocket {
     this.#end({ code: 1006, reason })
   }
 
-  #end({ code, reason }: CloseInfo): void {
+  #end(end: CloseInfo): void {
     if (this.isOver) return
     this.isOver = true
     clearTimeout(this.#linger)
     clearTimeout(this.#start)
     const seats = [...this.#seats.values()]
     this.#seats.clear()
-    for (const seat of seats) seat.closed(code, reason)
+    for (const seat of seats) seat.closed(end)
   }
 }
 
@@ -245,14 +228,14 @@ class VirtualSocket implements WebSocketLike {
     if (message === undefined) this.onmessage?.({ data })
     else {
       this.#shared.leave(this)
-      this.closed(message.code, message.reason)
+      this.closed(message)
     }
   }
 
-  closed(code: number, reason: string): void {
+  closed(end: CloseInfo): void {
     if (this.readyState === CLOSED) return
     this.readyState = CLOSED
-    this.onclose?.({ code, reason })
+    this.onclose?.(end)
   }
 }
 

@@ -1,4 +1,5 @@
 import { isToken, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '@weft/protocol'
+import { withinTime } from './withinTime.ts'
 
 /** Says who this is: a token, or a function that is asked for one at each connection. An empty one is none. */
 export type TokenSource = string | (() => string | Promise<string>)
@@ -15,16 +16,10 @@ export function checkToken(token: string): string {
 const TOKEN_TIMEOUT_MS = 30_000
 
 /** @throws {Error} none has come in time. {TypeError} what came can't be one. */
-export async function askToken(ask: () => string | Promise<string>): Promise<string> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`none came within ${TOKEN_TIMEOUT_MS / 1_000} s`)), TOKEN_TIMEOUT_MS)
-  })
-  try {
-    return checkToken(await Promise.race([ask(), timeout]))
-  } finally {
-    clearTimeout(timer)
-  }
+export async function askToken(token: TokenSource): Promise<string> {
+  const asked = typeof token === 'string' ? token : token()
+  const late = () => new Error(`none came within ${TOKEN_TIMEOUT_MS / 1_000} s`)
+  return checkToken(await withinTime(asked, TOKEN_TIMEOUT_MS, late))
 }
 
 /** The subprotocols that carry a token to the server. */

@@ -2,10 +2,11 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import * as Y from 'yjs'
 import { ScriptedServer } from '../test/ScriptedServer.ts'
 import { type ConnectOptions, connect } from './connect.ts'
+import type { DocumentEvents } from './DocumentEvents.ts'
 import { RefusedError, StoreError, UnsavedError } from './errors.ts'
 import { LiveSocket } from './LiveSocket.ts'
 import type { LocalStore } from './LocalStore.ts'
-import type { DocumentEvents, WeftDocument } from './WeftDocument.ts'
+import type { WeftDocument } from './WeftDocument.ts'
 
 let server: ScriptedServer
 const open: WeftDocument[] = []

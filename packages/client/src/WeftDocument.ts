@@ -2,48 +2,16 @@ import { type AccessName, encodeSyncStep1, encodeUpdate, ephemeralLimit, type Sa
 import { ObservableV2 } from 'lib0/observable'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import {
-  DocumentLink,
-  type DocumentMessage,
-  type DocumentSize,
-  type LinkHost,
-  type LinkSettings,
-} from './DocumentLink.ts'
+import type { DocumentEvents, DocumentSize } from './DocumentEvents.ts'
+import { DocumentLink, type LinkHost, type LinkSettings } from './DocumentLink.ts'
 import type { DocumentStatus } from './documentStatus.ts'
-import { type RefusedError, UnsavedError } from './errors.ts'
+import { asError, type RefusedError, UnsavedError } from './errors.ts'
 import { LocalCopy, type LocalCopyHost } from './LocalCopy.ts'
 import type { LocalStore } from './LocalStore.ts'
 import { Outbox } from './Outbox.ts'
 import { SaveTracker } from './SaveTracker.ts'
 import { TabChannel } from './TabChannel.ts'
-import type { CloseInfo } from './WebSocketLike.ts'
-
-export interface DocumentEvents {
-  status: (status: DocumentStatus) => void
-  /** Every local edit is committed on the server. */
-  saved: () => void
-  /** `unsaved` or `unsavedLocally` has changed. */
-  unsaved: (count: number, locally: number) => void
-  /** The local store can't be used, or (`undefined`) can again. */
-  storeError: (error: Error | undefined) => void
-  refused: (error: RefusedError) => void
-  /** The server takes edits of this client from now on, or doesn't any more; `isFirst`: it has never said so before. */
-  access: (access: AccessName, isFirst: boolean) => void
-  /** How it stands at the server with storing edits. */
-  saving: (saving: SavingName) => void
-  /** The document has come near its size limit on the server, has reached it, or is below it again. */
-  size: (size: DocumentSize) => void
-  /** The server let an edit of this client pass by (y-protocols' "permission denied"). */
-  denied: (reason: string) => void
-  /** `isIncomplete` has changed. */
-  incomplete: (isIncomplete: boolean) => void
-  /** Somebody here has sent a message (`send`). */
-  message: (message: DocumentMessage) => void
-  /** It was closed, and lets go of everything. */
-  closed: () => void
-  /** A connection ended. `retryInMs` is `null` where no further attempt comes. */
-  disconnected: (info: CloseInfo & { retryInMs: number | null }) => void
-}
+import { withinTime } from './withinTime.ts'
 
 export interface User {
   name: string
@@ -103,7 +71,7 @@ export class WeftDocument {
   /** The newest version that is kept on this device. */
   #keptVersion = 0
   #hadPending = false
-  /** Something waits here for what it builds upon (Yjs's pending structs or deletions). */
+  /** Something waits here for what it builds upon. */
   #isPending = false
   #isIncomplete = false
   /** How many have this document open: `close` is each one's own. */
@@ -433,20 +401,16 @@ export class WeftDocument {
           if (document === this || !document.isClosed) throw error
         }),
       )
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1_000} s`)), timeoutMs)
-    })
+    const endsAt = performance.now() + timeoutMs
+    const late = () => new Error(`no answer within ${timeoutMs / 1_000} s`)
     try {
       // Others may edit while this waits.
-      do await Promise.race([Promise.all(savedAll()), timeout])
+      do await withinTime(Promise.all(savedAll()), endsAt - performance.now(), late)
       while (count() > 0 && !this.isClosed)
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause)
+      const why = asError(cause).message
       const where = level === 'local' ? 'on this device' : `(${this.status})`
       throw new UnsavedError(`${edits(count())} of ${this.documentId} not saved ${where}: ${why}`, count(), { cause })
-    } finally {
-      clearTimeout(timer)
     }
   }
 
@@ -479,85 +443,47 @@ export class WeftDocument {
   }
 
   #copyHost(): LocalCopyHost {
-    const document = this
     return {
-      get version() {
-        return document.#tracker.version
+      edits: this.#tracker,
+      loaded: () => this.#isHere(),
+      kept: version => {
+        if (version === this.#keptVersion) return
+        this.#keptVersion = version
+        this.#tellUnsaved()
       },
-      loaded() {
-        document.#isHere()
-      },
-      kept(version) {
-        if (version === document.#keptVersion) return
-        document.#keptVersion = version
-        document.#tellUnsaved()
-      },
-      storeChanged(error) {
-        document.#tellUnsaved()
-        document.#tell('storeError', error)
+      storeChanged: error => {
+        this.#tellUnsaved()
+        this.#tell('storeError', error)
       },
     }
   }
 
   #linkHost(): LinkHost {
-    const document = this
     return {
-      get version() {
-        return document.#tracker.version
+      edits: this.#tracker,
+      tell: (name, ...args) => this.#tell(name, ...args),
+      synced: () => this.#isHere(),
+      connectionChanged: connection => {
+        if (connection === null) this.#outbox.closed()
+        else this.#outbox.opened(connection)
       },
-      get unsavedCount() {
-        return document.#tracker.unsavedCount
+      refused: error => {
+        this.#tracker.fail(error)
+        this.#failReady(error)
+        this.#tell('refused', error)
       },
-      statusChanged(status) {
-        document.#tell('status', status)
+      denied: reason => {
+        if (this.#link.isDenied) this.#tracker.fail(this.#deniedError())
+        this.#tell('denied', reason)
       },
-      synced() {
-        document.#isHere()
-      },
-      connectionChanged(connection) {
-        if (connection === null) document.#outbox.closed()
-        else document.#outbox.opened(connection)
-      },
-      disconnected(info) {
-        document.#tell('disconnected', info)
-      },
-      refused(error) {
-        document.#tracker.fail(error)
-        document.#failReady(error)
-        document.#tell('refused', error)
-      },
-      sizeChanged(size) {
-        document.#tell('size', size)
-      },
-      accessChanged(access, isFirst) {
-        document.#tell('access', access, isFirst)
-      },
-      savingChanged(saving) {
-        document.#tell('saving', saving)
-      },
-      denied(reason) {
-        if (document.#link.isDenied) document.#tracker.fail(document.#deniedError())
-        document.#tell('denied', reason)
-      },
-      message(message) {
-        document.#tell('message', message)
-      },
-      receipt(outcome) {
-        document.#outbox.received(outcome)
-      },
-      answered() {
-        document.#setIncomplete(document.#isPending)
-      },
-      acknowledged(version) {
-        document.#acknowledged(version)
-      },
+      receipt: outcome => this.#outbox.received(outcome),
+      answered: () => this.#setIncomplete(this.#isPending),
+      acknowledged: version => this.#acknowledged(version),
     }
   }
 
   readonly #beforeTransaction = (transaction: Y.Transaction): void => {
-    if (transaction.origin !== this.#link.origin) return
-    const { pendingStructs, pendingDs } = this.ydoc.store
-    this.#hadPending = pendingStructs !== null || pendingDs !== null
+    if (transaction.origin === this.#link.origin) this.#hadPending = hasPending(this.ydoc)
   }
 
   readonly #update = (update: Uint8Array, origin: unknown): void => {
@@ -577,8 +503,7 @@ export class WeftDocument {
 
   // What is missing was asked for with the connection's sync step 1, or is asked for now; then the server says all that it has.
   readonly #afterTransaction = (): void => {
-    const { pendingStructs, pendingDs } = this.ydoc.store
-    const isPending = pendingStructs !== null || pendingDs !== null
+    const isPending = hasPending(this.ydoc)
     if (isPending === this.#isPending) return
     this.#isPending = isPending
     if (!isPending) this.#setIncomplete(false)
@@ -632,6 +557,11 @@ export class WeftDocument {
       })
     }
   }
+}
+
+/** Whether something waits for what it builds upon: structs or deletions. */
+function hasPending({ store }: Y.Doc): boolean {
+  return store.pendingStructs !== null || store.pendingDs !== null
 }
 
 function edits(count: number): string {

@@ -84,7 +84,7 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
 /** @internal The settings of a document, with every default. */
 export function settingsOf(
   address: DocumentAddress,
-  { awareness, user, store, ydoc, schemaVersion }: DocumentOptions,
+  { awareness, user, store, ydoc, schemaVersion }: Omit<DocumentOptions, 'store'> & { store?: LocalStore | undefined },
   link: LinkOptions,
 ): Omit<DocumentSettings, 'openSocket'> {
   return {

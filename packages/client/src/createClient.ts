@@ -158,21 +158,11 @@ export class WeftClient {
     this.#onClose()
   }
 
-  #begin(address: DocumentAddress, { store, part: _, ...options }: OpenOptions): WeftDocument {
+  #begin(address: DocumentAddress, options: OpenOptions): WeftDocument {
     const id = address.documentId
-    const { user, awareness, store: makeStore } = this.#options
-    const kept = store ?? makeStore?.(id)
+    const store = options.store ?? this.#options.store?.(id)
     const document = new WeftDocument({
-      ...settingsOf(
-        address,
-        {
-          ...(user && { user }),
-          ...(awareness !== undefined && { awareness }),
-          ...options,
-          ...(kept && { store: kept }),
-        },
-        this.#options,
-      ),
+      ...settingsOf(address, { ...this.#options, ...options, store }, this.#options),
       openSocket: (_, token) => this.#pool.open(id, token),
     })
     this.#documents.set(id, document)

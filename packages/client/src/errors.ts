@@ -13,7 +13,7 @@ export class RefusedError extends Error {
   /** @param closeReason the reason of the close frame, `word: text`. */
   constructor(documentId: string, code: number, closeReason: string) {
     const { word, text } = parseCloseReason(closeReason)
-    super(`${documentId} is refused: ${closeReason === '' ? 'no reason given' : closeReason} (${code})`)
+    super(`${documentId} is refused: ${closeReason || 'no reason given'} (${code})`)
     this.code = code
     this.word = word
     this.reason = text
@@ -65,4 +65,9 @@ export class StoreError extends Error {
     super(message, options)
     this.code = code
   }
+}
+
+/** @internal What was thrown, as an error: programs throw anything. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }

@@ -47,14 +47,11 @@ describe('@weft/client, built', () => {
   })
 
   it(`fits a page: it adds at most ${MAX_GZIP_BYTES} bytes of gzip to one that has Yjs, and nothing of Node's`, async () => {
-    // Such a page fetches some of its code later, as any: what that takes is not the client's.
-    const page = "export * from 'yjs'\nexport const later = () => import('./later.js')"
-    const yjs = await bundle('yjs', page)
-    const both = await bundle('both', `${page}\nexport * from '../dist/index.js'`)
-    const code = both.first.toString()
-    const size = gzipSync(both.first).length - gzipSync(yjs.first).length
-    const later = gzipSync(both.later).length - gzipSync(yjs.later).length
-    console.info(`@weft/client for a page that has Yjs: ${size} bytes of gzip, and ${later} when an edit is too large`)
+    const yjs = await bundle('yjs', "export * from 'yjs'")
+    const both = await bundle('both', "export * from 'yjs'\nexport * from '../dist/index.js'")
+    const code = both.toString()
+    const size = gzipSync(both).length - gzipSync(yjs).length
+    console.info(`@weft/client for a page that has Yjs: ${size} bytes of gzip`)
     expect(code).toContain('WebSocket')
     expect(code).not.toMatch(/handshakeTimeout|node:|prosemirror/)
     expect(size).toBeGreaterThan(1_000)
@@ -62,14 +59,13 @@ describe('@weft/client, built', () => {
   })
 })
 
-/** A module as a page's build has it, minified: with all that it needs at `first`, and what it fetches only when it is needed. */
-async function bundle(name: string, module: string): Promise<{ first: Buffer; later: Buffer }> {
+/** A module as a page's build has it: with all that it needs, minified. */
+async function bundle(name: string, module: string): Promise<Buffer> {
   // A file of its own, beside the package's: that is where it looks for what it needs.
   const folder = await mkdtemp(join(packageRoot, 'test/bundle-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   const input = join(folder, `${name}.js`)
   await writeFile(input, module.replace('../dist', '../../dist'))
-  await writeFile(join(folder, 'later.js'), 'export const later = true')
   const result = await build({
     root: packageRoot,
     configFile: false,
@@ -81,18 +77,5 @@ async function bundle(name: string, module: string): Promise<{ first: Buffer; la
   })
   const bundles = Array.isArray(result) ? result : [result]
   const files = bundles.flatMap(made => ('output' in made ? made.output : []))
-  const chunks = files.flatMap(file => (file.type === 'chunk' ? [file] : []))
-  const byName = new Map(chunks.map(chunk => [chunk.fileName, chunk]))
-  const first = new Set<string>()
-  const take = (fileName: string) => {
-    if (first.has(fileName)) return
-    first.add(fileName)
-    for (const imported of byName.get(fileName)?.imports ?? []) take(imported)
-  }
-  for (const { fileName, isEntry } of chunks) if (isEntry) take(fileName)
-  const codeOf = (some: typeof chunks) => Buffer.from(some.map(({ code }) => code).join(''))
-  return {
-    first: codeOf(chunks.filter(({ fileName }) => first.has(fileName))),
-    later: codeOf(chunks.filter(({ fileName }) => !first.has(fileName))),
-  }
+  return Buffer.from(files.map(file => ('code' in file ? file.code : '')).join(''))
 }

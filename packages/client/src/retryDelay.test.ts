@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import { retryDelay } from './retryDelay.ts'
+import { backOff, retryDelay } from './retryDelay.ts'
 
 const lowest = () => 0
 const highest = () => 0.999_999
+
+describe('backOff', () => {
+  it('doubles from the first pause to the longest, of each a random half to whole', () => {
+    const pauses = { firstMs: 1_000, longestMs: 60_000 }
+    const delays = [1, 2, 3, 7, 2_000].map(failures => backOff(pauses, failures, highest))
+    expect(delays.map(delay => Math.round(delay))).toEqual([1_000, 2_000, 4_000, 60_000, 60_000])
+    expect(backOff(pauses, 1, lowest)).toBe(500)
+  })
+})
 
 describe('retryDelay', () => {
   it('doubles from 200 ms to 2.5 s, of each a random half to whole', () => {

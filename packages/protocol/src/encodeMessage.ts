@@ -85,10 +85,7 @@ export function encodeSize(state: SizeName, bytes: number, limitBytes: number): 
 
 /** From an editor, and in answer to it: the version of the schema that it is bound to. */
 export function encodeEditor(schemaVersion: number): Uint8Array {
-  return encoding.encode(encoder => {
-    encoding.writeVarUint(encoder, messageType.editor)
-    encoding.writeVarUint(encoder, schemaVersion)
-  })
+  return encodeNumbers(messageType.editor, schemaVersion)
 }
 
 /** A newer token of the same user. */
