@@ -84,6 +84,7 @@ const own = {
   ],
   receipt: () => [uint(messageType.receipt), buffer(uint(receiptOutcome.tooFast))],
   access: ({ random }) => [uint(messageType.access), text(random.pick(['read-write', 'read-only', 'all']))],
+  editor: ({ random }) => [uint(messageType.editor), uint(random.pick([0, 1, 1, 1, 2, 300]))],
   token: ({ random, tokens }) => [uint(messageType.token), text(random.pick(tokens))],
   leave: () => [uint(messageType.closed)],
   closed: () => [uint(messageType.closed), uint(4403), text('forbidden: no')],
