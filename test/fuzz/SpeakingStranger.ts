@@ -135,8 +135,11 @@ export class SpeakingStranger {
     const choice = random.below(200)
     if (choice === 0) this.#socket?.say(Buffer.from('text'), false)
     else if (choice === 1) this.#socket?.sayControl(random.pick(['ping', 'pong']), Buffer.alloc(random.below(126)))
-    else if (choice === 2) this.#socket?.say(Uint8Array.from({ length: random.below(40) }, () => random.below(256)))
-    else if (choice < 6) this.#socket?.stopReading()
+    else if (choice === 2) {
+      const bytes = Uint8Array.from({ length: random.below(40) }, () => random.below(256))
+      this.#taken ??= takenFor(this.dialect, bytes)
+      this.#socket?.say(bytes)
+    } else if (choice < 6) this.#socket?.stopReading()
     else if (choice < 9) this.#socket?.goOnReading()
     else {
       const name = random.pick(this.#names)
