@@ -36,6 +36,8 @@ export class Disk {
   readonly counters: Counters
   /** Called with what has become durable, and with all that is there after a crash. */
   onDurable: (records: readonly (readonly DiskOperation[])[]) => void = () => {}
+  /** Called when the server hears of all that is durable: its write has succeeded, or it has opened the store. */
+  onTold: () => void = () => {}
   /** Called where LevelDB's thread is at work, by what it does. */
   onCall: (what: 'read' | 'write' | 'sync') => void = () => {}
   #lockedBy: ServerLife | null = null
@@ -140,6 +142,7 @@ export class Disk {
     this.#lockedBy = life
     this.#live = new Map(this.#durable)
     for (const operations of this.#unsynced) apply(this.#live, operations)
+    this.onTold()
     return null
   }
 
@@ -179,7 +182,10 @@ export class Disk {
           this.syncAll()
           apply(this.#live, operations)
           // And the answer takes its time, too: a process can die between.
-          this.later(life, () => done(null))
+          this.later(life, () => {
+            this.onTold()
+            done(null)
+          })
         },
         stallMs,
       )

@@ -12,6 +12,8 @@ interface Book {
   era: number
   /** All that ever was safe on disk. */
   durable: OperationSet
+  /** `Map<clientID, clock>` of that, as far as the server has heard: a write that is safe may not have come back yet. */
+  told: ReadonlyMap<number, number>
   /** What Yjs makes of all entries, in order. */
   replay: Y.Doc
   head: number
@@ -39,6 +41,7 @@ export class Ledger {
         documentId,
         era: 0,
         durable: new OperationSet(),
+        told: new Map(),
         replay: createDocument(1),
         head: 0,
         promised: new OperationSet(),
@@ -63,6 +66,11 @@ export class Ledger {
 
   get damagedDocuments(): DocumentId[] {
     return [...this.#books.values()].filter(({ isDamaged }) => isDamaged).map(({ documentId }) => documentId)
+  }
+
+  /** The server has heard of all that is durable. */
+  told(): void {
+    for (const book of this.#books.values()) book.told = new Map(book.durable.clocks)
   }
 
   /** Records have become durable, in this order. */
@@ -124,6 +132,7 @@ export class Ledger {
     entries.delete(book)
     book.era++
     book.durable = new OperationSet()
+    book.told = new Map()
     book.replay = createDocument(1)
     book.promised = new OperationSet()
     book.head = row.head

@@ -40,7 +40,7 @@ export abstract class Page {
   isSynced = false
   /** Since when; null: it isn't. */
   joinedAt: number | null = null
-  /** What was on disk when it asked. */
+  /** What was on disk when it asked, and the server knew. */
   #mustHear: ReadonlyMap<number, number> | null = null
   #awarenessClock = 0
   #renewedAt = 0
@@ -129,7 +129,7 @@ export abstract class Page {
     this.isSynced = false
     const book = this.world.ledger.book(this.documentId)
     this.era = book.era
-    this.#mustHear = new Map(book.durable.clocks)
+    this.#mustHear = book.told
     this.begun()
     this.showMyself()
   }

@@ -56,6 +56,7 @@ export class World {
       }
       this.ledger.stored(records)
     }
+    this.disk.onTold = () => this.ledger.told()
     this.disk.onCall = what => {
       if (what === 'sync') this.counters.add('commit')
       if (what === 'read') this.#meet('load')
