@@ -65,7 +65,7 @@ describe('weft backup, restore and verify', () => {
     // A folder in use is not read.
     const inUse = await runCommand(['verify', '--data', server.folder])
     expect(told(inUse)).toEqual([1, [expect.stringContaining('is in use by another process')]])
-    expect(inUse.stdout).toBe('no documents; not all could be read\n')
+    expect(inUse.stdout).toBe('nothing could be read\n')
     await server.stop()
   })
 

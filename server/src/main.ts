@@ -8,6 +8,7 @@ import { explainLimits, inMiB, memoryBound } from './explainLimits.ts'
 import { readConfig } from './readConfig.ts'
 import { ConfigError } from './Setting.ts'
 import { startServer, UNSTORED } from './startServer.ts'
+import { unknownSettings } from './unknownSettings.ts'
 
 /** Exit codes: 0 stopped, 1 a failure, 2 a wrong setting, 73 the store can't be used (sysexits.h: EX_CANTCREAT). */
 const EXIT_FAILURE = 1
@@ -55,6 +56,7 @@ async function main(): Promise<void> {
   // A promise that was given up and fails is told, and ends nothing. (An error that is thrown where nobody catches it does: what
   // it left behind is unknown, and what was acknowledged is on disk.)
   process.on('unhandledRejection', error => logger.error({ err: error }, 'something failed that nobody waited for'))
+  for (const warning of unknownSettings(process.env)) logger.warn(warning)
   const server = await startServer(config, logger)
   const places = [...config.publicUrls, server.url].join(' and ')
   process.stdout.write(`Weft is at ${places}\nDocuments are in ${resolve(config.data)}\n`)

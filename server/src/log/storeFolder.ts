@@ -38,10 +38,10 @@ export async function prepareFolder(folder: string, create: boolean): Promise<Fo
   try {
     if (names === null) {
       // The name of a folder is an entry of its parent, and as lost as that after a loss of power unless that is synced.
-      const first = await mkdir(folder, { recursive: true, mode: 0o700 })
-      for (let made = resolve(folder); first !== undefined; made = dirname(made)) {
+      const first = await makeFolder(resolve(folder))
+      for (let made = resolve(folder); first !== null; made = dirname(made)) {
         await syncFolder(dirname(made))
-        if (made === resolve(first) || made === dirname(made)) break
+        if (made === first || made === dirname(made)) break
       }
     }
     const marker = await open(join(folder, firstStartName), 'a')
@@ -52,6 +52,38 @@ export async function prepareFolder(folder: string, create: boolean): Promise<Fo
     throw unwritable(folder, error)
   }
   return 'first start'
+}
+
+/**
+ * Makes a folder and those above it that are missing. Not `mkdir` with `recursive`: where a file system takes no folder and says
+ * that there is none (`/proc/x`), that one tries for ever (Node 20.20).
+ * @returns the first one that was made; null: all were there
+ */
+async function makeFolder(folder: string): Promise<string | null> {
+  try {
+    await mkdir(folder, { mode: 0o700 })
+    return folder
+  } catch (error) {
+    if (await isFolder(folder)) return null
+    const parent = dirname(folder)
+    if (!isErrno(error) || error.code !== 'ENOENT' || (await isFolder(parent))) throw error
+    const first = await makeFolder(parent)
+    return (await makeFolder(folder)) === null ? first : (first ?? folder)
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    found => found.isDirectory(),
+    () => false,
+  )
+}
+
+/** What others on this machine may do with a data folder, in words; null: nothing. Documents are in its files. */
+export async function describeRights(folder: string): Promise<string | null> {
+  const rights = (await stat(folder)).mode & 0o777
+  if (process.platform === 'win32' || (rights & 0o077) === 0) return null
+  return `the data folder ${folder} is open to others on this machine (its rights are ${rights.toString(8)}): chmod 700 ${folder}`
 }
 
 /** Ends a first start: what LevelDB made and the sentinel in it are on disk, names of files included. */

@@ -163,7 +163,9 @@ class Report {
       return
     }
     const text = summaryOf(this.#counts, this.#files)
-    this.#print(`${text}${this.isWhole ? '' : '; not all could be read'}`)
+    const isNothing = [...Object.values(this.#counts), ...Object.values(this.#files)].every(count => count === 0)
+    if (this.isWhole) this.#print(text)
+    else this.#print(isNothing ? 'nothing could be read' : `${text}; not all could be read`)
   }
 
   #check(document: WholeDocument): void {
