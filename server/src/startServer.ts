@@ -1,7 +1,5 @@
-import { createServer, type Server } from 'node:http'
-import type { Server as TlsServer } from 'node:https'
+import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
-import type { AddressInfo, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { DocumentId } from '@weft/protocol'
 import type { Logger } from 'pino'
@@ -10,40 +8,28 @@ import { HostCheck } from './access/HostCheck.ts'
 import { NewDocuments } from './access/NewDocuments.ts'
 import { asksForTokens, openKeys } from './access/openKeys.ts'
 import { openOwnTokens } from './access/openOwnTokens.ts'
-import { Recheck } from './access/Recheck.ts'
-import { HTTP_CONNECTIONS, MAX_HEADERS } from './access/requestFault.ts'
+import { HTTP_CONNECTIONS } from './access/requestFault.ts'
 import { TrustedProxies } from './access/TrustedProxies.ts'
 import { noAudit } from './audit/AuditEntry.ts'
 import { AuditLog } from './audit/AuditLog.ts'
-import { guardedClock, systemClock, type Timer } from './clock.ts'
+import { guardedClock, systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { WeftError } from './errors.ts'
-import { ApiGate } from './http/ApiGate.ts'
-import { accessRoutes } from './http/accessRoutes.ts'
-import { createApp } from './http/app.ts'
-import { auditRoutes } from './http/auditRoutes.ts'
-import { backupApi } from './http/backupApi.ts'
-import { binRoutes } from './http/binRoutes.ts'
-import { Creation } from './http/Creation.ts'
-import { contentRoutes } from './http/contentRoutes.ts'
-import { documentsApi } from './http/documentsApi.ts'
-import { hostApi } from './http/hostApi.ts'
-import { linkRoutes } from './http/linkRoutes.ts'
+import { guard, listen, urlOf } from './http/listen.ts'
 import { Metrics } from './http/Metrics.ts'
-import { createMetricsApp } from './http/metricsApp.ts'
+import { openApp } from './http/openApp.ts'
 import { readCertificate } from './http/readCertificate.ts'
-import { requestRates } from './http/requestRates.ts'
-import { sessionApi } from './http/sessionApi.ts'
-import { sessionRoutes } from './http/sessionRoutes.ts'
+import { serveMetrics } from './http/serveMetrics.ts'
 import { createTlsServer, reloadCertificate } from './http/tlsServer.ts'
-import { uploadsApi } from './http/uploadsApi.ts'
 import { LevelUpdateLog } from './log/LevelUpdateLog.ts'
-import { measureDisk } from './log/storeFolder.ts'
+import { describeRights, measureDisk } from './log/storeFolder.ts'
 import { noMeters } from './Meters.ts'
+import { metricsSources } from './metricsSources.ts'
 import { rehearse } from './rehearse.ts'
 import { Committer } from './room/Committer.ts'
 import { DocumentGrowth } from './room/DocumentGrowth.ts'
 import { Documents, MAX_CONTENT_TASKS } from './room/Documents.ts'
+import { Housekeeping } from './room/Housekeeping.ts'
 import { KeptStates } from './room/KeptStates.ts'
 import { Pressure } from './room/Pressure.ts'
 import { RecordDocument } from './room/RecordDocument.ts'
@@ -53,7 +39,6 @@ import { Scrub } from './room/Scrub.ts'
 import type { Session } from './room/Session.ts'
 import { SpaceWatch } from './room/SpaceWatch.ts'
 import { StoreRecovery } from './room/StoreRecovery.ts'
-import { COMMON_HEADER_LINES } from './securityHeaders.ts'
 import { UnsentBytes } from './socket/UnsentBytes.ts'
 import { WebSocketEndpoint } from './socket/WebSocketEndpoint.ts'
 import { UploadStore } from './uploads/UploadStore.ts'
@@ -61,11 +46,6 @@ import { Workshop } from './worker/Workshop.ts'
 
 const { version: VERSION } = createRequire(import.meta.url)('../package.json') as { version: string }
 
-/** How long the store must have been quiet before space is given back to the file system. */
-const RECLAIM_QUIET_MS = 10_000
-/** The bin is looked through once a day, and so long after a start. */
-const FIRST_BIN_MS = 60_000
-const DAY_MS = 24 * 60 * 60_000
 /** Sessions get so long to hear of their last commits before the end. */
 const STOP_GRACE_MS = 250
 /** What workers have under way is ended then: nobody was told that it is done. */
@@ -100,7 +80,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   if (certificate !== null && certificate.warning !== null) logger.warn(certificate.warning)
   const keys = openKeys(config, clock, logger)
   const log = await LevelUpdateLog.open({ folder: config.data, create: true })
-  for (const warning of log.warnings) logger.warn(warning)
+  for (const warning of [...log.warnings, await describeRights(config.data)]) if (warning !== null) logger.warn(warning)
   const metrics = config.metricsPort === 0 ? null : new Metrics()
   const meters = metrics ?? noMeters
   const workerLimits = { maxHeapMiB: config.workerHeapMiB, maxBytes: config.workerBytes }
@@ -183,33 +163,28 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     saving,
   })
   const growth = new DocumentGrowth(log, workshop, config.maxWaitingPerUser)
-  const gate = new ApiGate(access, proxies)
-  const creation = new Creation({ documents, gate, proxies, newDocuments, clock })
-  const recheck = new Recheck(clock, () => access.recheck())
-  const apiServices = { ...own, access, rooms, gate, proxies, audit, clock, recheck }
-  const routes = [
-    ...linkRoutes({ ...apiServices, settings: config }),
-    ...accessRoutes(apiServices),
-    ...sessionRoutes(apiServices),
-    ...binRoutes({ ...apiServices, documents, growth, settings: config }),
-    ...contentRoutes,
-    ...auditRoutes({ log: auditLog, gate }),
-  ]
-  const app = createApp({
-    webFolder: fileURLToPath(new URL('../../web/dist', import.meta.url)),
-    logger,
-    hosts,
-    proxies,
-    meters,
-    requestRates: requestRates({ gate, clock, logger, settings: config }),
-    documentsApi: documentsApi({ documents, creation, gate, proxies, audit, hasBin: config.binDays > 0, logger }),
-    uploadsApi: uploadsApi({ uploads, documents, creation, saving, gate, logger, settings: config }),
-    sessionApi: sessionApi({ access, gate, proxies, clock, logger, requestSeconds: config.requestSeconds }),
-    hostApi: hostApi(routes, VERSION, { proxies, logger, requestSeconds: config.requestSeconds }),
-    backupApi: backupApi({ log, uploads, gate, proxies, audit, clock, logger, settings: config }),
-    requestSeconds: config.requestSeconds,
-    isReady: async () => saving.state === 'saving' && log.state === 'open' && (await log.isWritable()),
-  })
+  const app = openApp(
+    {
+      version: VERSION,
+      webFolder: fileURLToPath(new URL('../../web/dist', import.meta.url)),
+      log,
+      documents,
+      growth,
+      uploads,
+      rooms,
+      saving,
+      access,
+      own,
+      newDocuments,
+      hosts,
+      proxies,
+      auditLog,
+      meters,
+      clock,
+      logger,
+    },
+    config,
+  )
   const options = {
     maxHeaderSize: config.maxHeaderBytes,
     headersTimeout: config.headersSeconds * 1000,
@@ -237,77 +212,17 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     throw error
   }
 
-  metrics?.watch({
-    connections: () => endpoint.connectionCount,
-    sessions: () => rooms.sessionCount,
-    rooms: () => rooms.count,
-    unsent: () => endpoint.unsentBytes(),
-    pendingBytes: () => committer.pendingBytes,
-    heldBytes: () => rooms.heldBytes,
-    workerTasks: () => workshop.taskCount + contentWorkshop.taskCount,
-    tailBytes: () => rooms.tailBytes,
-    sizes: () => rooms.sizes,
-    memory: () => ({
-      loaded: rooms.loadedBytes,
-      openDocuments: rooms.memoryBytes,
-      remembered: rooms.rememberedBytes,
-      incomplete: endpoint.incompleteBytes,
-      waiting: endpoint.pausedCount,
-    }),
-    store: () => log.stats(),
-    audit: () => ({ bytes: auditLog?.bytes ?? 0, dropped: auditLog?.droppedCount ?? 0 }),
-    saving: () => saving.state,
-    damagedDocuments: () => log.damagedCount,
-    scrubbedDocuments: () => scrub.documentCount,
-    limits: {
-      auditBytes: config.maxAuditBytes,
-      connections: config.maxConnections,
-      unsentBytes: config.maxUnsentBytes,
-      pendingBytes: config.maxPendingBytes,
-      heldBytes: config.cacheBytes,
-      loadedBytes: config.maxLoadedBytes,
-      openDocumentBytes: config.maxOpenDocumentBytes,
-      rememberedBytes: config.maxRememberedBytes,
-      incompleteBytes: config.maxIncompleteBytes,
-      sessions: config.maxSessions,
-      rooms: config.maxOpenDocuments,
-      workerTasks: workshop.maxTasks + MAX_CONTENT_TASKS,
-    },
-  })
+  const measured = { log, rooms, committer, endpoint, workshop, contentWorkshop, saving, scrub, auditLog }
+  metrics?.watch(metricsSources(measured, config))
   const metricsServer = metrics === null ? null : await serveMetrics(metrics, config, logger)
 
-  let reclaimTimer: Timer
-  const scheduleReclaim = () => {
-    reclaimTimer = clock.setTimer(async () => {
-      try {
-        if (committer.isQuietFor(RECLAIM_QUIET_MS)) await log.reclaim()
-      } catch (error) {
-        logger.warn({ err: error }, 'space could not be given back to the file system')
-      }
-      scheduleReclaim()
-    }, RECLAIM_QUIET_MS)
-  }
-  scheduleReclaim()
   scrub.start()
-
-  let binTimer: Timer
-  const scheduleBin = (delayMs: number) => {
-    binTimer = clock.setTimer(async () => {
-      try {
-        const count = await documents.emptyBin(clock.wallTime() - config.binDays * DAY_MS)
-        if (count > 0) logger.info({ count }, 'documents that were long in the bin are gone for good')
-      } catch (error) {
-        logger.warn({ err: error }, 'the bin could not be emptied')
-      }
-      scheduleBin(DAY_MS)
-    }, delayMs)
-  }
-  scheduleBin(FIRST_BIN_MS)
+  const housekeeping = new Housekeeping({ log, committer, documents, clock, logger, settings: config })
+  housekeeping.start()
 
   const pause = (ms: number) => new Promise<void>(resolve => clock.setTimer(resolve, ms))
   const stop = async () => {
-    clock.clearTimer(reclaimTimer)
-    clock.clearTimer(binTimer)
+    housekeeping.stop()
     spaceWatch.stop()
     scrub.stop()
     recovery.stop()
@@ -348,69 +263,4 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
 /** The settings of rooms, whose bound for a slow reader becomes smaller where all readers together hold much. */
 function withUnsentBound(config: Config, unsent: UnsentBytes): Config {
   return Object.create(config, { maxUnsentBytes: { get: () => unsent.bound, enumerable: true } }) as Config
-}
-
-/** @returns null where it can't listen: documents matter more than their numbers */
-async function serveMetrics(metrics: Metrics, config: Config, logger: Logger): Promise<Server | null> {
-  const { metricsHost: host, metricsPort: port } = config
-  const server = createServer(createMetricsApp(metrics, new HostCheck([], host, logger)))
-  guard(server, logger)
-  try {
-    await listen(server, { host, port }, logger)
-    return server
-  } catch (error) {
-    const why = error instanceof Error ? error.message : error
-    logger.warn(`metrics can't be served: ${why}; WEFT_METRICS_PORT (--metrics-port) chooses a port (0: none)`)
-    return null
-  }
-}
-
-/** What a request that never becomes one is answered, by Node's code of what went wrong. */
-const STATUS_OF_BROKEN: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-}
-
-// A socket that breaks before a request is complete must not end the process, and gets an answer where it can.
-function guard(server: Server | TlsServer, logger: Logger): void {
-  server.maxHeadersCount = MAX_HEADERS
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // Not the error itself: it holds the whole request, with a token perhaps.
-    logger.debug({ code: error.code }, 'a broken request')
-    if (!socket.writable) {
-      socket.destroy()
-      return
-    }
-    const status = STATUS_OF_BROKEN[error.code ?? ''] ?? '400 Bad Request'
-    // Whoever doesn't leave then must not keep the descriptor.
-    socket.once('finish', () => socket.destroy())
-    const head = [`HTTP/1.1 ${status}`, 'Connection: close', 'Content-Length: 0', ...COMMON_HEADER_LINES]
-    socket.end(`${head.join('\r\n')}\r\n\r\n`)
-  })
-  server.on('connection', (socket: Socket) => {
-    socket.setNoDelay(true)
-    socket.on('error', error => logger.debug({ err: error }, 'a socket broke'))
-  })
-}
-
-function listen(
-  server: Server | TlsServer,
-  { host, port }: Pick<Config, 'host' | 'port'>,
-  logger: Logger,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ host, port, backlog: 4096 }, () => {
-      server.off('error', reject)
-      // A connection that can't be accepted (no descriptors left, say) must not end the process.
-      server.on('error', error => logger.error({ err: error }, 'a connection could not be accepted'))
-      resolve()
-    })
-  })
-}
-
-function urlOf(server: Server | TlsServer, config: Config): string {
-  const { port } = server.address() as AddressInfo
-  const host = config.host === '0.0.0.0' || config.host === '::' ? 'localhost' : config.host
-  return `${config.tlsCert === '' ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
