@@ -1,14 +1,22 @@
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { ackNumber, NO_UPDATE, RawClient } from './support/RawClient.ts'
 import { documentOf, readStored } from './support/storedDocument.ts'
-import { testServer } from './support/testServer.ts'
+import { sharedServer, testServer } from './support/testServer.ts'
 import { textOf, typist } from './support/typist.ts'
+
+const running = sharedServer()
+let documents = 0
+/** A document for each test. */
+let name = ''
+beforeEach(() => {
+  name = `test-${++documents}`
+})
 
 describe('an acknowledgement', () => {
   it('comes only after the first sync step 2 of its connection, and then in order', async () => {
-    const server = await testServer()
-    const client = await RawClient.connect(`${server.socketUrl}/a`)
+    const server = running()
+    const client = await RawClient.connect(`${server.socketUrl}/${name}`)
     const ann = typist(1)
     client.ask()
     await client.next('syncStep1')
@@ -17,7 +25,7 @@ describe('an acknowledgement', () => {
     client.update(ann.type('b'))
     client.askAck(2)
     // Committed by now: another session is told of both edits.
-    const other = await RawClient.connect(`${server.socketUrl}/a`)
+    const other = await RawClient.connect(`${server.socketUrl}/${name}`)
     other.ask()
     await other.next('syncStep2')
     const seen = other.received.flatMap(message => (message.type === 'update' ? [message.update] : []))
@@ -44,9 +52,9 @@ describe('an acknowledgement', () => {
   })
 
   it('is returned with the bytes that were sent, once, and nobody else hears of it', async () => {
-    const server = await testServer()
-    const client = await RawClient.join(`${server.socketUrl}/a`)
-    const other = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const client = await RawClient.join(`${server.socketUrl}/${name}`)
+    const other = await RawClient.join(`${server.socketUrl}/${name}`)
     const payload = Uint8Array.of(0xff, 0, 1, 2, 250)
     client.send(Uint8Array.of(102, payload.length, ...payload))
     expect([...(await client.next('ack')).payload]).toEqual([...payload])
@@ -70,8 +78,8 @@ describe('an acknowledgement', () => {
   })
 
   it('is never more than the number of those asked for', async () => {
-    const server = await testServer()
-    const client = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const client = await RawClient.join(`${server.socketUrl}/${name}`)
     const ann = typist(1)
     const asked = 500
     for (let i = 1; i <= asked; i++) {
@@ -114,9 +122,9 @@ describe('an update with a gap', () => {
   })
 
   it('[threat U5] never reaches anybody before its predecessors', async () => {
-    const server = await testServer()
-    const client = await RawClient.join(`${server.socketUrl}/a`)
-    const other = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const client = await RawClient.join(`${server.socketUrl}/${name}`)
+    const other = await RawClient.join(`${server.socketUrl}/${name}`)
     const ann = typist(1)
     const [, , third] = ['a', 'b', 'c'].map(letter => ann.type(letter))
     client.update(third ?? NO_UPDATE)

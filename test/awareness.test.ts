@@ -1,10 +1,10 @@
 import { connect } from '@weft/client'
 import { decodeAwareness, encodeAwareness, encodeAwarenessEntries } from '@weft/protocol'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { eventually } from './support/eventually.ts'
 import { LinkProxy } from './support/LinkProxy.ts'
 import { RawClient } from './support/RawClient.ts'
-import { testServer } from './support/testServer.ts'
+import { sharedServer, testServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
 
 interface Heard {
@@ -40,10 +40,18 @@ const ids = (client: RawClient) =>
     message.type === 'awareness' ? read(message.payload).map(heard => heard.clientID) : [],
   )
 
+const running = sharedServer()
+let documents = 0
+/** A document for each test. */
+let name = ''
+beforeEach(() => {
+  name = `test-${++documents}`
+})
+
 describe('an awareness state', () => {
   it('goes to everybody in the document, its sender included, and to nobody elsewhere', async () => {
-    const server = await testServer()
-    const [ann, bo] = await Promise.all([1, 2].map(() => RawClient.join(`${server.socketUrl}/a`)))
+    const server = running()
+    const [ann, bo] = await Promise.all([1, 2].map(() => RawClient.join(`${server.socketUrl}/${name}`)))
     const elsewhere = await RawClient.join(`${server.socketUrl}/b`)
     if (ann === undefined || bo === undefined) throw new Error('no clients')
     ann.awareness(11, 1, { name: 'Ann' })
@@ -55,11 +63,11 @@ describe('an awareness state', () => {
   })
 
   it('is told to whoever joins later, and to whoever asks', async () => {
-    const server = await testServer()
-    const ann = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const ann = await RawClient.join(`${server.socketUrl}/${name}`)
     ann.awareness(11, 4, { name: 'Ann' })
     await hear(ann, 11)
-    const bo = await RawClient.connect(`${server.socketUrl}/a`)
+    const bo = await RawClient.connect(`${server.socketUrl}/${name}`)
     bo.ask()
     expect(await hear(bo, 11)).toEqual({ clientID: 11, clock: 4, state: { name: 'Ann' } })
     bo.send(Uint8Array.of(3))
@@ -69,15 +77,15 @@ describe('an awareness state', () => {
   it.each(['leave', 'cut'] as const)(
     '[threat K1] [threat A1] disappears when its connection ends (%s), with its own clock',
     async way => {
-      const server = await testServer()
-      const ann = await RawClient.join(`${server.socketUrl}/a`)
-      const bo = await RawClient.join(`${server.socketUrl}/a`)
+      const server = running()
+      const ann = await RawClient.join(`${server.socketUrl}/${name}`)
+      const bo = await RawClient.join(`${server.socketUrl}/${name}`)
       ann.awareness(11, 6, { name: 'Ann' })
       await hear(bo, 11)
       if (way === 'leave') await ann.leave()
       else ann.cut()
       expect(await hear(bo, 11)).toEqual({ clientID: 11, clock: 6, state: null })
-      const late = await RawClient.join(`${server.socketUrl}/a`)
+      const late = await RawClient.join(`${server.socketUrl}/${name}`)
       late.awareness(13, 1, {})
       await hear(late, 13)
       expect(ids(late)).toEqual([13])
@@ -85,9 +93,9 @@ describe('an awareness state', () => {
   )
 
   it('is withdrawn by its client', async () => {
-    const server = await testServer()
-    const ann = await RawClient.join(`${server.socketUrl}/a`)
-    const bo = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const ann = await RawClient.join(`${server.socketUrl}/${name}`)
+    const bo = await RawClient.join(`${server.socketUrl}/${name}`)
     ann.awareness(11, 1, { name: 'Ann' })
     await hear(bo, 11)
     ann.awareness(11, 2, null)
@@ -97,14 +105,14 @@ describe('an awareness state', () => {
   })
 
   it('of a client that returns with the clock it had is heard by the others, and its echo keeps its own clock', async () => {
-    const server = await testServer()
-    const bo = await RawClient.join(`${server.socketUrl}/a`)
-    const first = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const bo = await RawClient.join(`${server.socketUrl}/${name}`)
+    const first = await RawClient.join(`${server.socketUrl}/${name}`)
     first.awareness(11, 6, { name: 'Ann' })
     await hear(bo, 11)
     first.cut()
     const { clock: goneAt } = await hear(bo, 11, heard => heard.state === null)
-    const again = await RawClient.join(`${server.socketUrl}/a`)
+    const again = await RawClient.join(`${server.socketUrl}/${name}`)
     again.awareness(11, 6, { name: 'Ann is back' })
     const heard = await hear(bo, 11)
     expect(heard.state).toEqual({ name: 'Ann is back' })
@@ -118,10 +126,10 @@ describe('an awareness state', () => {
   })
 
   it('[threat A1] of others that a stock client echoes is dropped, and so is every attempt to speak for them', async () => {
-    const server = await testServer()
-    const ann = await RawClient.join(`${server.socketUrl}/a`)
-    const bo = await RawClient.join(`${server.socketUrl}/a`)
-    const witness = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const ann = await RawClient.join(`${server.socketUrl}/${name}`)
+    const bo = await RawClient.join(`${server.socketUrl}/${name}`)
+    const witness = await RawClient.join(`${server.socketUrl}/${name}`)
     ann.awareness(11, 5, { name: 'Ann' })
     await hear(bo, 11)
     bo.awareness(12, 1, { name: 'Bo' })
@@ -149,12 +157,12 @@ describe('an awareness state', () => {
   })
 
   it('over 4 KiB is refused, one just below it is not', async () => {
-    const server = await testServer()
-    const witness = await RawClient.join(`${server.socketUrl}/a`)
-    const fits = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const witness = await RawClient.join(`${server.socketUrl}/${name}`)
+    const fits = await RawClient.join(`${server.socketUrl}/${name}`)
     fits.awareness(11, 1, { a: 'x'.repeat(4096 - 8) })
     await hear(witness, 11)
-    const tooLarge = await RawClient.join(`${server.socketUrl}/a`)
+    const tooLarge = await RawClient.join(`${server.socketUrl}/${name}`)
     tooLarge.awareness(12, 1, { a: 'x'.repeat(4096 - 7) })
     expect(await tooLarge.closed).toEqual({ code: 1007, reason: expect.stringContaining('4096') })
     fits.awareness(11, 2, {})
@@ -163,15 +171,15 @@ describe('an awareness state', () => {
   })
 
   it('[threat A1] moves to a new connection of its client when the old one is dead without having said so', async () => {
-    const server = await testServer()
+    const server = running()
     const link = await LinkProxy.start(server.port)
     onTestFinished(() => link.stop())
-    const witness = await RawClient.join(`${server.socketUrl}/a`)
-    const old = await RawClient.join(`${link.socketUrl}/a`)
+    const witness = await RawClient.join(`${server.socketUrl}/${name}`)
+    const old = await RawClient.join(`${link.socketUrl}/${name}`)
     old.awareness(11, 3, { name: 'Ann' })
     await hear(witness, 11)
     link.stall('toServer')
-    const again = await RawClient.join(`${server.socketUrl}/a`)
+    const again = await RawClient.join(`${server.socketUrl}/${name}`)
     again.awareness(11, 4, { name: 'Ann, elsewhere' })
     // The old one is asked first: it has 2 s to answer.
     expect((await hear(witness, 11, heard => heard.state !== null && heard.clock >= 4)).state).toEqual({
@@ -183,12 +191,12 @@ describe('an awareness state', () => {
   })
 
   it('[threat A1] stays with the connection that introduced it as long as that one answers', async () => {
-    const server = await testServer()
-    const witness = await RawClient.join(`${server.socketUrl}/a`)
-    const ann = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const witness = await RawClient.join(`${server.socketUrl}/${name}`)
+    const ann = await RawClient.join(`${server.socketUrl}/${name}`)
     ann.awareness(11, 3, { name: 'Ann' })
     await hear(witness, 11)
-    const thief = await RawClient.join(`${server.socketUrl}/a`)
+    const thief = await RawClient.join(`${server.socketUrl}/${name}`)
     thief.awareness(11, 9, { name: 'not Ann' })
     // Answered pings come before this.
     await thief.commit(typist(1).type('x'))
@@ -198,15 +206,15 @@ describe('an awareness state', () => {
   })
 
   it('whose successor says nonsense harms nobody', async () => {
-    const server = await testServer()
+    const server = running()
     const link = await LinkProxy.start(server.port)
     onTestFinished(() => link.stop())
-    const witness = await RawClient.join(`${server.socketUrl}/a`)
-    const old = await RawClient.join(`${link.socketUrl}/a`)
+    const witness = await RawClient.join(`${server.socketUrl}/${name}`)
+    const old = await RawClient.join(`${link.socketUrl}/${name}`)
     old.awareness(11, 3, { name: 'Ann' })
     await hear(witness, 11)
     link.stall('toServer')
-    const again = await RawClient.join(`${server.socketUrl}/a`)
+    const again = await RawClient.join(`${server.socketUrl}/${name}`)
     again.awareness(11, 4, 'no JSON')
     // The old one is asked, doesn't answer in time, and is gone.
     expect((await hear(witness, 11)).state).toBeNull()

@@ -4,7 +4,7 @@ import { putMarkdown } from './support/apiClient.ts'
 import { eventually, within } from './support/eventually.ts'
 import { RawClient } from './support/RawClient.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
-import { testServer } from './support/testServer.ts'
+import { sharedServer, testServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
 
 /** Sends bytes over a socket of its own and gives all that comes until the server ends the connection. */
@@ -49,9 +49,11 @@ async function expectAlive(server: ServerProcess): Promise<void> {
   client.cut()
 }
 
+const running = sharedServer()
+
 describe('over HTTP the server', () => {
   it('says that it runs, and that edits can be stored', async () => {
-    const server = await testServer()
+    const server = running()
     const health = await fetch(`${server.url}/healthz`)
     expect([health.status, await health.text()]).toEqual([200, 'ok\n'])
     const ready = await fetch(`${server.url}/readyz`)
@@ -59,7 +61,7 @@ describe('over HTTP the server', () => {
   })
 
   it('[threat E4] lets a page do what ours need, and nothing else', async () => {
-    const server = await testServer()
+    const server = running()
     const here = `127.0.0.1:${server.port}`
     const file = /src="\.(\/assets\/[^"]*)"/.exec(await (await fetch(server.url)).text())?.[1] ?? 'none'
     const nonces = new Set<string>()
@@ -147,7 +149,7 @@ describe('over HTTP the server', () => {
   })
 
   it('names the files of a page relative to it, so that a proxy can put a path before it', async () => {
-    const server = await testServer()
+    const server = running()
     const filesOf = async (path: string) => {
       const html = await (await fetch(server.url + path)).text()
       return [...html.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, file = '']) => file)
@@ -174,7 +176,7 @@ describe('over HTTP the server', () => {
   })
 
   it('[threat C1] answers broken requests with an error of theirs, and goes on', async () => {
-    const server = await testServer()
+    const server = running()
     const host = `Host: 127.0.0.1:${server.port}`
     const huge = `X-Huge: ${'x'.repeat(64 * 1024)}`
     const broken: [name: string, request: string, statuses: number[]][] = [
@@ -203,7 +205,7 @@ describe('over HTTP the server', () => {
   })
 
   it('[threat C1] survives connections that end in the middle of a handshake', async () => {
-    const server = await testServer()
+    const server = running()
     const whole = upgrade('/a', [`Host: 127.0.0.1:${server.port}`])
     for (const length of [1, 20, 60, whole.length - 2, whole.length]) {
       await new Promise<void>((resolve, reject) => {
@@ -218,7 +220,7 @@ describe('over HTTP the server', () => {
   })
 
   it('refuses broken handshakes', async () => {
-    const server = await testServer()
+    const server = running()
     const host = `Host: 127.0.0.1:${server.port}`
     const handshake = upgrade('/a', [host])
     for (const broken of [
@@ -275,7 +277,7 @@ describe('a page of another host', () => {
   })
 
   it('is no page of this machine: any port of it may', async () => {
-    const server = await testServer()
+    const server = running()
     const host = `Host: 127.0.0.1:${server.port}`
     for (const origin of [
       server.url,
@@ -290,7 +292,7 @@ describe('a page of another host', () => {
   })
 
   it('[threat C8] that was given the name of this machine is refused: 421', async () => {
-    const server = await testServer()
+    const server = running()
     for (const name of ['elsewhere.example', `elsewhere.example:${server.port}`, '127.0.0.1.elsewhere.example']) {
       const headers = [`Host: ${name}`, `Origin: http://${name}`]
       expect([name, status(await exchange(server, upgrade('/a', headers)))]).toEqual([name, 421])
@@ -328,7 +330,7 @@ it.each([
   ['a refused upgrade', upgrade('/a', ['Host: evil.example'])],
   ['a broken request', 'nonsense\r\n\r\n'],
 ])('keeps no connection after %s, though the other side holds on to it', async (_what, request) => {
-  const server = await testServer()
+  const server = running()
   const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
   socket.write(request)
   const broken = new Promise<string | undefined>(resolve => {

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { Random } from './crdt/Random.ts'
 import { NO_UPDATE, RawClient } from './support/RawClient.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
 import { documentOf, readStored } from './support/storedDocument.ts'
-import { testServer } from './support/testServer.ts'
+import { sharedServer, testServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
 
 const bytes = (...values: number[]) => Uint8Array.from(values)
@@ -62,6 +62,14 @@ async function expectUnharmed(
   expect([...content].sort().join('')).toBe([...`${text}!`].sort().join(''))
 }
 
+const running = sharedServer()
+let documents = 0
+/** A document for each test. */
+let name = ''
+beforeEach(() => {
+  name = `test-${++documents}`
+})
+
 describe('malformed input', () => {
   it('[threat K5] [threat U1] ends the connection that sent it, with 1007 and a reason, and the others do not notice', async () => {
     const server = await testServer()
@@ -94,7 +102,7 @@ describe('malformed input', () => {
   })
 
   it('as the first message is refused too', async () => {
-    const server = await testServer()
+    const server = running()
     for (const [index, frame] of Object.values(malformed).entries()) {
       const client = await RawClient.connect(`${server.socketUrl}/first/${index}`)
       client.send(frame)
@@ -105,7 +113,7 @@ describe('malformed input', () => {
   })
 
   it('of an awareness state ends the connection: too large, too deep, not JSON', async () => {
-    const server = await testServer()
+    const server = running()
     const states = [
       JSON.stringify({ user: { name: 'x'.repeat(5000) } }),
       `${'{"a":'.repeat(20)}1${'}'.repeat(20)}`,
@@ -153,7 +161,7 @@ describe('malformed input', () => {
   })
 
   it('[threat K10] for the third time within 60 s is final: 4400, and stock clients are told why', async () => {
-    const server = await testServer()
+    const server = running()
     const url = `${server.socketUrl}/broken`
     const codes: number[] = []
     for (let i = 0; i < 4; i++) {
@@ -174,7 +182,7 @@ describe('malformed input', () => {
   })
 
   it('that was repeated by many clients leaves room for the honest', async () => {
-    const server = await testServer()
+    const server = running()
     const honest = await RawClient.join(`${server.socketUrl}/busy`)
     const ann = typist(1)
     for (let i = 1; i <= 20; i++) {
@@ -190,8 +198,8 @@ describe('malformed input', () => {
 
 describe('frames of the wrong kind', () => {
   it('text: 1003', async () => {
-    const server = await testServer()
-    const client = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const client = await RawClient.join(`${server.socketUrl}/${name}`)
     client.socket.send('hello')
     expect(await client.closed).toEqual({ code: 1003, reason: expect.stringMatching(/^text: /) })
   })
@@ -232,8 +240,8 @@ describe('frames of the wrong kind', () => {
   })
 
   it('of a type that the server does not know are passed over', async () => {
-    const server = await testServer()
-    const client = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const client = await RawClient.join(`${server.socketUrl}/${name}`)
     client.send(bytes(77, 1, 2, 3))
     client.send(bytes(0xf0, 0x07))
     client.send(bytes(110, 0))
@@ -260,7 +268,7 @@ describe('names of documents', () => {
   }
 
   it('[threat D1] [threat K10] that break a rule are refused with the first message, for good: 4404 bad-name', async () => {
-    const server = await testServer()
+    const server = running()
     for (const [name, path] of Object.entries(bad)) {
       const client = await RawClient.connect(server.socketUrl + path)
       client.ask()

@@ -10,14 +10,14 @@ import {
   ephemeralLimit,
   isNullState,
 } from '@weft/protocol'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { eventually } from './support/eventually.ts'
 import { type HocuspocusClient, hocuspocusSocket } from './support/hocuspocusClient.ts'
 import { NOTHING, RawClient } from './support/RawClient.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
 import { readStored } from './support/storedDocument.ts'
-import { testServer } from './support/testServer.ts'
+import { sharedServer, testServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
 
 interface Person {
@@ -27,8 +27,16 @@ interface Person {
   readonly heard: string[]
 }
 
+const running = sharedServer()
+let documents = 0
+/** A document for each test. */
+let name = ''
+beforeEach(() => {
+  name = `test-${++documents}`
+})
+
 async function person(server: ServerProcess, options: { awareness?: false; document?: string } = {}): Promise<Person> {
-  const { document = 'a', ...rest } = options
+  const { document = name, ...rest } = options
   const doc = await connect(`${server.socketUrl}/${document}`, rest)
   onTestFinished(() => doc.close({ saved: false }))
   const heard: string[] = []
@@ -50,7 +58,7 @@ async function settle(author: Person, ...people: Person[]): Promise<void> {
   for (const { heard } of people) heard.pop()
 }
 
-function provider(server: ServerProcess, name = 'a'): { client: HocuspocusClient; heard: string[] } {
+function provider(server: ServerProcess): { client: HocuspocusClient; heard: string[] } {
   const socket = hocuspocusSocket(4, server.socketUrl)
   onTestFinished(() => socket.destroy())
   const client = socket.open(name)
@@ -61,7 +69,7 @@ function provider(server: ServerProcess, name = 'a'): { client: HocuspocusClient
 
 describe('a message', () => {
   it('reaches everybody else in the document, in order, with its sender’s client id', async () => {
-    const server = await testServer()
+    const server = running()
     const [ann, bo, cy] = [await person(server), await person(server), await person(server)]
     const elsewhere = await person(server, { document: 'b' })
     await meet(ann, bo, cy)
@@ -76,7 +84,7 @@ describe('a message', () => {
   })
 
   it('reaches only those whom it is for, once, and whoever is not there is passed over', async () => {
-    const server = await testServer()
+    const server = running()
     const [ann, bo, cy] = [await person(server), await person(server), await person(server)]
     await meet(ann, bo, cy)
     await ann.doc.send('for bo', { to: [bo.id, bo.id, 4_294_967_295] })
@@ -90,7 +98,7 @@ describe('a message', () => {
   })
 
   it('has no sender where that one shows itself to nobody', async () => {
-    const server = await testServer()
+    const server = running()
     const ghost = await person(server, { awareness: false })
     const ann = await person(server)
     await ghost.doc.send('boo')
@@ -108,11 +116,11 @@ describe('a message', () => {
     expect(late.heard).toEqual([])
     expect(ann.doc.unsaved).toBe(0)
     await server.kill()
-    expect((await readStored(server.folder, 'a')).head).toBe(0)
+    expect((await readStored(server.folder, name)).head).toBe(0)
   })
 
   it('of one family reaches the other: type 110 and Hocuspocus’ stateless messages are one thing', async () => {
-    const server = await testServer()
+    const server = running()
     const ann = await person(server)
     const hocuspocus = [provider(server), provider(server)] as const
     for (const { client } of hocuspocus) {
@@ -132,9 +140,9 @@ describe('a message', () => {
   })
 
   it('never goes to a client that has not announced itself', async () => {
-    const server = await testServer()
-    const stock = await RawClient.join(`${server.socketUrl}/a`)
-    const announced = await RawClient.join(`${server.socketUrl}/a`)
+    const server = running()
+    const stock = await RawClient.join(`${server.socketUrl}/${name}`)
+    const announced = await RawClient.join(`${server.socketUrl}/${name}`)
     announced.send(encodeAnnounce())
     announced.askAck(1)
     await announced.nextAck(1)
@@ -151,10 +159,10 @@ describe('a message', () => {
 
 describe('a sender', () => {
   it('can’t give another one’s client id for its own', async () => {
-    const server = await testServer()
+    const server = running()
     const [ann, bo] = [await person(server), await person(server)]
     await meet(ann, bo)
-    const mallory = await RawClient.join(`${server.socketUrl}/a`)
+    const mallory = await RawClient.join(`${server.socketUrl}/${name}`)
     // Of somebody who is here and alive it can't say that it is them.
     mallory.awareness(ann.id, 1_000, { user: { name: 'Ann' } })
     mallory.send(encodeEphemeral([bo.id], 'I am Ann'))
@@ -164,9 +172,9 @@ describe('a sender', () => {
   })
 
   it('is told what is dropped above 100 at once and 20 a second, and stays', async () => {
-    const server = await testServer()
+    const server = running()
     const bo = await person(server)
-    const loud = await RawClient.join(`${server.socketUrl}/a`)
+    const loud = await RawClient.join(`${server.socketUrl}/${name}`)
     const from = performance.now()
     for (let i = 0; i < 300; i++) loud.send(encodeEphemeral([], `${i}`))
     const outcomes: (string | null)[] = []
@@ -182,7 +190,7 @@ describe('a sender', () => {
   })
 
   it('that waits for its turn loses none, however fast it goes', async () => {
-    const server = await testServer()
+    const server = running()
     const [ann, bo] = [await person(server), await person(server)]
     await meet(ann, bo)
     // 80 leave at once; 25 more take their turns within 1.3 s.
@@ -192,7 +200,7 @@ describe('a sender', () => {
   })
 
   it('without a connection is told at once, and nothing is sent later', async () => {
-    const server = await testServer()
+    const server = running()
     const [ann, bo] = [await person(server), await person(server)]
     ann.doc.disconnect()
     const failure = await ann.doc.send('lost').catch((error: unknown) => error)
@@ -207,8 +215,8 @@ describe('a sender', () => {
 
   it('that does not read its receipts is sent away', async () => {
     const server = await testServer({ WEFT_MAX_UNSENT_BYTES: '65536', WEFT_MESSAGE_BURST: '1000000' })
-    const writer = await RawClient.join(`${server.socketUrl}/a`)
-    const deaf = await RawClient.join(`${server.socketUrl}/a`)
+    const writer = await RawClient.join(`${server.socketUrl}/${name}`)
+    const deaf = await RawClient.join(`${server.socketUrl}/${name}`)
     deaf.awareness(7, 1, { user: { name: 'Deaf' } })
     await writer.next('awareness', ({ payload }) => decodeAwareness(payload, 7).length > 0)
     deaf.stopReading()
@@ -222,14 +230,14 @@ describe('a sender', () => {
   })
 
   it('of stateless messages has the same limit', async () => {
-    const server = await testServer()
+    const server = running()
     const ann = await person(server)
     const socket = new WebSocket(server.socketUrl)
     onTestFinished(() => socket.terminate())
     await new Promise(resolve => socket.once('open', resolve))
     const longest = 'ü'.repeat(ephemeralLimit.payloadBytes / 2)
     for (const message of [encodeSyncStep1(NOTHING), encodeStateless(longest), encodeStateless(`${longest}x`)]) {
-      socket.send(Buffer.concat([encodeAddress('a'), message]))
+      socket.send(Buffer.concat([encodeAddress(name), message]))
     }
     await eventually('the longest', () => ann.heard.length > 0)
     await settle(await person(server), ann)
@@ -239,8 +247,8 @@ describe('a sender', () => {
 
 describe('a document', () => {
   it('passes on so many writes a second; above them senders are told', async () => {
-    const server = await testServer()
-    const url = `${server.socketUrl}/a`
+    const server = running()
+    const url = `${server.socketUrl}/${name}`
     // 100 sessions send 30 messages each: 300,000 writes, of which 10,000 may be at once. The rest would take 29 s.
     const clients = await Promise.all(Array.from({ length: 100 }, () => RawClient.join(url)))
     const from = performance.now()
@@ -257,11 +265,11 @@ describe('a document', () => {
 
   it('drops messages for who reads too slowly, and brings that one the edits all the same', async () => {
     const server = await testServer({ WEFT_MAX_UNSENT_BYTES: '65536' })
-    const slow = await RawClient.join(`${server.socketUrl}/a`)
+    const slow = await RawClient.join(`${server.socketUrl}/${name}`)
     slow.send(encodeAnnounce())
     slow.askAck(1)
     await slow.nextAck(1)
-    const writer = await RawClient.join(`${server.socketUrl}/a`)
+    const writer = await RawClient.join(`${server.socketUrl}/${name}`)
     slow.stopReading()
     const ann = typist(1)
     for (let i = 1; i <= 12; i++) await writer.commit(ann.type('x'.repeat(1_000_000)), i)
