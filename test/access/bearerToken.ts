@@ -23,6 +23,13 @@ export interface Bearer {
   readonly taken: (server: ServerProcess) => Promise<void>
 }
 
+/** Takes back what tokens give; `body` as of the API. */
+export async function revoke(server: ServerProcess, body: object): Promise<void> {
+  const headers = { 'Content-Type': 'application/json', 'X-Requested-With': 'test' }
+  const sent = { token: await ownerToken(), headers, body: JSON.stringify(body) }
+  expect((await api(server, 'POST', '/api/v1/revocations', sent)).status).toBe(201)
+}
+
 /** A bearer of `bearers`, each time another user. */
 export async function makeBearer(name: string): Promise<Bearer> {
   const sub = `user ${++users}`
@@ -30,14 +37,12 @@ export async function makeBearer(name: string): Promise<Bearer> {
   const role = { 'a viewer': 'viewer', 'a commenter': 'commenter', 'an editor': 'editor' }[name]
   if (role !== undefined) return { token: await sign({ sub, ...everywhere(role) }), taken: stays }
   const editor = { sub, ...everywhere('editor') }
-  const revoke = (body: object) => async (server: ServerProcess) => {
-    const headers = { 'Content-Type': 'application/json', 'X-Requested-With': 'test' }
-    const sent = { token: await ownerToken(), headers, body: JSON.stringify({ user: sub, ...body }) }
-    expect((await api(server, 'POST', '/api/v1/revocations', sent)).status).toBe(201)
-  }
+  const revoked = (body: object) => (server: ServerProcess) => revoke(server, { user: sub, ...body })
   switch (name) {
     case 'no token':
       return { token: '', taken: stays }
+    case 'a token that is none':
+      return { token: 'garbage', taken: stays }
     case 'a token that has expired':
       return { token: await sign({ ...editor, exp: nowInSeconds() - 60 }), taken: stays }
     case 'an editor whose token ends while connected': {
@@ -63,11 +68,13 @@ export async function makeBearer(name: string): Promise<Bearer> {
       return { token: `${encode({ alg: 'none' })}.${encode(claims)}.`, taken: stays }
     }
     case 'a token that was revoked':
-      return { token: await sign(editor), taken: revoke({}) }
+      return { token: await sign(editor), taken: revoked({}) }
     case 'an editor who was made a viewer':
-      return { token: await sign(editor), taken: revoke({ role: 'viewer' }) }
+      return { token: await sign(editor), taken: revoked({ role: 'viewer' }) }
     case 'an owner of another document':
       return { token: await sign({ sub, iss, aud, docs: [{ document: 'other', role: 'owner' }] }), taken: stays }
+    case 'a token without documents':
+      return { token: await sign({ sub, iss, aud, docs: [] }), taken: stays }
     case 'an owner of these documents':
       return { token: await sign({ sub, iss, aud, docs: [{ prefix: 'matrix/', role: 'owner' }] }), taken: stays }
     case 'an owner of all documents':

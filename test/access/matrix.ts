@@ -56,6 +56,7 @@ export type Standing = 'nobody' | 'elsewhere' | Role | 'owner of all'
 
 export const bearers: Readonly<Record<string, Standing>> = {
   'no token': 'nobody',
+  'a token that is none': 'nobody',
   'a token that has expired': 'nobody',
   'an editor whose token ends while connected': 'nobody',
   'a token for another audience': 'nobody',
@@ -64,6 +65,7 @@ export const bearers: Readonly<Record<string, Standing>> = {
   'a token signed with none': 'nobody',
   'a token that was revoked': 'nobody',
   'an owner of another document': 'elsewhere',
+  'a token without documents': 'elsewhere',
   'a viewer': 'viewer',
   'a commenter': 'commenter',
   'an editor who was made a viewer': 'viewer',

@@ -45,6 +45,16 @@ describe.each(Object.entries(bearers))('%s', (name, standing) => {
   })
 })
 
+it.each(Object.entries(bearers))('[threat P3] %s lists what it may read, and nothing else', async (name, standing) => {
+  const { token, taken } = await makeBearer(name)
+  await taken(server())
+  const path = `/api/v1/documents?prefix=${encodeURIComponent(DOCUMENT)}`
+  const answer = await ask(server(), { method: 'GET', path }, token)
+  const { documents = null } = await answer.json()
+  if (standing === 'nobody') expect([answer.status, documents]).toEqual([401, null])
+  else expect(documents.length > 0).toBe(expected('viewer', standing) === 'may')
+})
+
 it('[threat P4] a link that is used up gives nobody a token', async () => {
   const headers = { 'Content-Type': 'application/json', 'X-Requested-With': 'test' }
   const body = JSON.stringify({ document: DOCUMENT, maxUses: 1 })

@@ -12,8 +12,9 @@ import { eventually } from '../support/eventually.ts'
 import { NO_UPDATE, RawClient, updateOf } from '../support/RawClient.ts'
 import { dialects, Speaker, type SpokenDialect } from '../support/Speaker.ts'
 import { sharedServer } from '../support/testServer.ts'
+import { sign } from '../support/tokens.ts'
 import { typist } from '../support/typist.ts'
-import { DOCUMENT, makeBearer, ownerToken, strictEnv } from './bearerToken.ts'
+import { DOCUMENT, makeBearer, ownerToken, revoke, strictEnv } from './bearerToken.ts'
 import { bearers, expected, sessionNeeds } from './matrix.ts'
 
 type Action = keyof typeof sessionNeeds
@@ -140,4 +141,26 @@ describe.each(dialects)('in the dialect %s', dialect => {
       expect({ name, dialect, ...outcomes }).toEqual({ name, dialect, ...wanted })
     },
   )
+
+  it('[threat P3] a role that shrinks while somebody is connected counts from then on, and is told', async () => {
+    const sub = `shrinking in ${dialect}`
+    const token = await sign({
+      sub,
+      iss: strictEnv.WEFT_AUTH_ISSUER,
+      aud: strictEnv.WEFT_AUTH_AUDIENCE,
+      docs: [{ prefix: '', role: 'editor' }],
+    })
+    const speaker = await Speaker.join(server(), dialect, DOCUMENT, token)
+    const [before, after] = [nextClientID++, nextClientID++]
+    const isHeard = (clientID: number) => heard(watcher, message => brings(message, clientID))
+    speaker.edit(typist(before).type('before'))
+    await eventually('the edit', () => isHeard(before))
+    await revoke(server(), { user: sub, role: 'commenter' })
+    await eventually('it to be told', () => speaker.accesses.at(-1) === 'read-only')
+    speaker.edit(typist(after).type('after'))
+    await eventually('a refusal', () => speaker.refusals > 0)
+    expect([speaker.ended, isHeard(after)]).toEqual([null, false])
+    await revoke(server(), { user: sub })
+    await eventually('the end', () => speaker.ended?.startsWith('unauthorized: ') === true)
+  })
 })
