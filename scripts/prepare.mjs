@@ -66,7 +66,7 @@ function* filesBelow(path) {
     return
   }
   for (const entry of entries) {
-    if (entry.name === 'dist' || entry.name === 'node_modules') continue
+    if (['dist', 'bundle', 'node_modules'].includes(entry.name)) continue
     yield* filesBelow(join(path, entry.name))
   }
 }
@@ -92,6 +92,13 @@ const steps = [
     sources: [...common, 'server'],
     output: 'server/dist/main.js',
     command: [bin('tsc'), ['-b', 'server', 'packages/client', 'packages/cli']],
+  },
+  {
+    what: 'Bundling the server and the command',
+    name: 'bundle',
+    sources: [...common, 'server', 'scripts/bundle.mjs'],
+    output: 'packages/cli/bundle/main.js',
+    command: [process.execPath, [join(root, 'scripts', 'bundle.mjs')]],
   },
   {
     what: 'Building the web app',

@@ -7,7 +7,15 @@ const isLong = process.env.WEFT_TEST_LONG === '1'
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
-    include: ['{packages/*,server,web}/src/**/*.test.ts', 'test/**/*.test.ts'],
+    projects: [
+      {
+        extends: true,
+        // They leave nothing behind: one process for many saves each of them the loading of what they have in common.
+        test: { name: 'parts', include: ['{packages/*,server,web}/src/**/*.test.ts'], isolate: false },
+      },
+      { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'] } },
+    ],
+    globalSetup: 'test/support/buildFirst.mjs',
     testTimeout: isLong ? 45 * 60_000 : 60_000,
     hookTimeout: 60_000,
     // Most of their time tests wait, for processes that start and for clocks of the product's.

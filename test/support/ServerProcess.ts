@@ -3,7 +3,11 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { freePort } from './freePort.ts'
 
-const MAIN = fileURLToPath(new URL('../../server/dist/main.js', import.meta.url))
+const built = (path: string) => fileURLToPath(new URL(`../../server/${path}`, import.meta.url))
+/** What people start: all modules in one file. */
+const MAIN = built('bundle/main.js')
+/** The same, module by module: what is preloaded reaches into them. */
+const MODULES = built('dist/main.js')
 const START_TIMEOUT_MS = 20_000
 
 export interface ServerOptions {
@@ -145,7 +149,8 @@ export class ServerProcess {
       ([name]) => !name.startsWith('WEFT_') && name !== 'NODE_OPTIONS',
     )
     const { preload, descriptors } = this.#options
-    const command = [process.execPath, ...(preload === undefined ? [] : ['--import', preload]), MAIN, ...this.#args]
+    const main = preload === undefined ? [MAIN] : ['--import', preload, MODULES]
+    const command = [process.execPath, ...main, ...this.#args]
     if (descriptors !== undefined) command.unshift('bash', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`)
     const [program = '', ...args] = command
     const child = spawn(program, args, {

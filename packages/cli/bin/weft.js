@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-// A file of its own because npm links only what is there when it installs, and `dist` is built after that.
+// A file of its own because npm links only what is there when it installs, and `bundle` is built after that.
 import { existsSync } from 'node:fs'
 
-if (existsSync(new URL('../dist/main.js', import.meta.url))) await import('../dist/main.js')
+if (existsSync(new URL('../bundle/main.js', import.meta.url))) await import('../bundle/main.js')
 else {
   process.stderr.write('weft: not built yet: npm run build\n')
   process.exitCode = 1

@@ -76,7 +76,7 @@ function relay(name: string, pauseMs: number, what: string): ServerKind {
 
 /** All servers that can be measured, Weft first. */
 export const serverKinds: readonly ServerKind[] = [
-  weft('weft', join(root, 'server/dist/main.js')),
+  weft('weft', join(root, 'server/bundle/main.js')),
   ...otherWeft(),
   hocuspocus,
   yWebsocket,
