@@ -29,6 +29,7 @@ import { SimulatedStore } from './SimulatedStore.ts'
 /** Takes all that is written, at once. */
 class Listener implements Outlet {
   isOpen = true
+  isFlooding = false
   readonly unsentBytes = 0
   readonly address = 'test'
   readonly closes: CloseName[] = []
@@ -128,6 +129,35 @@ it('what goes wrong in one document after a commit ends its sessions, and touche
   await clock.runUntil(clock.now() + 10_000)
   const next = await join('broken')
   expect(next.listener.count('update')).toBe(1)
+})
+
+it('what a flood writes waits 40 ms for its commit, unless somebody else writes in its document', async () => {
+  const { clock, store, join } = await newServer()
+  store.slownessMs = 0
+  const flooder = await join('a')
+  const other = await join('a')
+  flooder.listener.isFlooding = true
+  const acks = [flooder, other].map(
+    ({ listener }) =>
+      () =>
+        listener.count('ack'),
+  )
+  const write = ({ say }: typeof flooder, clientID: number) => {
+    say(encodeUpdate(typist(clientID).type('x')))
+    say(encodeAck(Uint8Array.of(1)))
+  }
+  await clock.runUntil(clock.now() + 10_000)
+  write(flooder, 101)
+  await clock.runUntil(clock.now() + 39)
+  expect(acks.map(count => count())).toEqual([0, 0])
+  await clock.runUntil(clock.now() + 2)
+  expect(acks.map(count => count())).toEqual([1, 0])
+
+  await clock.runUntil(clock.now() + 10_000)
+  write(flooder, 102)
+  write(other, 103)
+  await clock.runUntil(clock.now() + 2)
+  expect(acks.map(count => count())).toEqual([2, 1])
 })
 
 it('an edit of a quiet store is written at once; those of hundreds of documents share their commits', async () => {

@@ -40,7 +40,7 @@ export class Committer {
   readonly #saving: Saving | null
   readonly #pace: TokenBucket
   readonly #due = new Set<Room>()
-  readonly #timers = new Map<Room, Timer>()
+  readonly #timers = new Map<Room, { readonly timer: Timer; readonly at: number }>()
   #isScheduled = false
   #isRunning = false
   #isFailing = false
@@ -78,9 +78,15 @@ export class Committer {
     )
   }
 
-  /** A room has edits; they may be written from `at` on (monotonic ms). */
+  /** A room has edits; they may be written from `at` on (monotonic ms), the earliest that was said. */
   request(room: Room, at: number): void {
-    if (this.#due.has(room) || this.#timers.has(room)) return
+    if (this.#due.has(room)) return
+    const waiting = this.#timers.get(room)
+    if (waiting !== undefined) {
+      if (waiting.at <= at) return
+      this.#clock.clearTimer(waiting.timer)
+      this.#timers.delete(room)
+    }
     const delay = at - this.#clock.now()
     if (delay <= 0) {
       this.#due.add(room)
@@ -92,12 +98,12 @@ export class Committer {
       this.#due.add(room)
       this.#schedule()
     }, delay)
-    this.#timers.set(room, timer)
+    this.#timers.set(room, { timer, at })
   }
 
   /** Writes everything now, without further pauses; resolves when nothing is pending, rejects never. */
   async flush(): Promise<void> {
-    for (const [room, timer] of this.#timers) {
+    for (const [room, { timer }] of this.#timers) {
       this.#clock.clearTimer(timer)
       this.#due.add(room)
     }
@@ -111,7 +117,7 @@ export class Committer {
   /** Gives up on what could not be written: nobody was told that it is safe. */
   stop(): void {
     this.#isStopped = true
-    for (const timer of this.#timers.values()) this.#clock.clearTimer(timer)
+    for (const { timer } of this.#timers.values()) this.#clock.clearTimer(timer)
     this.#timers.clear()
     this.#retryTimer?.wake()
   }

@@ -10,6 +10,8 @@ export interface Outlet {
   readonly address: string
   /** Whether it comes from this machine, and not through a proxy. Left out: it does. */
   readonly isLocal?: boolean
+  /** Whether what is handled now was sent faster than people write, and has stood in line. Left out: it wasn't. */
+  readonly isFlooding?: boolean
   /** With which code it was closed, by whichever side; null, or left out: it wasn't, or nobody knows. */
   readonly closeCode?: number | null
   /**

@@ -83,6 +83,8 @@ const MIN_PAUSE_MS = 1
 const SMOOTHING = 0.3
 /** What a broadcast may cost in a room where none has cost anything yet: seven writes. */
 const LEAST_COST_MS = 0.05
+/** What floods write is committed so long after it came, at least: a commit costs what others' edits wait for. */
+const FLOOD_PAUSE_MS = 40
 /** A document in which nothing was written for so long is quiet. */
 const QUIET_MS = 10_000
 
@@ -134,6 +136,8 @@ export class Room {
   /** No commit before this, monotonic ms. */
   #nextCommitAt = 0
   #fanoutCostMs = 0
+  /** Somebody who doesn't flood wrote some of what is gathered. */
+  #isAwaited = false
 
   readonly #bytes: HeldBytes
   readonly #answers: Answers
@@ -448,7 +452,8 @@ export class Room {
     this.#gathering.add(fresh === update ? new Uint8Array(update) : fresh, author)
     this.#services.committer.pendingBytes += fresh.length
     this.#services.population.grownBytes += fresh.length * GROWTH_PER_BYTE
-    this.#services.committer.request(this, this.#nextCommitAt)
+    if (author?.outlet.isFlooding !== true) this.#isAwaited = true
+    this.#requestCommit()
     return this.#gathering.number
   }
 
@@ -484,6 +489,7 @@ export class Room {
     const batch = this.#gathering
     const updates = batch.merge()
     this.#gathering = new PendingBatch(batch.number + 1)
+    this.#isAwaited = false
     const checkpoint = this.#tail.wantsCheckpoint(updates.length) ? new Map(this.#knowledge.stateVector) : null
     this.#inFlight = { batch, updates, checkpoint, isMassDeletion: isMassDeletion(batch, this.#knowledge) }
     this.#answers.batchTaken()
@@ -520,7 +526,7 @@ export class Room {
     for (const session of owing) session.payAcks()
 
     this.#nextCommitAt = clock.now() + this.#commitPauseMs()
-    if (!this.#gathering.isEmpty) this.#services.committer.request(this, this.#nextCommitAt)
+    if (!this.#gathering.isEmpty) this.#requestCommit()
     this.#compaction.startIfDue()
   }
 
@@ -560,6 +566,12 @@ export class Room {
     // Other processes may have had the core meanwhile: one long broadcast is no costly room.
     const cost = Math.min(clock.now() - begin, 2 * this.#fanoutCostMs + LEAST_COST_MS)
     this.#fanoutCostMs += (cost - this.#fanoutCostMs) * SMOOTHING
+  }
+
+  #requestCommit(): void {
+    const { committer, clock } = this.#services
+    const at = this.#isAwaited ? this.#nextCommitAt : Math.max(this.#nextCommitAt, clock.now() + FLOOD_PAUSE_MS)
+    committer.request(this, at)
   }
 
   // A write costs about 7 µs whatever is in it: fewer, larger writes are all that helps, and waiting makes them so.

@@ -138,6 +138,8 @@ export class Connection implements Outlet, TurnTaker {
   #isBusy = false
   readonly #atOnce: TokenBucket
   #isInLine = false
+  /** It is its turn: what is handled now has stood in line. */
+  #isFlooding = false
   /** Its messages come one by one: it has stood in line before. */
   #isSpread = false
   /** We ended it: nothing more is taken in. */
@@ -240,6 +242,10 @@ export class Connection implements Outlet, TurnTaker {
     return this.#reader.isPaused
   }
 
+  get isFlooding(): boolean {
+    return this.#isFlooding
+  }
+
   get unsentBytes(): number {
     return this.#writer.unsentBytes
   }
@@ -333,7 +339,9 @@ export class Connection implements Outlet, TurnTaker {
 
   takeTurn(until: number): boolean {
     this.#isInLine = false
+    this.#isFlooding = true
     this.#work(until)
+    this.#isFlooding = false
     if (this.#isInLine) return false
     if (!this.#isBusy) this.#reader.release()
     return true

@@ -31,6 +31,10 @@ export class Seat implements Outlet {
     return this.#connection.isLocal
   }
 
+  get isFlooding(): boolean {
+    return this.#connection.isFlooding
+  }
+
   get isOpen(): boolean {
     return !this.#hasEnded && this.#connection.isOpen
   }
