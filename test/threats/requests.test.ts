@@ -133,3 +133,30 @@ it('[threat P4] those who come by a link have a rate by address and by link; who
   const links = json(await callApi(server, 'GET', '/links?document=a', undefined, owner)).links
   expect(links).toMatchObject([{ id, uses: 110 - refused.length }])
 })
+
+it('[threat P6] who reads again and again fills no audit log: that is counted, and what others do is written down', async () => {
+  const server = await testServer({ ...asksForTokens, WEFT_AUDIT_ENTRIES_PER_MINUTE: '1' })
+  const host = await tokenFor('owner', { sub: 'host' })
+  await putMarkdown(server, 'a', 'Hello.', host)
+  const read = (token: string) => api(server, 'GET', apiPath('a'), { token })
+  const [eve, bo] = [await tokenFor('viewer', { sub: 'eve' }), await tokenFor('viewer', { sub: 'bo' })]
+  for (let round = 0; round < 13; round++) {
+    const answers = await Promise.all(Array.from({ length: 10 }, () => read(eve)))
+    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200))
+  }
+  await read(bo)
+  await server.stop()
+  await server.start()
+  const of = async (user: string) =>
+    json(await callApi(server, 'GET', `/audit?action=read&user=${user}`, undefined, host)).entries
+  const ofEve = await of('eve')
+  const one = ofEve[0].bytes
+  const [counted] = ofEve.filter(({ count }: { count: number | null }) => count !== null)
+  const sum = (total: number, { count }: { count: number | null }) => total + (count ?? 1)
+  expect(ofEve.reduce(sum, 0)).toBe(130)
+  // A minute brings one more that is written down.
+  expect(ofEve.length).toBeLessThan(115)
+  expect(counted).toMatchObject({ user: 'eve', address: '127.0.0.1', bytes: counted.count * one })
+  expect(counted.subject).toMatch(/^user:eve since \S+Z$/u)
+  expect((await of('bo')).map(({ count }: { count: number | null }) => count)).toEqual([null])
+})
