@@ -177,6 +177,12 @@ export class DocumentLink {
     this.#provider.connect()
   }
 
+  /** Asks for the next token at once. @throws what `askToken` throws */
+  async renewToken(): Promise<void> {
+    const { token } = this.#settings
+    if (typeof token === 'function') this.send(encodeToken(await askToken(token)))
+  }
+
   /** Leaves for good. */
   end(): void {
     this.#hasEnded = true
@@ -228,6 +234,7 @@ export class DocumentLink {
     if (schemaVersion !== undefined) connection.send(encodeEditor(schemaVersion))
     // Where it isn't so, the server says it after the announcement.
     this.#setSaving('saving')
+    this.#size = null
     this.#host.connectionChanged(connection)
     this.#renewal?.opened(connection.token)
     if (this.#wasConnected) this.#renewAwareness()

@@ -345,6 +345,20 @@ export class WeftDocument {
   }
 
   /**
+   * Asks the `token` function at once, and puts what it gives in the place of the token that this session has: when the user's
+   * name or right has changed, say. It must be the same user's. Where the token is a text, there is nothing to ask.
+   * @throws {Error} the function failed, or gave none within 30 s; the token before counts on. {TypeError} it gave what is none.
+   * @example
+   * ```js
+   * await doc.renewToken()
+   * console.log(doc.access) // → read-write
+   * ```
+   */
+  async renewToken(): Promise<void> {
+    if (!this.isClosed) await this.#link.renewToken()
+  }
+
+  /**
    * Waits until everything is saved and releases all: connection, timers, awareness, store.
    * Changes of the `Y.Doc` after that are nobody's concern.
    * @param options `saved`: the level to wait for (`true`: `server`); `false`: don't wait. Default `server`. What is local is
