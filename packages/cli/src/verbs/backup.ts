@@ -15,8 +15,9 @@ export const backupVerb = defineVerb({
   summary: 'write all documents and files of a running server to one file',
   usage: ['backup FILE', 'backup -'],
   details: `Writes all documents that the server has stored, deleted ones' tombstones too, as they are at one moment, and the
-files that were put into them; people go on writing meanwhile. The backup is checked as it comes, written beside FILE and put to disk; only then is it
-called FILE: what is called so is whole. A name that ends with .gz is compressed. - is standard output.
+files that were put into them; people go on writing meanwhile. The backup is checked as it comes, written beside FILE
+and put to disk; only then is it called FILE: what is called so is whole. A name that ends with .gz is compressed.
+- is standard output.
 
 Where the server has a secret, the token must give the role owner in every document (the prefix '').
 
