@@ -8,7 +8,8 @@ export function OutlinePanel({ editor, onClose }: { editor: Editor; onClose(): v
   const panel = useRef<HTMLElement>(null)
   useEffect(() => {
     const before = document.activeElement
-    panel.current?.querySelector<HTMLElement>('button')?.focus()
+    const first = panel.current?.querySelector<HTMLElement>('ol button') ?? panel.current?.querySelector('button')
+    first?.focus()
     return () => {
       if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true })
     }
@@ -34,7 +35,7 @@ export function OutlinePanel({ editor, onClose }: { editor: Editor; onClose(): v
         <ol>
           {entries.map(({ level, text, position }) => (
             <li key={position} data-depth={Math.min(level - top, 3)}>
-              <button type="button" onClick={() => goTo(editor, position)}>
+              <button type="button" dir="auto" onClick={() => goTo(editor, position)}>
                 {text}
               </button>
             </li>

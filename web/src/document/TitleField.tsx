@@ -21,6 +21,7 @@ export function TitleField({ title, documentId, editor }: Props) {
       ref={input}
       class="title-field"
       type="text"
+      dir="auto"
       aria-label="Title of the document"
       data-testid="title"
       placeholder={documentId}

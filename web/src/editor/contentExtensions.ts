@@ -38,10 +38,19 @@ const typedLinks = (link: Mark): Mark =>
 /** TipTap's view of a table keeps widths of columns in step, which we don't offer; the schema's own form is enough. */
 const plainTable = (table: Node): Node => table.extend({ addNodeView: () => null })
 
+/**
+ * Blocks on whose side something stands (a bullet, a number, a quote's bar): the side on which their text begins, right for Hebrew or
+ * Arabic. Only drawn so, the document has no such attribute. Paragraphs and headings do the same by their style.
+ */
+const sided = new Set(['bulletList', 'orderedList', 'taskList', 'blockquote', 'table'])
+
 /** The schema's nodes and marks as this editor edits them. */
 export const contentExtensions: AnyExtension[] = extensions.map(extension => {
+  if (sided.has(extension.name)) {
+    const node = extension.name === 'table' ? plainTable(extension as Node) : (extension as Node)
+    return node.configure({ HTMLAttributes: { dir: 'auto' } }) as AnyExtension
+  }
   if (extension.name === 'link') return typedLinks(extension as Mark) as AnyExtension
-  if (extension.name === 'table') return plainTable(extension as Node) as AnyExtension
   if (extension.name === 'image') return shownImages(extension as Node) as AnyExtension
   return extension
 })

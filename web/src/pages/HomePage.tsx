@@ -59,7 +59,9 @@ function DocumentRow({ entry }: { entry: RecentDocument }) {
   return (
     <li>
       <a href={documentPath(documentId)} data-route>
-        <span class="document-title">{title === '' ? documentId : title}</span>
+        <span class="document-title" dir="auto">
+          {title === '' ? documentId : title}
+        </span>
         {title !== '' && <span class="document-id">{documentId}</span>}
         <time dateTime={new Date(openedAt).toISOString()} title={new Date(openedAt).toLocaleString()}>
           {agoText(openedAt, Date.now())}

@@ -76,6 +76,7 @@ function AskName({ onDone }: { onDone(): void }) {
           <input
             id="guest-name"
             type="text"
+            dir="auto"
             autocomplete="name"
             placeholder="Name"
             maxLength={maxNameLength}

@@ -41,7 +41,10 @@ export function collaborators(states: ReadonlyMap<number, unknown>, myClientID: 
     if (known === undefined || isMe) people.set(key, { key, clientID, name, color, isMe })
   }
   return [...people.values()].sort(
-    (a, b) => Number(b.isMe) - Number(a.isMe) || a.name.localeCompare(b.name) || (a.key < b.key ? -1 : 1),
+    (a, b) =>
+      Number(b.isMe) - Number(a.isMe) ||
+      a.name.localeCompare(b.name, undefined, { numeric: true }) ||
+      (a.key < b.key ? -1 : 1),
   )
 }
 

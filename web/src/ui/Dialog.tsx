@@ -13,11 +13,14 @@ export function Dialog({ title, children, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
     dialog.current?.showModal()
+    // Not to its first button, which is the one that closes it.
+    dialog.current?.focus()
   }, [])
   return (
     <dialog
       ref={dialog}
       class="dialog"
+      tabIndex={-1}
       aria-label={title}
       onClose={onClose}
       onClick={event => {
