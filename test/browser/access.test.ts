@@ -3,7 +3,7 @@ import { append, textOf } from '@weft/client/text'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { browserWindows } from '../support/browserWindows.ts'
 import type { EditorWindow } from '../support/EditorWindow.ts'
-import { link, originOf } from '../support/editing.ts'
+import { focused, link, originOf } from '../support/editing.ts'
 import { eventually } from '../support/eventually.ts'
 import type { ServerProcess } from '../support/ServerProcess.ts'
 import { testServer } from '../support/testServer.ts'
@@ -154,6 +154,82 @@ describe('a share link', () => {
     await late.page.goto(url)
     await late.page.getByTestId('guest-name').press('Enter')
     await late.page.getByRole('heading', { name: 'This link doesn’t open anything' }).waitFor()
+  })
+
+  it('tells its links apart: when each was made and by whom, and who is here by it', async () => {
+    const server = await testServer(asksForTokens)
+    await writer(server, 'Hello')
+    const ann = await owner(server)
+    const rows = ann.page.getByTestId('share-links').getByRole('listitem')
+    await makeLink(ann, 'any number of people')
+    const second = await makeLink(ann, 'any number of people')
+    // The newest comes first; it is the one whose address stands above.
+    expect(await rows.nth(0).innerText()).toMatch(/^Can write\s*new\nMade today at .* by you\n/)
+    expect(await rows.nth(1).innerText()).toMatch(/^Can write\nMade today at .* by you\nUntil .*· never opened/)
+    for (const name of ['Gus', 'Hal']) {
+      const guest = await windows.open(server.url, { expectsNetworkFailures: true })
+      await guest.page.goto(second)
+      await guest.page.getByTestId('guest-name').fill(name)
+      await guest.keyboard.press('Enter')
+      await guest.shows('saved')
+    }
+    await ann.toFront()
+    await ann.keyboard.press('Escape')
+    await ann.page.getByTestId('share').click()
+    await rows.nth(0).getByText('Gus and Hal are here now').waitFor()
+    expect(await rows.nth(1).innerText()).not.toContain('here now')
+
+    // By keyboard: the focus goes along, and never to what can't be undone.
+    await rows.nth(0).getByRole('button', { name: 'Revoke' }).press('Enter')
+    expect(await focused(ann)).toBe('Keep')
+    await ann.keyboard.press('Enter')
+    expect(await focused(ann)).toBe('Revoke')
+    await ann.keyboard.press('Enter')
+    await ann.keyboard.press('Shift+Tab')
+    await ann.keyboard.press('Enter')
+    await eventually('one link', async () => (await rows.count()) === 1)
+    expect(await focused(ann)).toBe('Links')
+  })
+
+  it('lets a guest take another name, which the others see at once, and later where the server was away', async () => {
+    const server = await testServer(asksForTokens)
+    await writer(server, 'Hello')
+    const ann = await owner(server)
+    const url = await makeLink(ann, 'any number of people')
+    await ann.keyboard.press('Escape')
+    const annSees = (name: string) =>
+      eventually(`Ann to see ${name}`, async () => {
+        await ann.page.getByTestId('people').click()
+        const names = await ann.page.getByRole('dialog', { name: 'People' }).getByRole('button').allInnerTexts()
+        await ann.keyboard.press('Escape')
+        return names.some(text => text.endsWith(name))
+      })
+    const proxy = await link(server)
+    const gus = await windows.open(originOf(proxy), { expectsNetworkFailures: true })
+    await gus.page.goto(url.replace(server.url, originOf(proxy)))
+    await gus.page.getByTestId('guest-name').press('Enter')
+    await gus.shows('saved')
+    // Who gives no name has none: not the id of the link.
+    await annSees('Guest')
+    await gus.page.getByTestId('people').click()
+    expect(await gus.page.getByTestId('name-field').inputValue()).toBe('')
+    await gus.page.getByTestId('name-field').fill('Gus')
+    await gus.keyboard.press('Enter')
+    await annSees('Gus')
+    await gus.shows('saved')
+
+    proxy.refuse(true)
+    proxy.cut()
+    await gus.shows('offline')
+    await gus.page.getByTestId('people').click()
+    await gus.page.getByTestId('name-field').fill('Gustav')
+    await gus.page.getByText('Others see the new name when it is.').waitFor()
+    proxy.refuse(false)
+    await gus.shows('saved')
+    await annSees('Gustav')
+    // It is this guest's still: no further use.
+    await ann.page.getByTestId('share').click()
+    await ann.page.getByTestId('share-links').getByText('used once').waitFor()
   })
 
   it('says why it opens nothing: used up, missing a part, too many tries, no server', async () => {

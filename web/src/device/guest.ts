@@ -1,4 +1,5 @@
 import { callApi } from './callApi.ts'
+import { me, namelessName } from './me.ts'
 import { setSignedUser, signedUserOf } from './signedUser.ts'
 import { currentToken, currentUser, holdInCookie, userOfCookie } from './token.ts'
 
@@ -57,11 +58,43 @@ export async function tokenIn(documentId: string): Promise<string> {
   if (guest === null) return currentToken()
   const held = tokens.get(documentId)
   if (held !== undefined && held.endsAt - Date.now() > renewAheadMs) return held.token
-  const { status, body } = await callApi('POST', '/links/exchange', { body: { renewal: guest.renewal } })
+  // The renewal says the name of before; another one may have been given while nobody could be told.
+  const { name } = me.peek()
+  const asked = { renewal: guest.renewal, ...(name !== '' && { name }) }
+  const { status, body } = await callApi('POST', '/links/exchange', { body: asked })
   if (status === 200) return hold(body as unknown as Exchanged)
   // For good: the server says at the document what is the matter.
   if (status === 404 || status === 410 || status === 409) return held?.token ?? ''
   throw new Error(`the link could not be renewed (${status})`)
+}
+
+/**
+ * Gives a guest another name: the next token, which is at hand then, has it.
+ * @param name empty: none
+ * @throws {Error} in words
+ */
+export async function renameGuest(documentId: string, name: string): Promise<void> {
+  const guest = guestIn(documentId)
+  if (guest === null) return
+  const asked = { renewal: guest.renewal, name: shownName(name) }
+  const answer = await callApi('POST', '/links/exchange', { body: asked }).catch(() => null)
+  if (answer?.status === 200) {
+    await hold(answer.body as unknown as Exchanged)
+    return
+  }
+  // The next connection asks anew.
+  const held = tokens.get(documentId)
+  if (held !== undefined) tokens.set(documentId, { ...held, endsAt: 0 })
+  throw new Error(
+    answer === null
+      ? 'The server can’t be reached. Others see the new name when it is.'
+      : `The server didn’t take the name (${answer.status}). Others still see the one before.`,
+  )
+}
+
+/** Without a name in the token, others would see its id. */
+function shownName(name: string): string {
+  return name === '' ? namelessName : name
 }
 
 interface Exchanged {
@@ -99,7 +132,7 @@ export type LinkFailure =
 export async function enterByLink(secret: string, name: string): Promise<{ documentId: string } | LinkFailure> {
   let answer: Awaited<ReturnType<typeof callApi>>
   try {
-    answer = await callApi('POST', '/links/exchange', { body: { secret, ...(name !== '' && { name }) } })
+    answer = await callApi('POST', '/links/exchange', { body: { secret, name: shownName(name) } })
   } catch {
     return { why: 'unreachable' }
   }

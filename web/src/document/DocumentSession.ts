@@ -7,9 +7,11 @@ import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { base } from '../base.ts'
 import { isGuest, tokenIn, userIn } from '../device/guest.ts'
+import { mayWriteIn } from '../device/mayWriteIn.ts'
 import { type UnsavedMark, unsavedMark } from '../device/unsavedMark.ts'
 import { serverUrl } from '../route.ts'
 import { Uploads } from '../uploads/Uploads.ts'
+import { sizeText } from '../uploads/uploadFile.ts'
 import { type RefusalText, refusalText } from './refusalText.ts'
 import {
   isAllKept,
@@ -47,6 +49,16 @@ export interface AccessChange {
 function sizeLimitIn(reason: string): number | null {
   const bytes = /at its size limit, (\d+) bytes/u.exec(reason)?.[1]
   return bytes === undefined ? null : Number(bytes)
+}
+
+/** How much of what it may have a document has, in bytes. */
+export interface DocumentSize {
+  readonly bytes: number
+  readonly limitBytes: number
+}
+
+function largeSize({ size }: WeftDocument): DocumentSize | null {
+  return size?.state === 'large' ? { bytes: size.bytes, limitBytes: size.limitBytes } : null
 }
 
 function fullAtBytes({ size }: WeftDocument): number | null {
@@ -98,6 +110,7 @@ export class DocumentSession {
   readonly #isReadOnly = signal(false)
   readonly #isKept = signal(true)
   readonly #fullAtBytes = signal<number | null>(null)
+  readonly #large = signal<DocumentSize | null>(null)
   readonly #access = signal<AccessChange>({ change: null, why: null, wasSaved: false })
   /** When a guest's token was last asked for anew because the server had refused the one before, in ms. */
   #reenteredAt = Number.NEGATIVE_INFINITY
@@ -120,6 +133,8 @@ export class DocumentSession {
   #refusedAtBytes: number | null = null
   /** Unsaved edits that nobody made in this page: the copy on this device, until the server has acknowledged it. */
   #copyCount = 0
+  /** Whether this person may write, asked where the document is full; `asking`: the answer isn't here. */
+  #isWriter: boolean | 'asking' | null = null
   readonly #storeName: string
   readonly #mark: UnsavedMark
   #user: AwarenessUser
@@ -159,6 +174,11 @@ export class DocumentSession {
     return this.#fullAtBytes
   }
 
+  /** The document's size where the server calls it large, though not full; `null`: it doesn't. */
+  get large(): ReadonlySignal<DocumentSize | null> {
+    return this.#large
+  }
+
   /** What has become of this person's right to write, and why. */
   get access(): ReadonlySignal<AccessChange> {
     return this.#access
@@ -172,6 +192,14 @@ export class DocumentSession {
   setUser(user: AwarenessUser): void {
     this.#user = user
     this.#document?.awareness.setLocalStateField('user', user)
+  }
+
+  /** Has the server know the newest token, and the others what it says of this person. */
+  async renewToken(): Promise<void> {
+    const document = this.#document
+    await document?.renewToken()
+    // The server puts into it what the token says.
+    if (document === this.#document) document?.awareness.setLocalStateField('user', this.#user)
   }
 
   /** Whether the page shows this document and takes no edits, for it doesn't know all that is in it. */
@@ -282,7 +310,7 @@ export class DocumentSession {
   }
 
   #accessChanged(document: WeftDocument, isFirst: boolean): void {
-    const isReader = document.access === 'read-only'
+    const isReader = this.#readsOnly(document)
     if (isReader === this.#isReadOnly.value) return
     // The first thing that the server says of it is no change.
     const change = isFirst ? null : isReader ? 'shrunk' : 'widened'
@@ -321,25 +349,48 @@ export class DocumentSession {
     // The oldest are acknowledged first.
     if (unsavedCount < this.#copyCount) this.#copyCount = 0
     if (document.status !== 'refused') this.#refusal.value = null
-    this.#isReadOnly.value = document.access === 'read-only'
+    this.#isReadOnly.value = this.#readsOnly(document)
     // The server says why before or after it says that nobody writes, and may have said both before this page listened.
     const why = plightOf(document)
     if (why !== this.#access.peek().why) this.#access.value = { ...this.#access.peek(), why }
     // Everything was taken after all: what is too much was deleted.
     if (unsavedCount === 0) this.#refusedAtBytes = null
     this.#fullAtBytes.value = fullAtBytes(document) ?? this.#refusedAtBytes
+    const large = largeSize(document)
+    if (large?.bytes !== this.#large.peek()?.bytes) this.#large.value = large
     this.#change({
       status: document.status,
       unsavedCount,
       isOnlyCopy: unsavedCount <= this.#copyCount,
       waitingSince: nextWaitingSince(before.unsavedCount, unsavedCount, before.waitingSince, now),
       isKept: document.storeError === undefined,
-      isReadOnly: document.access === 'read-only',
+      isReadOnly: this.#isReadOnly.value,
       saving: document.saving,
       fullAtBytes: this.#fullAtBytes.value,
       unkeptCount,
       keptSince: nextKeptSince(before.unkeptCount, unkeptCount, before.keptSince, now),
     })
+  }
+
+  /** Of a full document the server says to everybody that it can only be read; who may write may delete, to make room. */
+  #readsOnly(document: WeftDocument): boolean {
+    if (document.access !== 'read-only') {
+      this.#isWriter = null
+      return false
+    }
+    if (plightOf(document) !== null) return true
+    // Room again: what follows for the right is told next.
+    if (document.size?.state !== 'full') return this.#isWriter !== true
+    if (this.#isWriter === null) {
+      this.#isWriter = 'asking'
+      void mayWriteIn(this.documentId).then(isWriter => {
+        if (this.#document !== document || this.#isWriter !== 'asking') return
+        this.#isWriter = isWriter ?? false
+        this.#read(document)
+      })
+    }
+    // Until then as before: an editor that is locked for a moment loses the caret.
+    return this.#isWriter === 'asking' ? this.#isReadOnly.peek() : !this.#isWriter
   }
 
   #change(facts: Partial<SaveFacts>): void {
@@ -369,5 +420,5 @@ export class DocumentSession {
 
 /** Goes on after "Can’t save: ". */
 function fullText(limitBytes: number): string {
-  return `the document is at its size limit (${Math.round(limitBytes / 2 ** 20)} MB); deleting makes room`
+  return `the document is at its size limit (${sizeText(limitBytes)}); deleting makes room`
 }

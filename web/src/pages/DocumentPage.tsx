@@ -1,18 +1,15 @@
-import { effect, type ReadonlySignal, untracked, useSignal } from '@preact/signals'
+import { effect, untracked, useSignal } from '@preact/signals'
 import type { Editor } from '@tiptap/core'
-import { Fragment } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type * as Y from 'yjs'
 import { base } from '../base.ts'
-import { isGuest } from '../device/guest.ts'
+import { isGuest, renameGuest } from '../device/guest.ts'
 import { recentDocuments, rememberDocument, rememberTitle } from '../device/recentDocuments.ts'
 import { signedUserIn } from '../device/signedUser.ts'
 import { currentUser } from '../device/token.ts'
-import { type ContentElsewhere, contentElsewhere } from '../document/contentElsewhere.ts'
 import { DocumentMenu } from '../document/DocumentMenu.tsx'
-import { type AccessChange, DocumentSession, type Phase } from '../document/DocumentSession.ts'
+import { DocumentSession, type Phase } from '../document/DocumentSession.ts'
+import { ElsewhereNote, FullNote, LargeNote, ReaderNote, ReadingNote, RefusedNote } from '../document/Notices.tsx'
 import { OutlinePanel } from '../document/OutlinePanel.tsx'
-import type { RefusalText } from '../document/refusalText.ts'
 import { SaveLine } from '../document/SaveLine.tsx'
 import { ShortcutsDialog } from '../document/ShortcutsDialog.tsx'
 import { TitleField } from '../document/TitleField.tsx'
@@ -33,7 +30,6 @@ import { copyText } from '../ui/copyText.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { toast } from '../ui/toast.tsx'
 import { UploadList } from '../uploads/UploadList.tsx'
-import { sizeText } from '../uploads/uploadFile.ts'
 import '../styles/editor.css'
 import '../styles/menus.css'
 import '../styles/panels.css'
@@ -198,6 +194,9 @@ function OpenDocument({ session }: { session: DocumentSession }) {
         {phase.phase === 'open' && refusal === null && !isReadOnly && session.fullAtBytes.value !== null && (
           <FullNote limitBytes={session.fullAtBytes.value} hasRefused={session.save.value.state === 'failed'} />
         )}
+        {phase.phase === 'open' && canWrite && session.fullAtBytes.value === null && session.large.value !== null && (
+          <LargeNote size={session.large.value} />
+        )}
         {mode?.mode === 'reading' && <ReadingNote names={mode.unknown.map(({ name }) => name)} />}
         {phase.phase === 'open' && documentEditor !== null && (
           <ElsewhereNote ydoc={phase.ydoc} documentEditor={documentEditor} />
@@ -264,8 +263,14 @@ interface PeopleProps {
   host: { current: HTMLElement | null }
 }
 
-function People({ session: { documentId }, phase: { awareness }, host }: PeopleProps) {
+function People({ session, phase: { awareness }, host }: PeopleProps) {
+  const { documentId } = session
   const [people, setPeople] = useState<Collaborator[]>([])
+  // The token first: the server says to the others who somebody is.
+  const rename = async (name: string) => {
+    await renameGuest(documentId, name)
+    await session.renewToken()
+  }
   useEffect(() => {
     const changed = () => {
       const next = collaborators(awareness.getStates(), awareness.clientID)
@@ -280,6 +285,7 @@ function People({ session: { documentId }, phase: { awareness }, host }: PeopleP
     <PeopleButton
       people={people}
       signedName={signedUserIn(documentId)?.name ?? null}
+      onRename={isGuest(documentId) ? rename : null}
       onGoTo={person => {
         const found = host.current !== null && scrollToCaret(host.current, person.clientID)
         if (!found) toast(`${person.name} is not in the text right now`)
@@ -327,158 +333,6 @@ function Problem({ title, advice, onRetry }: { title: string; advice: string; on
       <p>{advice}</p>
       <div class="actions">{isLinked ? [retry, back] : [back, retry]}</div>
     </section>
-  )
-}
-
-interface RefusedProps {
-  refusal: RefusalText
-  /** Whether the server lacks something that was written here. */
-  isUnsaved: boolean
-  isKept: ReadonlySignal<boolean>
-  onRetry(): void
-}
-
-function RefusedNote({ refusal, isUnsaved, isKept, onRetry }: RefusedProps) {
-  const unsaved = isKept.value
-    ? 'Your text is kept on this device and can be read and copied, but not changed.'
-    : 'Your text is in this page only, where it can be read and copied: leave it open.'
-  const saved = isKept.value ? 'What you see is the copy on this device.' : 'What you see is in this page only.'
-  const safe = isUnsaved ? unsaved : saved
-  return (
-    <div class={`notice ${isUnsaved ? 'danger' : 'warning'}`} role="alert" data-testid="refused">
-      <Icon name="triangle-alert" />
-      <p>
-        <strong>{refusal.title}.</strong> {safe} {refusal.advice}
-      </p>
-      <button type="button" class="button" onClick={onRetry}>
-        Try again
-      </button>
-    </div>
-  )
-}
-
-/** Why nobody may write in a document here, and what to do. */
-const PLIGHTS: Readonly<Record<Exclude<AccessChange['why'], null>, { what: string; advice: string }>> = {
-  'disk-full': {
-    what: 'Nobody can write now: the server has too little space left.',
-    advice: 'Writing goes on by itself when there is space.',
-  },
-  damaged: {
-    what: 'Nobody can write here now: this document is damaged on the server.',
-    advice: 'Tell whoever runs this server.',
-  },
-  outdated: {
-    what: 'This page is older than the server, and can only show documents now.',
-    advice: 'Load it again to write.',
-  },
-}
-
-/** @param hasRefused whether this person changed something all the same: before the server had said so, or offline */
-function ReaderNote({ hasRefused, access: { change, why, wasSaved } }: { hasRefused: boolean; access: AccessChange }) {
-  const safe = hasRefused
-    ? ' What you changed here is kept on this device only, and nobody else sees it.'
-    : wasSaved
-      ? ' What you wrote before is saved.'
-      : ''
-  if (why !== null) {
-    return (
-      <div class="notice warning" role="alert" data-testid="reader">
-        <Icon name="triangle-alert" />
-        <p>
-          <strong>{PLIGHTS[why].what}</strong>
-          {safe} {PLIGHTS[why].advice}
-        </p>
-      </div>
-    )
-  }
-  return (
-    <div class="notice plain" role="status" data-testid="reader">
-      <Icon name="eye" />
-      <p>
-        {change === 'shrunk' ? (
-          <>
-            <strong>Your access was changed: you can read this document, and no longer change it.</strong>
-            {safe}
-          </>
-        ) : (
-          <>
-            <strong>
-              <span class="not-phone">You can read this document, not change it.</span>
-              <span class="only-phone">You can read, not write.</span>
-            </strong>
-            {hasRefused && safe}
-            <span class="not-phone">
-              {!hasRefused && ' What others write appears here.'} To write too, ask whoever gave you the link.
-            </span>
-          </>
-        )}
-      </p>
-    </div>
-  )
-}
-
-/** The document has reached its size limit: the server takes what deletes, and nothing more. */
-function FullNote({ limitBytes, hasRefused }: { limitBytes: number; hasRefused: boolean }) {
-  return (
-    <div class={`notice ${hasRefused ? 'danger' : 'warning'}`} role="alert" data-testid="full">
-      <Icon name="triangle-alert" />
-      <p>
-        <strong>The document is at its size limit ({sizeText(limitBytes)}).</strong>{' '}
-        {hasRefused
-          ? 'What you wrote since then is kept on this device only.'
-          : 'What was written before is saved; nothing more can be added.'}{' '}
-        Delete something, or go on in another document.
-      </p>
-    </div>
-  )
-}
-
-function ReadingNote({ names }: { names: readonly string[] }) {
-  const different = [...new Set(names)]
-  const shown = `${different.slice(0, 3).join(', ')}${different.length > 3 ? '…' : ''}`
-  return (
-    <div class="notice warning" role="status" data-testid="reading-only">
-      <Icon name="eye" />
-      <p>
-        <strong>This document can only be read here.</strong> It has parts that this editor doesn’t know ({shown}) and
-        would delete. Nothing is lost; to write, open it in the application that wrote it.
-      </p>
-    </div>
-  )
-}
-
-/** What would look like a loss: an empty page, where the document's content is in what this page doesn't show. */
-function ElsewhereNote({ ydoc, documentEditor }: { ydoc: Y.Doc; documentEditor: DocumentEditor }) {
-  const [found, setFound] = useState<ContentElsewhere | null>(null)
-  useEffect(() => {
-    const look = () => setFound(documentEditor.mode.peek()?.editor.isEmpty ? contentElsewhere(ydoc) : null)
-    // What this person writes now doesn't take it away: the text would jump under their hand.
-    const changed = ({ local }: Y.Transaction) => {
-      if (!local) look()
-    }
-    look()
-    ydoc.on('afterTransaction', changed)
-    return () => ydoc.off('afterTransaction', changed)
-  }, [ydoc, documentEditor])
-  if (found === null) return null
-  const { isText, names } = found
-  return (
-    <div class="notice plain" role="status" data-testid="elsewhere">
-      <Icon name="eye" />
-      <p>
-        <strong>
-          {isText ? 'The text' : 'The content'} of this document is in{' '}
-          {names.slice(0, 3).map((name, index) => (
-            <Fragment key={name}>
-              {index > 0 && ', '}
-              <code>{name}</code>
-            </Fragment>
-          ))}
-          {names.length > 3 && '…'}, which this page doesn’t show.
-        </strong>{' '}
-        Nothing is lost. What is written here stands beside it.
-      </p>
-    </div>
   )
 }
 

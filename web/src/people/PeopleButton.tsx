@@ -1,5 +1,5 @@
 import { useCallback, useRef, useState } from 'preact/hooks'
-import { me } from '../device/me.ts'
+import { me, namelessName } from '../device/me.ts'
 import { Popover } from '../ui/Popover.tsx'
 import { Avatar } from './Avatar.tsx'
 import type { Collaborator } from './collaborators.ts'
@@ -12,11 +12,14 @@ const maxAvatars = 4
 export function PeopleButton({
   people,
   signedName,
+  onRename,
   onGoTo,
 }: {
   people: readonly Collaborator[]
   /** What a token says that this person is called; `null`: the name is theirs to give. */
   signedName: string | null
+  /** Has a guest's token say another name; `null`: what a token says stays. @throws {Error} in words */
+  onRename: ((name: string) => Promise<void>) | null
   onGoTo(person: Collaborator): void
 }) {
   const button = useRef<HTMLButtonElement>(null)
@@ -24,7 +27,8 @@ export function PeopleButton({
   const close = useCallback(() => setOpen(false), [])
   const others = people.filter(person => !person.isMe)
   const shown = people.length > maxAvatars ? people.slice(0, maxAvatars - 1) : people
-  const isNameless = signedName === null && me.value.name === ''
+  const isMine = signedName === null || onRename !== null
+  const isNameless = isMine && (signedName === null ? me.value.name === '' : signedName === namelessName)
   const label = others.length === 0 ? 'Only you are here' : `${people.length} people are here`
   return (
     <>
@@ -46,8 +50,12 @@ export function PeopleButton({
       </button>
       {isOpen && (
         <Popover anchor={button} label="People" class="people" onClose={close}>
-          {signedName === null ? (
-            <NameField isFocused onDone={close} />
+          {isMine ? (
+            <NameField
+              isFocused
+              onDone={close}
+              {...(onRename !== null && { onRename, initial: isNameless ? '' : (signedName ?? '') })}
+            />
           ) : (
             <p class="note">Others see you as {signedName}: the name comes with your access.</p>
           )}
@@ -64,7 +72,7 @@ export function PeopleButton({
                   }}
                 >
                   <Avatar name={person.name} color={person.color} />
-                  <span>{person.name}</span>
+                  <span dir="auto">{person.name}</span>
                 </button>
               </li>
             ))}

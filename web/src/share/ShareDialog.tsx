@@ -1,10 +1,20 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { userIn } from '../device/guest.ts'
 import { agoText } from '../pages/agoText.ts'
 import { copyText } from '../ui/copyText.ts'
 import { Dialog } from '../ui/Dialog.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { toast } from '../ui/toast.tsx'
-import { type LinkRole, linkText, makeLink, revokeLink, type ShareLink } from './links.ts'
+import {
+  hereText,
+  type LinkRole,
+  linkText,
+  madeText,
+  makeLink,
+  peopleByLink,
+  revokeLink,
+  type ShareLink,
+} from './links.ts'
 
 const roleNames: Record<LinkRole, string> = {
   viewer: 'Can read',
@@ -30,13 +40,24 @@ export function ShareDialog({ documentId, links: first, onClose }: Props) {
   const [links, setLinks] = useState(first)
   const [problem, setProblem] = useState('')
   const [made, setMade] = useState<{ id: string; address: string } | null>(null)
+  const [people, setPeople] = useState<ReadonlyMap<string, readonly string[]>>(new Map())
+  const list = useRef<HTMLHeadingElement>(null)
+
+  useEffect(() => {
+    let isHere = true
+    void peopleByLink(documentId).then(found => isHere && setPeople(found))
+    return () => {
+      isHere = false
+    }
+  }, [documentId])
 
   const attempt = async (run: () => Promise<void>) => {
     setProblem('')
     try {
       await run()
     } catch (error) {
-      setProblem(error instanceof Error && error.name === 'Error' ? error.message : 'The server could not be reached.')
+      const isInWords = error instanceof Error && error.name === 'Error'
+      setProblem(isInWords ? error.message : 'The server can’t be reached. Check the connection, then try again.')
     }
   }
   const make = (wanted: Parameters<typeof makeLink>[1]) =>
@@ -50,6 +71,8 @@ export function ShareDialog({ documentId, links: first, onClose }: Props) {
       await revokeLink(documentId, id)
       setLinks(before => before.filter(link => link.id !== id))
       setMade(before => (before?.id === id ? null : before))
+      // The button that had the focus is gone with its row.
+      list.current?.focus()
     })
 
   return (
@@ -61,13 +84,22 @@ export function ShareDialog({ documentId, links: first, onClose }: Props) {
           {problem}
         </p>
       )}
-      <h3>Links</h3>
+      <h3 ref={list} tabIndex={-1}>
+        Links
+      </h3>
       {links.length === 0 ? (
         <p class="note">Nobody has a link yet. People with access of their own only need the document’s address.</p>
       ) : (
         <ul class="share-links" data-testid="share-links">
           {links.map(link => (
-            <LinkRow key={link.id} link={link} onRevoke={() => revoke(link.id)} />
+            <LinkRow
+              key={link.id}
+              link={link}
+              me={userIn(documentId)}
+              isNew={link.id === made?.id}
+              here={hereText(people.get(link.id) ?? [])}
+              onRevoke={() => revoke(link.id)}
+            />
           ))}
         </ul>
       )}
@@ -149,29 +181,58 @@ function MadeLink({ address }: { address: string }) {
   )
 }
 
-function LinkRow({ link, onRevoke }: { link: ShareLink; onRevoke(): Promise<void> }) {
-  const [isAsking, setAsking] = useState(false)
+interface LinkRowProps {
+  link: ShareLink
+  /** Whose token this tab has. */
+  me: string | null
+  /** Whether it is the one whose address stands above. */
+  isNew: boolean
+  /** Who came by it and is here, in words; empty: nobody. */
+  here: string
+  onRevoke(): Promise<void>
+}
+
+function LinkRow({ link, me, isNew, here, onRevoke }: LinkRowProps) {
+  const [isAsking, setAsking] = useState<boolean | null>(null)
+  const revoke = useRef<HTMLButtonElement>(null)
+  const keep = useRef<HTMLButtonElement>(null)
+  // The focus goes on to what takes the place of the button that had it; not to what can't be undone.
+  useLayoutEffect(() => {
+    if (isAsking === true) keep.current?.focus()
+    else if (isAsking === false) revoke.current?.focus()
+  }, [isAsking])
+  const id = `link-${link.id}`
+  const now = Date.now()
   return (
     <li>
-      <div class="share-link">
-        <span>{roleNames[link.role]}</span>
-        <span class="note">{linkText(link, at => agoText(at, Date.now()), Date.now())}</span>
+      <div class="share-link" id={id}>
+        <span>
+          {roleNames[link.role]}
+          {isNew && <span class="badge">new</span>}
+        </span>
+        <span class="note">{madeText(link, me, now)}</span>
+        <span class="note">{linkText(link, at => agoText(at, now), now)}</span>
+        {here !== '' && (
+          <span class="note here" dir="auto">
+            {here}
+          </span>
+        )}
       </div>
-      {isAsking ? (
+      {isAsking === true ? (
         <>
-          <button type="button" class="button danger" onClick={() => void onRevoke()}>
+          <button type="button" class="button danger" aria-describedby={id} onClick={() => void onRevoke()}>
             Revoke now
           </button>
-          <button type="button" class="button" onClick={() => setAsking(false)}>
+          <button type="button" ref={keep} class="button" aria-describedby={id} onClick={() => setAsking(false)}>
             Keep
           </button>
         </>
       ) : (
-        <button type="button" class="button" onClick={() => setAsking(true)}>
+        <button type="button" ref={revoke} class="button" aria-describedby={id} onClick={() => setAsking(true)}>
           Revoke
         </button>
       )}
-      {isAsking && <p class="note">Who came by it loses access at once. What they wrote stays.</p>}
+      {isAsking === true && <p class="note">Who came by it loses access at once. What they wrote stays.</p>}
     </li>
   )
 }

@@ -1,6 +1,7 @@
 import { base } from '../base.ts'
 import { callApi } from '../device/callApi.ts'
 import { heldToken } from '../device/guest.ts'
+import { namelessName } from '../device/me.ts'
 
 /** What a link gives. */
 export type LinkRole = 'viewer' | 'commenter' | 'editor' | 'owner'
@@ -9,6 +10,8 @@ export type LinkRole = 'viewer' | 'commenter' | 'editor' | 'owner'
 export interface ShareLink {
   readonly id: string
   readonly role: LinkRole
+  /** Whose token made it; `null`: nobody knows. */
+  readonly creator: string | null
   readonly createdAt: string
   readonly expiresAt: string
   readonly lastUsedAt: string | null
@@ -27,6 +30,37 @@ export async function listLinks(documentId: string): Promise<ShareLink[] | 'not-
   return [...(body.links as ShareLink[])].reverse()
 }
 
+/** A session as the server lists it. */
+interface ListedSession {
+  readonly user: string | null
+  readonly name: string | null
+}
+
+/** Who is in the document now, by the link that they came by: names, each person once. Empty where that can't be asked. */
+export async function peopleByLink(documentId: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const query = new URLSearchParams({ document: documentId })
+  const answer = await callApi('GET', `/sessions?${query}`, { token: heldToken(documentId) }).catch(() => null)
+  return answer?.status === 200 ? byLink(answer.body.sessions as ListedSession[]) : new Map()
+}
+
+/** A guest's user id is `link:<id of the link>:…` (PROTOCOL.md, "Share links"). */
+export function byLink(sessions: readonly ListedSession[]): ReadonlyMap<string, readonly string[]> {
+  const links = new Map<string, Map<string, string>>()
+  for (const { user, name } of sessions) {
+    const [, link] = /^link:([^:]+):/u.exec(user ?? '') ?? []
+    if (link === undefined || user === null) continue
+    const people = links.get(link) ?? new Map<string, string>()
+    links.set(link, people.set(user, name ?? namelessName))
+  }
+  return new Map([...links].map(([link, people]) => [link, [...people.values()]]))
+}
+
+/** Why the server did not do what was asked, and what can be done. */
+function refusalOf(what: string, status: number): Error {
+  if (status === 401 || status === 403) return new Error(`${what}: only owners of this document may do that.`)
+  return new Error(`${what} (${status}). Try again in a moment.`)
+}
+
 /** @returns the address to give to people @throws {Error} in words */
 export async function makeLink(
   documentId: string,
@@ -36,11 +70,9 @@ export async function makeLink(
   const asked = { document: documentId, role, expiresAt, maxUses }
   const { status, body } = await callApi('POST', '/links', { body: asked, token: heldToken(documentId) })
   if (status !== 201) {
-    throw new Error(
-      (body.error as { code?: string } | undefined)?.code === 'too-many'
-        ? 'There are as many links as there may be. Revoke one first.'
-        : `The server made no link (${status}).`,
-    )
+    if ((body.error as { code?: string } | undefined)?.code === 'too-many')
+      throw new Error('There are as many links as there may be. Revoke one first.')
+    throw refusalOf('The server made no link', status)
   }
   const { secret, ...link } = body as unknown as ShareLink & { secret: string }
   // Where this page is, whatever a proxy puts before it.
@@ -50,7 +82,33 @@ export async function makeLink(
 /** @throws {Error} in words */
 export async function revokeLink(documentId: string, id: string): Promise<void> {
   const { status } = await callApi('DELETE', `/links/${encodeURIComponent(id)}`, { token: heldToken(documentId) })
-  if (status !== 200 && status !== 204 && status !== 404) throw new Error(`The link could not be revoked (${status}).`)
+  if (status !== 200 && status !== 204 && status !== 404)
+    throw refusalOf('The link was not revoked, and still lets people in', status)
+}
+
+/** When a link was made, and by whom: "Made today at 15:51 by you". With the time: two of a day are told apart by it. */
+export function madeText({ createdAt, creator }: ShareLink, me: string | null, now: number): string {
+  const at = new Date(createdAt)
+  const time = at.toLocaleTimeString(undefined, { hour: 'numeric', minute: '2-digit' })
+  const isToday = at.toDateString() === new Date(now).toDateString()
+  const isThisYear = at.getFullYear() === new Date(now).getFullYear()
+  const day = at.toLocaleDateString(undefined, {
+    day: 'numeric',
+    month: 'long',
+    ...(!isThisYear && { year: 'numeric' }),
+  })
+  const by = creator === null ? '' : ` by ${creator === me ? 'you' : creator}`
+  return `Made ${isToday ? 'today' : day} at ${time}${by}`
+}
+
+/** "Gus is here now", "Gus, Hal and 3 others are here now"; empty: nobody is. */
+export function hereText(names: readonly string[]): string {
+  const [first = '', second = '', third = ''] = names
+  if (names.length === 0) return ''
+  if (names.length === 1) return `${first} is here now`
+  if (names.length === 2) return `${first} and ${second} are here now`
+  if (names.length === 3) return `${first}, ${second} and ${third} are here now`
+  return `${first}, ${second} and ${names.length - 2} others are here now`
 }
 
 /** What a link is, in a line: "Until December 7 · used 2 of 10 times · last 3 h ago". */
