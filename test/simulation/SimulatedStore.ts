@@ -33,6 +33,7 @@ export class SimulatedStore {
   readonly #documents = new Map<DocumentId, StoredDocument>()
   readonly #oracles = new Map<DocumentId, Y.Doc>()
   readonly #knowledge = new Map<DocumentId, Knowledge>()
+  readonly #histories = new Map<DocumentId, Uint8Array[]>()
   /** What was stored and must not be. */
   readonly problems: Error[] = []
   appends = 0
@@ -54,6 +55,11 @@ export class SimulatedStore {
     return this.#documents.get(documentId) ?? neverWritten
   }
 
+  /** All that was ever committed, in order. */
+  history(documentId: DocumentId): readonly Uint8Array[] {
+    return this.#histories.get(documentId) ?? []
+  }
+
   /** What Yjs makes of all that was ever committed. */
   oracle(documentId: DocumentId): Y.Doc {
     let doc = this.#oracles.get(documentId)
@@ -73,6 +79,7 @@ export class SimulatedStore {
       const stored = this.read(documentId)
       const entries: LogEntry[] = updates.map((update, index) => {
         this.#check(documentId, update)
+        this.#remember(documentId, update)
         return { seq: after + 1 + index, update: new Uint8Array(update), time }
       })
       this.#documents.set(documentId, {
@@ -81,6 +88,12 @@ export class SimulatedStore {
         entries: [...stored.entries, ...entries],
       })
     }
+  }
+
+  #remember(documentId: DocumentId, update: Uint8Array): void {
+    const history = this.#histories.get(documentId) ?? []
+    this.#histories.set(documentId, history)
+    history.push(new Uint8Array(update))
   }
 
   /** Knowledge is held to Yjs after every entry. */
