@@ -287,6 +287,33 @@ describe('what this editor does not know', () => {
     expect(fragmentOf({ ydoc: stored }).toString()).toContain('<whiteboard>drawn</whiteboard>')
   })
 
+  it('[threat D4] may be anything where the page is older than its server: it only shows the document, and says so', async () => {
+    const server = await testServer()
+    await program(server, 'a', 'known')
+    const window = await windows.open(server.url)
+    // What the page says of its schema, and hears of the server's (message 117), as it would be over an upgrade.
+    await window.page.addInitScript(() => {
+      const EDITOR = 117
+      globalThis.WebSocket = class extends WebSocket {
+        override send(data: Uint8Array<ArrayBuffer>): void {
+          super.send(data[0] === EDITOR ? Uint8Array.of(EDITOR, 0) : data)
+        }
+
+        override set onmessage(heard: (event: { data: ArrayBuffer }) => void) {
+          this.addEventListener('message', ({ data }: MessageEvent<ArrayBuffer>) => {
+            heard({ data: new Uint8Array(data)[0] === EDITOR ? Uint8Array.of(EDITOR, 2).buffer : data })
+          })
+        }
+      }
+    })
+    await window.page.goto(`${server.url}/d/a`)
+    await window.text.getByText('known').waitFor()
+    await window.page.getByTestId('reader').getByText('This page is older than the server').waitFor()
+    await eventually('an end of editing', async () => {
+      return (await window.page.locator('[contenteditable="true"]').count()) === 0
+    })
+  })
+
   it('survives in every place, while people type at the same moment', async () => {
     const server = await testServer()
     await program(server, 'a', 'one\n\n- two\n\n| a | b |\n| - | - |\n| c | d |')
