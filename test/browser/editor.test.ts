@@ -622,6 +622,32 @@ describe('carets of others', () => {
   })
 })
 
+it('begins Hebrew and Arabic on the right, with their bullets and boxes, and what is beside them on the left', async () => {
+  const server = await testServer()
+  const bot = await program(server, 'a', 'English\n\nשלום עולם\n\n- مرحبا\n\nlast')
+  append(bot, '- [ ] משימה')
+  const window = await windows.open(server.url)
+  await window.goTo('a')
+  await shows(window, ['English', 'שלום עולם', 'مرحبا', 'last', 'משימה'])
+  const directions = await window.text
+    .locator('ul')
+    .evaluateAll(lists => lists.map(list => getComputedStyle(list).direction))
+  expect(directions).toEqual(['rtl', 'rtl'])
+  /** How far the letters of a paragraph are from the left edge of the text, in px. */
+  const left = (text: string) =>
+    window.text
+      .getByText(text, { exact: true })
+      .last()
+      .evaluate(paragraph => {
+        const range = document.createRange()
+        range.selectNodeContents(paragraph)
+        return range.getBoundingClientRect().left - (paragraph.closest('.text')?.getBoundingClientRect().left ?? 0)
+      })
+  expect(await left('English')).toBeLessThan(1)
+  expect(await left('שלום עולם')).toBeGreaterThan(300)
+  expect(await window.page.getByRole('checkbox', { name: 'משימה', exact: true }).count()).toBe(1)
+})
+
 describe('an image', () => {
   // One pixel.
   const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='

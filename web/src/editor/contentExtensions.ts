@@ -1,4 +1,5 @@
 import { type AnyExtension, InputRule, type Mark, type Node } from '@tiptap/core'
+import type { Node as ProseMirrorNode } from '@tiptap/pm/model'
 import { extensions, isSafeLink } from '@weft/schema'
 import { shownImages } from './shownImages.ts'
 
@@ -44,12 +45,16 @@ const plainTable = (table: Node): Node => table.extend({ addNodeView: () => null
  */
 const sided = new Set(['bulletList', 'orderedList', 'taskList', 'blockquote', 'table'])
 
+/** A task's box has the name of the task: its first letter is the first of the list, too, by which its side is found. */
+const checkboxLabel = ({ firstChild }: ProseMirrorNode) => firstChild?.textContent || 'Empty task'
+
 /** The schema's nodes and marks as this editor edits them. */
 export const contentExtensions: AnyExtension[] = extensions.map(extension => {
   if (sided.has(extension.name)) {
     const node = extension.name === 'table' ? plainTable(extension as Node) : (extension as Node)
     return node.configure({ HTMLAttributes: { dir: 'auto' } }) as AnyExtension
   }
+  if (extension.name === 'taskItem') return (extension as Node).configure({ a11y: { checkboxLabel } }) as AnyExtension
   if (extension.name === 'link') return typedLinks(extension as Mark) as AnyExtension
   if (extension.name === 'image') return shownImages(extension as Node) as AnyExtension
   return extension
