@@ -31,12 +31,12 @@ import { DocumentGrowth } from './room/DocumentGrowth.ts'
 import { Documents, MAX_CONTENT_TASKS } from './room/Documents.ts'
 import { Housekeeping } from './room/Housekeeping.ts'
 import { KeptStates } from './room/KeptStates.ts'
+import type { Member } from './room/Member.ts'
 import { Pressure } from './room/Pressure.ts'
 import { RecordDocument } from './room/RecordDocument.ts'
 import { Rooms } from './room/Rooms.ts'
 import { Saving } from './room/Saving.ts'
 import { Scrub } from './room/Scrub.ts'
-import type { Session } from './room/Session.ts'
 import { SpaceWatch } from './room/SpaceWatch.ts'
 import { StoreRecovery } from './room/StoreRecovery.ts'
 import { UnsentBytes } from './socket/UnsentBytes.ts'
@@ -91,7 +91,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   const committer = new Committer(log, clock, logger, meters, saving)
   const auditLog = config.auditDays === 0 ? null : new AuditLog(config.data, config, clock, logger)
   const audit = auditLog ?? noAudit
-  const created = (document: DocumentId, author: Session | null) => {
+  const created = (document: DocumentId, author: Member | null) => {
     // What came over HTTP is written down there.
     if (author === null) return
     const { userId: user, outlet } = author

@@ -27,13 +27,13 @@ export const brokenBuilds: readonly BrokenBuild[] = [
     name: 'checks no update',
     replacements: [
       {
-        file: 'room/Session.ts',
-        from: 'return this.#admit(update, readUpdate(update, this.room.updateLimits), isStep2)',
+        file: 'room/EditIntake.ts',
+        from: 'return this.#admit(update, readUpdate(update, this.#room.updateLimits), isStep2)',
         to: `let contents
       try {
-        contents = readUpdate(update, this.room.updateLimits)
+        contents = readUpdate(update, this.#room.updateLimits)
       } catch {
-        this.#owedAcks.covered(this.room.admit(this, update, null as never))
+        this.#payments.acks.covered(this.#room.admit(this.#author, update, null as never))
         return
       }
       return this.#admit(update, contents, isStep2)`,

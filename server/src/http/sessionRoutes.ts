@@ -2,8 +2,8 @@ import { documentParts, splitPart } from '@weft/protocol'
 import { z } from 'zod'
 import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import type { Audit } from '../audit/AuditEntry.ts'
+import type { Member } from '../room/Member.ts'
 import type { Rooms } from '../room/Rooms.ts'
-import type { Session } from '../room/Session.ts'
 import { actorOf } from './ApiActor.ts'
 import { ApiError } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
@@ -55,7 +55,7 @@ export function sessionRoutes({ rooms, gate, proxies, audit }: SessionRouteServi
     async handle({ request, query: { document, limit: most } }) {
       if (document === undefined) await gate.admitEverywhere(request, 'owner')
       else await gate.admit(request, document, 'owner')
-      const isWanted = ({ room }: Session) => document === undefined || splitPart(room.documentId).document === document
+      const isWanted = ({ documentId }: Member) => document === undefined || splitPart(documentId).document === document
       const found = [...rooms.sessions()].filter(isWanted)
       found.sort((a, b) => a.openedAt - b.openedAt)
       return { status: 200, body: { sessions: found.slice(0, most).map(show), count: found.length } }
@@ -81,7 +81,7 @@ export function sessionRoutes({ rooms, gate, proxies, audit }: SessionRouteServi
         await gate.readable(request)
         throw new ApiError('not-found', 'there is no such session')
       }
-      const document = session.room.documentId
+      const document = session.documentId
       const { userId } = await gate.admit(request, document, 'owner')
       const subject = `${session.userId ?? 'nobody'} ${session.outlet.address}`
       session.outlet.close('forbidden', 'an owner of the document ended this session')
@@ -93,11 +93,11 @@ export function sessionRoutes({ rooms, gate, proxies, audit }: SessionRouteServi
   return [list, end]
 }
 
-function show(session: Session) {
-  const { id, room, userId, grant, dialect, outlet, openedAt } = session
+function show(session: Member) {
+  const { id, documentId, userId, grant, dialect, outlet, openedAt } = session
   return {
     id,
-    ...splitPart(room.documentId),
+    ...splitPart(documentId),
     user: userId,
     name: grant.userName,
     role: userId === null ? null : grant.role,

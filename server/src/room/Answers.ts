@@ -9,7 +9,7 @@ import type { Workshop } from '../worker/Workshop.ts'
 import type { AwarenessBroadcast } from './AwarenessBroadcast.ts'
 import { encodeFrame, encodeUpdateFrame } from './encodeFrame.ts'
 import type { HeldBytes } from './HeldBytes.ts'
-import type { Session } from './Session.ts'
+import type { Member } from './Member.ts'
 import type { Tail } from './Tail.ts'
 
 /** Snapshots up to this size are diffed on the event loop (1 ms); larger ones by a worker. */
@@ -36,9 +36,9 @@ export class Answers {
   readonly #room: AnsweringRoom
   readonly #workshop: Pick<Workshop, 'diff'>
   /** Those that wait for a moment at which knowledge is exactly what the next commit will have made of the log. */
-  #questions: { session: Session; stateVector: StateVector }[] = []
+  #questions: { session: Member; stateVector: StateVector }[] = []
   /** Those that are made, and wait until the batch under way is on disk. [R1] */
-  #made = new Map<Session, () => void>()
+  #made = new Map<Member, () => void>()
   #diffs: Map<string, Promise<Uint8Array>> | null = null
 
   constructor(room: AnsweringRoom, workshop: Pick<Workshop, 'diff'>) {
@@ -46,7 +46,7 @@ export class Answers {
     this.#workshop = workshop
   }
 
-  answer(session: Session, stateVector: StateVector): void {
+  answer(session: Member, stateVector: StateVector): void {
     if (session.isAnswering) {
       session.nextQuestion = stateVector
       return
@@ -78,13 +78,13 @@ export class Answers {
     for (const session of sessions) this.#followFromStart(session)
   }
 
-  leave(session: Session): void {
+  leave(session: Member): void {
     this.#questions = this.#questions.filter(question => question.session !== session)
     this.#made.delete(session)
   }
 
   // Called only when nothing is gathered: knowledge is the log, plus what is in flight. [R1]
-  #prepare(session: Session, stateVector: StateVector): void {
+  #prepare(session: Member, stateVector: StateVector): void {
     const { knowledge, tail } = this.#room
     const deleteSet = () => encodeFrame(encodeSyncStep2(knowledge.encodeDeleteSet()))
     let start: () => void
@@ -106,12 +106,12 @@ export class Answers {
     else start()
   }
 
-  #followFromStart(session: Session): void {
+  #followFromStart(session: Member): void {
     this.#follow(session, 0, encodeFrame(encodeSyncStep2(EMPTY_UPDATE)))
   }
 
   /** Somebody who was away for longer than the log keeps entries: only the snapshot knows what they lack. */
-  #answerWithDiff(session: Session, stateVector: StateVector): void {
+  #answerWithDiff(session: Member, stateVector: StateVector): void {
     this.#room.bytes
       .load()
       .then(async bytes => {
@@ -140,14 +140,14 @@ export class Answers {
     return diff
   }
 
-  #follow(session: Session, position: number, finish: Buffer): void {
+  #follow(session: Member, position: number, finish: Buffer): void {
     if (!session.isOpen) return
     session.cursor = { state: 'behind', position, finish }
     this.catchUp(session)
   }
 
   /** Writes to a session that is behind, as much as it may be sent now; at the head it is live. */
-  catchUp(session: Session): void {
+  catchUp(session: Member): void {
     const { awareness, tail, bytes: held, settings } = this.#room
     awareness.catchUp(session)
     const { cursor } = session
@@ -181,11 +181,10 @@ export class Answers {
     else session.payAcks()
   }
 
-  #failSession(session: Session, error: unknown): void {
+  #failSession(session: Member, error: unknown): void {
     if (error instanceof WeftError && error.code === 'OVERLOADED') {
-      if (!session.isOpen) return
-      session.room.meters.overBound('open-documents')
-      session.outlet.close('overload', 'too many documents are being read: retry after 30 s')
+      if (session.isOpen)
+        session.endOver('open-documents', 'overload', 'too many documents are being read: retry after 30 s')
       return
     }
     this.#room.log().error({ err: error }, 'the document could not be read')

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock, Timer } from '../clock.ts'
 import { type AwarenessLimits, AwarenessTable, BadAwarenessError } from './AwarenessTable.ts'
-import type { Session } from './Session.ts'
+import type { Member } from './Member.ts'
 
 /** Awareness takes this share of a core per document; more where people would wait longer than that for it … */
 const SHARE = 0.03
@@ -23,7 +23,7 @@ export interface AwarenessSettings extends AwarenessLimits {
  */
 export class AwarenessBroadcast {
   readonly #table: AwarenessTable
-  readonly #sessions: ReadonlySet<Session>
+  readonly #sessions: ReadonlySet<Member>
   readonly #settings: AwarenessSettings
   readonly #clock: Clock
   readonly #log: () => Logger
@@ -35,7 +35,7 @@ export class AwarenessBroadcast {
   #toldAt = 0
 
   /** @param sessions those of the room, as they come and go */
-  constructor(sessions: ReadonlySet<Session>, settings: AwarenessSettings, clock: Clock, log: () => Logger) {
+  constructor(sessions: ReadonlySet<Member>, settings: AwarenessSettings, clock: Clock, log: () => Logger) {
     this.#table = new AwarenessTable(settings)
     this.#sessions = sessions
     this.#settings = settings
@@ -54,12 +54,12 @@ export class AwarenessBroadcast {
   }
 
   /** Who introduced a client id and is still here. */
-  holderOf(clientID: number): Session | null {
+  holderOf(clientID: number): Member | null {
     return this.#table.holderOf(clientID)
   }
 
   /** @throws as `AwarenessTable.receive` */
-  receive(session: Session, payload: Uint8Array): void {
+  receive(session: Member, payload: Uint8Array): void {
     const begin = this.#clock.now()
     const contest = this.#table.receive(session, payload, begin)
     this.#receiveMs += this.#clock.now() - begin
@@ -84,7 +84,7 @@ export class AwarenessBroadcast {
       })
   }
 
-  leave(session: Session): void {
+  leave(session: Member): void {
     this.#table.leave(session)
     this.#schedule()
   }
@@ -96,7 +96,7 @@ export class AwarenessBroadcast {
   }
 
   /** Sends everybody's state to one session; later, where it doesn't read what it has. */
-  sendAll(session: Session): void {
+  sendAll(session: Member): void {
     if (session.outlet.unsentBytes > this.#settings.maxUnsentBytes) {
       session.isAwarenessBehind = true
       return
@@ -105,7 +105,7 @@ export class AwarenessBroadcast {
   }
 
   /** Sends what was held back from a session that read too slowly, if it reads again. */
-  catchUp(session: Session): void {
+  catchUp(session: Member): void {
     if (!session.isAwarenessBehind || session.outlet.unsentBytes > this.#settings.maxUnsentBytes) return
     session.isAwarenessBehind = false
     const { awarenessHeardAt } = session

@@ -1,7 +1,7 @@
 import { type AwarenessEntry, decodeAwareness, decodeMessage, encodeAwarenessEntries, NULL_STATE } from '@weft/protocol'
 import { expect, it } from 'vitest'
 import { AWARENESS_TIMEOUT_MS, AwarenessTable, BadAwarenessError } from './AwarenessTable.ts'
-import type { Session } from './Session.ts'
+import type { Member } from './Member.ts'
 
 const LIMITS = {
   maxAwarenessBytes: 4096,
@@ -11,8 +11,8 @@ const LIMITS = {
 }
 
 // The table reads and writes these fields only.
-const newSession = (table: AwarenessTable, user: Session['user'] = null) =>
-  ({ clientID: null, hasSentAwareness: false, cameAt: table.nextTick(), user }) as unknown as Session
+const newSession = (table: AwarenessTable, user: Member['user'] = null) =>
+  ({ clientID: null, hasSentAwareness: false, cameAt: table.nextTick(), user }) as unknown as Member
 const json = (state: unknown) => new TextEncoder().encode(JSON.stringify(state))
 const say = (...entries: [clientID: number, clock: number, state: unknown][]) =>
   encodeAwarenessEntries(

@@ -12,7 +12,7 @@ import { MalformedUpdate } from '../crdt/MalformedUpdate.ts'
 import { skipJson } from '../crdt/skipJson.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import { encodeFrame } from './encodeFrame.ts'
-import type { Session } from './Session.ts'
+import type { Member } from './Member.ts'
 import { stampUser } from './stampUser.ts'
 
 const OPEN_BRACE = 0x7b
@@ -41,7 +41,7 @@ export class BadAwarenessError extends Error {
 
 /** Two connections say that they are this client: one of them is dead, or no client of ours. */
 export interface Contest {
-  readonly holder: Session
+  readonly holder: Member
   readonly entry: AwarenessEntry
 }
 
@@ -50,7 +50,7 @@ interface Entry {
   clock: number
   json: Uint8Array
   /** Who introduced it; null once that session ended. */
-  session: Session | null
+  session: Member | null
   /**
    * Added towards others. A client that returns at the clock with which its removal was told would not be heard.
    * In its own echo the offset is taken away again: a clock above its own would overwrite its newer state.
@@ -102,7 +102,7 @@ export class AwarenessTable {
   }
 
   /** Who introduced a client id and is still here. */
-  holderOf(clientID: number): Session | null {
+  holderOf(clientID: number): Member | null {
     return this.#entries.get(clientID)?.session ?? null
   }
 
@@ -118,13 +118,13 @@ export class AwarenessTable {
    * @throws {MalformedMessageError} the payload doesn't decode
    * @throws {BadAwarenessError} the session's own state is too large, too deep or no JSON object
    */
-  receive(session: Session, payload: Uint8Array, now: number): Contest | null {
+  receive(session: Member, payload: Uint8Array, now: number): Contest | null {
     if (session.clientID === null) return this.#receiveFirst(session, decodeAwareness(payload), now)
     for (const entry of decodeAwareness(payload, session.clientID)) this.#set(session, entry, now)
     return null
   }
 
-  #receiveFirst(session: Session, entries: readonly AwarenessEntry[], now: number): Contest | null {
+  #receiveFirst(session: Member, entries: readonly AwarenessEntry[], now: number): Contest | null {
     const entry = entries[0]
     if (entry === undefined || entries.length > 1) return null
     const isFirst = !session.hasSentAwareness
@@ -141,7 +141,7 @@ export class AwarenessTable {
   }
 
   /** Binds a client id that no session holds to this session, and sets its state. */
-  introduce(session: Session, entry: AwarenessEntry, now: number): void {
+  introduce(session: Member, entry: AwarenessEntry, now: number): void {
     const known = this.#entries.get(entry.clientID)
     if (session.clientID !== null || known?.session != null) return
     this.#check(entry)
@@ -163,7 +163,7 @@ export class AwarenessTable {
     this.#forgetOldest()
   }
 
-  #set(session: Session, entry: AwarenessEntry, now: number): void {
+  #set(session: Member, entry: AwarenessEntry, now: number): void {
     const known = this.#entries.get(entry.clientID)
     if (known === undefined || known.session !== session) return
     const clock = entry.clock + known.offset
@@ -177,7 +177,7 @@ export class AwarenessTable {
   }
 
   /** A session ends: its client is gone, told with its state's own clock. */
-  leave(session: Session): void {
+  leave(session: Member): void {
     if (session.clientID === null) return
     const entry = this.#entries.get(session.clientID)
     if (entry === undefined || entry.session !== session) return
@@ -205,12 +205,12 @@ export class AwarenessTable {
    * its state faster than it may keeps the rest for a later call, which finds the latest.
    * @param now monotonic ms
    */
-  takeChanges(now: number): { frames: Buffer[]; own: Map<Session, Buffer[]> } {
+  takeChanges(now: number): { frames: Buffer[]; own: Map<Member, Buffer[]> } {
     const changed = [...this.#dirty].filter(clientID => this.#mayPass(clientID, now))
     const messages = this.#split(changed)
     for (const clientID of changed) this.#dirty.delete(clientID)
     const frames = messages.map(message => this.#encode(message, null))
-    const own = new Map<Session, Buffer[]>()
+    const own = new Map<Member, Buffer[]>()
     for (const [index, message] of messages.entries()) {
       for (const clientID of message) {
         const entry = this.#entries.get(clientID)
@@ -231,7 +231,7 @@ export class AwarenessTable {
   }
 
   /** Everybody who is here, as frames for one session. */
-  encodeAll(session: Session): Buffer[] {
+  encodeAll(session: Member): Buffer[] {
     const own = session.clientID === null ? undefined : this.#entries.get(session.clientID)
     const isLikeOthers = own === undefined || own.session !== session || own.offset === 0
     if (isLikeOthers && this.#all !== null) return this.#all
@@ -270,7 +270,7 @@ export class AwarenessTable {
     return messages
   }
 
-  #encode(clientIDs: readonly number[], reader: Session | null): Buffer {
+  #encode(clientIDs: readonly number[], reader: Member | null): Buffer {
     const entries: AwarenessEntry[] = []
     for (const clientID of clientIDs) {
       const entry = this.#entries.get(clientID)

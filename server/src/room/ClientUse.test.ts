@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { ClientUse } from './ClientUse.ts'
-import type { Session } from './Session.ts'
+import type { Member } from './Member.ts'
 
 // It reads this field only.
-const sessionOf = (userId: string) => ({ userId }) as unknown as Session
+const sessionOf = (userId: string) => ({ userId }) as unknown as Member
 
 it('[threat U6] a client id is a user’s from an edit until the last session that sent one has left', () => {
   const use = new ClientUse(() => null)
@@ -19,7 +19,7 @@ it('[threat U6] a client id is a user’s from an edit until the last session th
 })
 
 it('[threat U6] its introducer’s in awareness where nobody else has written under it', () => {
-  const holders = new Map<number, Session>()
+  const holders = new Map<number, Member>()
   const use = new ClientUse(clientID => holders.get(clientID) ?? null)
   const ann = sessionOf('ann')
   holders.set(1, ann)

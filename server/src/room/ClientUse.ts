@@ -1,5 +1,5 @@
 import { RecentMap } from '../RecentMap.ts'
-import type { Session } from './Session.ts'
+import type { Member } from './Member.ts'
 
 /** Client ids that one session is known to use: a tab, and others of its browser that it relays for. */
 const MAX_CLIENTS = 32
@@ -16,15 +16,15 @@ const MAX_REMEMBERED = 10_000
  * step 2 become nobody's: offline edits of earlier sittings.
  */
 export class ClientUse {
-  readonly #holderOf: (clientID: number) => Session | null
+  readonly #holderOf: (clientID: number) => Member | null
   /** Each of the sessions of one has the same user. */
-  readonly #sessionsOf = new Map<number, Set<Session>>()
-  readonly #clientsOf = new Map<Session, Set<number>>()
+  readonly #sessionsOf = new Map<number, Set<Member>>()
+  readonly #clientsOf = new Map<Member, Set<number>>()
   /** Who wrote under an id last. */
   readonly #lastUser = new RecentMap<number, string>(MAX_REMEMBERED)
 
   /** @param holderOf the session that introduced a client id in awareness */
-  constructor(holderOf: (clientID: number) => Session | null) {
+  constructor(holderOf: (clientID: number) => Member | null) {
     this.#holderOf = holderOf
   }
 
@@ -41,7 +41,7 @@ export class ClientUse {
   }
 
   /** A session has written under these. */
-  use(session: Session, clientIDs: readonly number[]): void {
+  use(session: Member, clientIDs: readonly number[]): void {
     if (session.userId === null || clientIDs.length > MAX_CLIENTS_OF_UPDATE) return
     const own = this.#clientsOf.get(session) ?? new Set()
     this.#clientsOf.set(session, own)
@@ -54,7 +54,7 @@ export class ClientUse {
     }
   }
 
-  leave(session: Session): void {
+  leave(session: Member): void {
     for (const clientID of this.#clientsOf.get(session) ?? []) {
       const sessions = this.#sessionsOf.get(clientID)
       sessions?.delete(session)

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { RecentMap } from '../RecentMap.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import { encodeFrame } from './encodeFrame.ts'
-import type { Session } from './Session.ts'
+import type { Member } from './Member.ts'
 
 /**
  * Writes that a document's ephemeral messages may cost: so many at once, so many more each second. A write takes about 7 µs:
@@ -24,8 +24,8 @@ const MAX_SHARES = 1000
 
 /** Passes strings on between the sessions of a room, in the form of each one's dialect. Nothing is stored, nothing waits. */
 export class MessageRelay {
-  readonly #sessions: ReadonlySet<Session>
-  readonly #holderOf: (clientID: number) => Session | null
+  readonly #sessions: ReadonlySet<Member>
+  readonly #holderOf: (clientID: number) => Member | null
   readonly #maxUnsentBytes: number
   readonly #clock: Clock
   #writes: TokenBucket | null = null
@@ -37,8 +37,8 @@ export class MessageRelay {
    * @param holderOf the session that introduced a client id in awareness
    */
   constructor(
-    sessions: ReadonlySet<Session>,
-    holderOf: (clientID: number) => Session | null,
+    sessions: ReadonlySet<Member>,
+    holderOf: (clientID: number) => Member | null,
     maxUnsentBytes: number,
     clock: Clock,
   ) {
@@ -53,7 +53,7 @@ export class MessageRelay {
    * @param clientIDs none: everybody else
    * @returns false where the document has had too many messages, and the author its share of them: nobody gets it
    */
-  relay(author: Session, payload: string, clientIDs: readonly number[]): boolean {
+  relay(author: Member, payload: string, clientIDs: readonly number[]): boolean {
     const to = clientIDs.length === 0 ? this.#sessions : this.#holders(clientIDs)
     const now = this.#clock.now()
     if (!this.#mayCost(author, to.size, now)) return false
@@ -73,7 +73,7 @@ export class MessageRelay {
     return true
   }
 
-  #mayCost(author: Session, writes: number, now: number): boolean {
+  #mayCost(author: Member, writes: number, now: number): boolean {
     this.#writes ??= new TokenBucket(WRITES_PER_SECOND, WRITE_BURST + RESERVED_WRITES, now)
     if (this.#writes.tryTake(Math.min(writes, WRITE_BURST), now, RESERVED_WRITES)) return true
     const share = this.#shareOf(author, now)
@@ -84,7 +84,7 @@ export class MessageRelay {
     return false
   }
 
-  #shareOf({ userId, outlet }: Session, now: number): TokenBucket {
+  #shareOf({ userId, outlet }: Member, now: number): TokenBucket {
     const key = userId ?? outlet.address
     let share = this.#shares.get(key)
     if (share === undefined) {
@@ -94,8 +94,8 @@ export class MessageRelay {
     return share
   }
 
-  #holders(clientIDs: readonly number[]): ReadonlySet<Session> {
-    const holders = new Set<Session>()
+  #holders(clientIDs: readonly number[]): ReadonlySet<Member> {
+    const holders = new Set<Member>()
     for (const clientID of clientIDs) {
       const holder = this.#holderOf(clientID)
       if (holder !== null) holders.add(holder)

@@ -1,5 +1,5 @@
 import * as Y from 'yjs'
-import type { Session } from './Session.ts'
+import type { Member } from './Member.ts'
 
 /** Updates merged into one entry and one frame. `Y.mergeUpdates` doesn't scale: 10 updates 12 µs, 1,000 35 ms. */
 export const MAX_RUN_UPDATES = 100
@@ -19,7 +19,7 @@ export class PendingBatch {
   deleted = 0
   byNewcomers = 0
   readonly #runs = new Runs()
-  readonly #authors = new Set<Session | null>()
+  readonly #authors = new Set<Member | null>()
 
   constructor(number: number) {
     this.number = number
@@ -29,14 +29,14 @@ export class PendingBatch {
     return this.#authors.size === 0
   }
 
-  add(update: Uint8Array, author: Session | null): void {
+  add(update: Uint8Array, author: Member | null): void {
     this.#runs.add(update)
     this.#authors.add(author)
     this.byteLength += update.length
   }
 
   /** The session that wrote all of it, which needn't get it back; null where several did, or none. */
-  get onlyAuthor(): Session | null {
+  get onlyAuthor(): Member | null {
     if (this.#authors.size !== 1) return null
     for (const author of this.#authors) return author
     return null

@@ -23,10 +23,10 @@ import { encodeUpdateFrame } from './encodeFrame.ts'
 import { Growth, type GrowthLimits, type SizeState } from './Growth.ts'
 import { HeldBytes } from './HeldBytes.ts'
 import { isMassDeletion, MIN_DELETED, NEWCOMER_MS } from './MassDeletion.ts'
+import type { Member } from './Member.ts'
 import { MessageRelay } from './MessageRelay.ts'
 import { PendingBatch } from './PendingBatch.ts'
 import type { Saving } from './Saving.ts'
-import type { Session } from './Session.ts'
 import { Tail } from './Tail.ts'
 import { TidyingCheck } from './TidyingCheck.ts'
 
@@ -49,7 +49,7 @@ export interface RoomServices {
   /** Stores a state beside its document. Left out: none is kept. */
   readonly keepState?: (documentId: DocumentId, state: StoredLog) => Promise<string | null>
   /** Called when somebody's first edits of a document that nobody had written are on disk; null: no session's. */
-  readonly created?: (documentId: DocumentId, author: Session | null) => void
+  readonly created?: (documentId: DocumentId, author: Member | null) => void
   /** Told of the first words in a document. */
   readonly documentBegun?: (documentId: DocumentId) => void
 }
@@ -117,7 +117,7 @@ export class Room {
   readonly #growth: Growth
   readonly #clientUse: ClientUse
   readonly #services: RoomServices
-  readonly #sessions = new Set<Session>()
+  readonly #sessions = new Set<Member>()
   readonly #knowledge: Knowledge
   readonly #tail: Tail
   /** Of a part: whether anybody has written in its document. */
@@ -132,7 +132,7 @@ export class Room {
   #inFlight: InFlight | null = null
   #committedBatch = 0
   #afterCommit: (() => void)[] = []
-  readonly #owing = new Set<Session>()
+  readonly #owing = new Set<Member>()
   /** No commit before this, monotonic ms. */
   #nextCommitAt = 0
   #fanoutCostMs = 0
@@ -229,7 +229,7 @@ export class Room {
     return this.#knowledge.stateVector.size === 0
   }
 
-  get sessions(): Iterable<Session> {
+  get sessions(): Iterable<Member> {
     return this.#sessions
   }
 
@@ -271,16 +271,15 @@ export class Room {
     return BASE_BYTES + this.#knowledge.memoryBytes + checkpoints + this.awareness.memoryBytes
   }
 
-  join(session: Session): void {
+  join(session: Member): void {
     this.#services.population.sessions++
     this.#sessions.add(session)
   }
 
-  leave(session: Session): void {
+  leave(session: Member): void {
     if (this.#sessions.delete(session)) this.#services.population.sessions--
     this.#owing.delete(session)
     this.#answers.leave(session)
-    this.tidying.leave(session)
     this.awareness.leave(session)
     this.#clientUse.leave(session)
     if (this.#sessions.size === 0) this.#emptySince = this.#services.clock.now()
@@ -354,7 +353,7 @@ export class Room {
   }
 
   /** From now on, and as long as this session is here, the clients that an update goes on with are its user's. */
-  claimClients(session: Session, contents: UpdateContents): void {
+  claimClients(session: Member, contents: UpdateContents): void {
     if (session.userId !== null) this.#clientUse.use(session, this.#knowledge.extendedClients(contents))
   }
 
@@ -436,7 +435,7 @@ export class Room {
    * @returns the batch after whose commit all of it is on disk
    * @throws {MalformedUpdate} it would damage what is there
    */
-  admit(author: Session | null, update: Uint8Array, contents: UpdateContents): number {
+  admit(author: Member | null, update: Uint8Array, contents: UpdateContents): number {
     // What an update says it deletes may have been deleted long ago: who comes back says all of that again, in one range with what
     // is new. Few are taken as it says, but not where they make much together.
     const claimed = countRanges(contents.deletes)
@@ -547,11 +546,11 @@ export class Room {
   }
 
   /** A session wants `payAcks` after the next commit. */
-  awaitCommit(session: Session): void {
+  awaitCommit(session: Member): void {
     this.#owing.add(session)
   }
 
-  #broadcast(updates: readonly Uint8Array[], onlyAuthor: Session | null): void {
+  #broadcast(updates: readonly Uint8Array[], onlyAuthor: Member | null): void {
     const { clock, settings } = this.#services
     const begin = clock.now()
     const encoded = updates.map(encodeUpdateFrame)
@@ -599,12 +598,12 @@ export class Room {
   // ── Join, rejoin, catch up ────────────────────────────────────────────────────────────────────────────────────────
 
   /** Answers a sync step 1: brings the session to the head, with no more bytes than it must. */
-  answer(session: Session, stateVector: StateVector): void {
+  answer(session: Member, stateVector: StateVector): void {
     this.#answers.answer(session, stateVector)
   }
 
   /** Writes to a session that is behind, as much as it may be sent now; at the head it is live. */
-  catchUp(session: Session): void {
+  catchUp(session: Member): void {
     this.#answers.catchUp(session)
   }
 

@@ -6,10 +6,10 @@ import { Sweep } from '../Sweep.ts'
 import { BytesCache, type CacheSettings } from './BytesCache.ts'
 import { DELETED } from './Committer.ts'
 import type { SizeState } from './Growth.ts'
+import type { Member } from './Member.ts'
 import type { Pins } from './Pins.ts'
 import { type Population, Room, type RoomServices, type RoomSettings } from './Room.ts'
 import { readForRoom } from './readForRoom.ts'
-import type { Session } from './Session.ts'
 
 const SWEEP_MS = 5000
 
@@ -128,7 +128,7 @@ export class Rooms {
     return 0
   }
 
-  *sessions(): Generator<Session> {
+  *sessions(): Generator<Member> {
     for (const room of this.#loaded.keys()) yield* room.sessions
   }
 

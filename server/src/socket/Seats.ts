@@ -1,6 +1,7 @@
 import { BadDocumentIdError, type CloseName, type DocumentId, parseDocumentAddress } from '@weft/protocol'
 import type { Denial } from '../access/Grant.ts'
-import { type Dialect, Session } from '../room/Session.ts'
+import type { Dialect } from '../room/Member.ts'
+import { Session } from '../room/Session.ts'
 import { TokenBucket } from '../TokenBucket.ts'
 import type { Connection } from './Connection.ts'
 import { openSession, type SessionServices } from './openSession.ts'

@@ -7,9 +7,10 @@ import type { Audit } from '../audit/AuditEntry.ts'
 import type { Clock } from '../clock.ts'
 import { WeftError } from '../errors.ts'
 import type { Bound, Meters } from '../Meters.ts'
+import type { Dialect } from '../room/Member.ts'
 import type { Outlet } from '../room/Outlet.ts'
 import type { Rooms } from '../room/Rooms.ts'
-import { type Dialect, Session, type SessionOptions, type SessionWatcher } from '../room/Session.ts'
+import { Session, type SessionOptions, type SessionWatcher } from '../room/Session.ts'
 
 export interface SessionServices {
   readonly access: Access

@@ -85,10 +85,10 @@ export class Scene {
 
   /** A Hocuspocus socket whose session was ended stays for a while without it. */
   #isServed({ request }: Link, documentId: DocumentId): boolean {
-    for (const { room, outlet } of this.world.life?.rooms?.sessions() ?? []) {
-      if (room.documentId === documentId && outlet.address === request.address) return true
-    }
-    return false
+    const sessions = this.world.life?.rooms?.sessions() ?? []
+    return [...sessions].some(
+      session => session.documentId === documentId && session.outlet.address === request.address,
+    )
   }
 
   forbiddenClient(): number {
