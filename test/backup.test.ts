@@ -6,6 +6,7 @@ import { get, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { StoredDocument, WholeDocument } from '../server/dist/log/UpdateLog.js'
+import { roundsTimeoutMs } from './rounds.ts'
 import { api, rawStatus } from './support/apiClient.ts'
 import { BACKUP, contentOf, fingerprint, lines, told } from './support/backups.ts'
 import { digestDocument } from './support/digestDocument.ts'
@@ -84,7 +85,7 @@ function noise(bytes: number, seed: number): string {
   return parts.join('').slice(0, bytes)
 }
 
-describe('a store of 2,000 small and 20 large documents', () => {
+describe('a store of 2,000 small and 20 large documents', { timeout: roundsTimeoutMs }, () => {
   let root = ''
   let store = ''
   let file = ''
