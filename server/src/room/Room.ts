@@ -83,8 +83,11 @@ const MIN_PAUSE_MS = 1
 const SMOOTHING = 0.3
 /** What a broadcast may cost in a room where none has cost anything yet: seven writes. */
 const LEAST_COST_MS = 0.05
-/** What floods write is committed so long after it came, at least: a commit costs what others' edits wait for. */
-const FLOOD_PAUSE_MS = 40
+/**
+ * What floods write is committed at beats of so many ms, and waits for one to two of them: a commit costs what others' edits wait
+ * for, and those of many documents share it.
+ */
+const FLOOD_BEAT_MS = 20
 /** A document in which nothing was written for so long is quiet. */
 const QUIET_MS = 10_000
 
@@ -569,8 +572,8 @@ export class Room {
 
   #requestCommit(): void {
     const { committer, clock } = this.#services
-    const at = this.#isAwaited ? this.#nextCommitAt : Math.max(this.#nextCommitAt, clock.now() + FLOOD_PAUSE_MS)
-    committer.request(this, at)
+    const beat = this.#isAwaited ? 0 : (Math.floor(clock.now() / FLOOD_BEAT_MS) + 2) * FLOOD_BEAT_MS
+    committer.request(this, Math.max(this.#nextCommitAt, beat))
   }
 
   // A write costs about 7 µs whatever is in it: fewer, larger writes are all that helps, and waiting makes them so.

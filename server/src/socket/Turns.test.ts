@@ -39,38 +39,34 @@ function newTurns() {
     for (const callback of callbacks) callback()
     return done.splice(0).join('')
   }
-  /** Others take the event loop for so long. */
-  const occupy = (ms: number) => {
+  const hear = () => turns.heardOther(now)
+  const wait = (ms: number) => {
     now += ms
   }
-  return { enter, pass, rests, occupy }
+  return { enter, pass, rests, hear, wait }
 }
 
-it('lets those in line work for a fifth of the time, the first until it is done', () => {
-  const { enter, pass, rests } = newTurns()
+it('lets those in line work for a tenth of the time, the first until it is done', () => {
+  const { enter, pass, rests, hear } = newTurns()
+  hear()
   enter('a', 2)
   enter('b', 1)
   expect(pass()).toBe('a')
   enter('c', 1)
   expect([pass(), pass(), pass()]).toEqual(['a', 'b', 'c'])
-  expect(rests).toEqual([4, 4, 4])
+  expect(rests).toEqual([9, 9, 9])
   expect(pass()).toBe('')
 })
 
-it('rests for longer while the event loop has other work', () => {
-  const { enter, pass, rests, occupy } = newTurns()
-  enter('a', 12)
+it('lets them have half of the time where nobody else says anything', () => {
+  const { enter, pass, rests, hear, wait } = newTurns()
+  enter('a', 4)
   pass()
-  for (let i = 0; i < 6; i++) {
-    occupy((rests.at(-1) ?? 0) + 5)
-    pass()
-  }
-  expect(rests).toEqual([4, 8, 16, 32, 64, 64, 64])
-  for (let i = 0; i < 3; i++) {
-    occupy(rests.at(-1) ?? 0)
-    pass()
-  }
-  expect(rests.slice(7)).toEqual([32, 16, 8])
+  hear()
+  pass()
+  wait(101)
+  pass()
+  expect(rests).toEqual([1, 9, 1])
 })
 
 it('begins again after the line was empty, and lets who comes back stand last', () => {

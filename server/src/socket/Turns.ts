@@ -2,11 +2,11 @@ import type { Clock } from '../clock.ts'
 
 /** How long those in line work at a time, in ms. */
 const PASS_MS = 1
-/** How long everybody else has the event loop for themselves after that, in ms: at least, and where it is busy at most. */
-const MIN_REST_MS = 4
-const MAX_REST_MS = 64
-/** A timer that fires so many ms late waited for others' work. */
-const LATE_MS = 2
+/** How long everybody else has the event loop for themselves after that, in ms: where nobody else says anything, and else. */
+const ALONE_REST_MS = 1
+const REST_MS = 9
+/** Others have said something if it was within so long, in ms. */
+const HEARD_MS = 100
 
 /** Somebody with more to do than may be done at once. */
 export interface TurnTaker {
@@ -21,19 +21,24 @@ export interface TurnTaker {
 /**
  * The line of those who send much: whoever sends little is handled at once, whatever stands here.
  *
- * A fifth of the time is theirs at most, however many they are, and less where the event loop has other work, of which what they
- * send makes a part: commits, writes to others. Who is first works off all that was read of it, over several passes if need be,
- * and is read again then: so those in line are read one after the other, and not all at the same moment.
+ * A tenth of the time is theirs, however many they are, for what they send brings more work after it: commits, writes to others.
+ * Where nobody else says anything it is half. Who is first works off all that was read of it, over several passes if need be, and
+ * is read again then: so those in line are read one after the other, and not all at the same moment.
  */
 export class Turns {
   readonly #clock: Clock
   /** In order: a set keeps that of insertion. */
   readonly #line = new Set<TurnTaker>()
   #isScheduled = false
-  #restMs = MIN_REST_MS
+  #heardAt = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  /** Somebody who doesn't stand here was handled at once. @param now monotonic ms */
+  heardOther(now: number): void {
+    this.#heardAt = now
   }
 
   enter(taker: TurnTaker): void {
@@ -49,12 +54,8 @@ export class Turns {
       this.#isScheduled = false
       return
     }
-    const due = this.#clock.now() + this.#restMs
-    this.#clock.setTimer(() => {
-      const isLate = this.#clock.now() - due > LATE_MS
-      this.#restMs = isLate ? Math.min(this.#restMs * 2, MAX_REST_MS) : Math.max(this.#restMs / 2, MIN_REST_MS)
-      this.#pass()
-    }, this.#restMs)
+    const isAlone = this.#clock.now() - this.#heardAt > HEARD_MS
+    this.#clock.setTimer(() => this.#pass(), isAlone ? ALONE_REST_MS : REST_MS)
   }
 
   #work(): void {

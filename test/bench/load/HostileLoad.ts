@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { constants, setPriority } from 'node:os'
 import { ByteWriter } from './ByteWriter.ts'
 import type { Target } from './Client.ts'
 import { Random } from './Random.ts'
@@ -184,6 +185,8 @@ export class HostileLoad {
 
   /** Begins; the connections are made while it goes on. */
   begin(plan: HostilePlan): void {
+    // They stand for other machines: what they do takes no core away from the server, nor from those who measure it.
+    setPriority(constants.priority.PRIORITY_LOW)
     this.#plan = plan
     this.#random = new Random(plan.seed)
     const unknown = plan.kinds.filter(kind => !kinds.some(known => known === kind))
