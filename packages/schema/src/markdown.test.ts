@@ -252,6 +252,15 @@ describe('toMarkdown', () => {
     expect(p(bold('a'), schema.text('b'), bold('c.'), schema.text('d'), bold('e'))).toBe('**a**b**c.**<!-- -->d**e**\n')
   })
 
+  it('takes an asterisk between blanks for text, and escapes it where one of them is written as an entity', () => {
+    const p = (...content: Node[]) => schema.node('doc', null, [schema.node('paragraph', null, content)])
+    const starred = schema.text('*', [schema.mark('italic')])
+    const kept = p(schema.text('mid * '), schema.node('hardBreak'), starred, schema.text(' * '))
+    const markdown = toMarkdown(kept)
+    expect(markdown).toBe('mid \\*&#32;\\\n*\\** \\*&#32;\n')
+    expect(fromMarkdown(markdown).eq(kept)).toBe(true)
+  })
+
   it('flattens what tables of Markdown cannot hold', () => {
     const cell = (attrs: object, ...content: Node[]) =>
       schema.node('tableCell', attrs as Record<string, unknown>, content)

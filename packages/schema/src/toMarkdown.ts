@@ -101,10 +101,14 @@ interface Place {
 }
 
 const wordCharacter = /[A-Za-z0-9]/
+const isBlank = (text: string) => /^[^\S\v]+$/.test(text)
 
 /** Plain text, so that Markdown reads nothing but text in it. */
 const escapeText = (text: string, { isLineStart, isBlankStart, isBlankEnd, isInLink, isBeforeLink }: Place): string => {
   const hasTildes = text.split('~').length > 2
+  // A blank that is written as an entity is punctuation to what stands beside it.
+  const isBesideEntity = (index: number) =>
+    (isBlankStart && isBlank(text.slice(0, index))) || (isBlankEnd && isBlank(text.slice(index + 1)))
   let escaped = ''
   for (let index = 0; index < text.length; index++) {
     const character = text.charAt(index)
@@ -118,7 +122,7 @@ const escapeText = (text: string, { isLineStart, isBlankStart, isBlankEnd, isInL
         escaped += `\\${character}`
         break
       case '*':
-        escaped += !isEdge && previous === ' ' && next === ' ' ? '*' : '\\*'
+        escaped += !isEdge && previous === ' ' && next === ' ' && !isBesideEntity(index) ? '*' : '\\*'
         break
       case '_':
         escaped += wordCharacter.test(previous) && wordCharacter.test(next) ? '_' : '\\_'
