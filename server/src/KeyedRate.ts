@@ -1,6 +1,7 @@
 import { RecentMap } from './RecentMap.ts'
 import { TokenBucket } from './TokenBucket.ts'
 
+const MINUTE_S = 60
 /** Keys that are remembered; one that isn't has taken nothing for long. */
 const MAX_REMEMBERED = 10_000
 
@@ -13,6 +14,11 @@ export class KeyedRate {
   constructor(perSecond: number, burst: number) {
     this.#perSecond = perSecond
     this.#burst = burst
+  }
+
+  /** A slow one. @param burstMinutes at once, what comes in so many minutes */
+  static perMinute(count: number, burstMinutes = 1): KeyedRate {
+    return new KeyedRate(count / MINUTE_S, count * burstMinutes)
   }
 
   /**

@@ -1,13 +1,11 @@
 import { KeyedRate } from '../KeyedRate.ts'
 
-const MINUTE_S = 60
-
 /** How many documents somebody may begin: so many at once, so many more each minute. */
 export class NewDocuments {
   readonly #rate: KeyedRate
 
   constructor(perMinute: number) {
-    this.#rate = new KeyedRate(perMinute / MINUTE_S, perMinute)
+    this.#rate = KeyedRate.perMinute(perMinute)
   }
 
   /**

@@ -4,7 +4,6 @@ import { holderOf } from '../access/holderOf.ts'
 import { KeyedRate } from '../KeyedRate.ts'
 import type { AuditAction, AuditEvent } from './AuditEntry.ts'
 
-const MINUTE_S = 60
 /** Entries of one user at once, in minutes of their rate: a day in which a bad line breaks off again and again. */
 const BURST_MIN = 100
 /** A link is for many people. */
@@ -39,8 +38,8 @@ export class AuditCounts {
   readonly #counts = new Map<string, Counted>()
 
   constructor(perMinute: number) {
-    this.#rate = new KeyedRate(perMinute / MINUTE_S, perMinute * BURST_MIN)
-    this.#linkRate = new KeyedRate(perMinute / MINUTE_S, perMinute * BURST_MIN * LINK_FACTOR)
+    this.#rate = KeyedRate.perMinute(perMinute, BURST_MIN)
+    this.#linkRate = KeyedRate.perMinute(perMinute, BURST_MIN * LINK_FACTOR)
   }
 
   /**

@@ -27,7 +27,6 @@ const MAX_LIFE_MS = 366 * DAY_MS
 /** A token for a link is for so long at most, in ms. */
 const TOKEN_LIFE_MS = 15 * 60_000
 
-const MINUTE_S = 60
 /** People who come at once, in minutes of their rate. */
 const BURST_MIN = 10
 /** A link takes so many times what one address brings: nobody who has it keeps others from coming by it. */
@@ -89,11 +88,8 @@ export function linkRoutes(services: LinkServices): ApiRoute[] {
   const { links, revocations, signer, gate, proxies, audit, clock, recheck } = services
   const { publicUrls, linkEntriesPerMinute } = services.settings
   const tries = new TryLimit()
-  const entries = new KeyedRate(linkEntriesPerMinute / MINUTE_S, linkEntriesPerMinute * BURST_MIN)
-  const entriesOfLinks = new KeyedRate(
-    (LINK_FACTOR * linkEntriesPerMinute) / MINUTE_S,
-    LINK_FACTOR * linkEntriesPerMinute * BURST_MIN,
-  )
+  const entries = KeyedRate.perMinute(linkEntriesPerMinute, BURST_MIN)
+  const entriesOfLinks = KeyedRate.perMinute(LINK_FACTOR * linkEntriesPerMinute, BURST_MIN)
   const renewals = new KeyedRate(1 / RENEWAL_S, RENEWAL_BURST)
 
   /** @throws {ApiError} */

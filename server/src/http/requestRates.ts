@@ -7,7 +7,6 @@ import { tooFast } from './ApiError.ts'
 import type { ApiGate } from './ApiGate.ts'
 import { answerApiError } from './answerApiError.ts'
 
-const MINUTE_S = 60
 /** Changes of rights at once, in minutes of their rate: an owner who tidies up. */
 const RIGHTS_BURST_MIN = 100
 /** What a request counts that looks at many names, or at a whole document. */
@@ -36,7 +35,7 @@ export function requestRates({ gate, clock, logger, settings }: RequestRateServi
   const { requestsPerSecond, requestBurst, rightsChangesPerMinute } = settings
   const requests = new KeyedRate(requestsPerSecond, requestBurst)
   const groupRequests = new KeyedRate(GROUP_FACTOR * requestsPerSecond, GROUP_FACTOR * requestBurst)
-  const rightsChanges = new KeyedRate(rightsChangesPerMinute / MINUTE_S, rightsChangesPerMinute * RIGHTS_BURST_MIN)
+  const rightsChanges = KeyedRate.perMinute(rightsChangesPerMinute, RIGHTS_BURST_MIN)
   const router = express.Router()
 
   async function check(request: Request): Promise<void> {

@@ -2,21 +2,12 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
+import { upgradeRequest } from '../../../test/support/WireSocket.ts'
 import { spreadMessages } from './spreadMessages.ts'
 
 const COUNT = 50
 /** Binary frames without a payload, with masks of zeros. */
 const FRAMES = Buffer.concat(Array.from({ length: COUNT }, () => Buffer.of(0x82, 0x80, 0, 0, 0, 0)))
-const UPGRADE = [
-  'GET / HTTP/1.1',
-  'Host: localhost',
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  '',
-  '',
-].join('\r\n')
 
 /** Of messages that come in one read, how many are told in one turn of the event loop at most. */
 async function mostInATurn(isSpread: boolean): Promise<number> {
@@ -42,7 +33,7 @@ async function mostInATurn(isSpread: boolean): Promise<number> {
         })
       })
       client.on('error', reject)
-      client.write(UPGRADE)
+      client.write(upgradeRequest('/'))
       client.once('data', () => client.write(FRAMES))
     })
   } finally {
