@@ -14,7 +14,7 @@ it('takes away what ended processes left of that name, and nothing else', async 
   const ofOtherMachine = ofDead.replace(/weft-.{8}/, 'weft-00000000')
   const others = [own, ofOtherMachine, ofDead.replace('.x', '.y'), '.x.weft', 'x']
   for (const name of [ofDead, ...others]) await writeFile(join(folder, name), '')
-  const ofDeadToo = `${ofDead.slice(0, -1)}0`
+  const ofDeadToo = temporaryName('.x').replace(`-${process.pid}-`, `-${pid}-`)
   await mkdir(join(folder, ofDeadToo, 'deep'), { recursive: true })
   await clearLeftovers(folder, '.x')
   expect((await readdir(folder)).sort()).toEqual([...others].sort())
