@@ -10,13 +10,13 @@ import type { TrustedProxies } from '../access/TrustedProxies.ts'
 import { chooseSubprotocol, tokenOfRequest } from '../access/tokenOfRequest.ts'
 import { MemoryBudget } from '../MemoryBudget.ts'
 import type { Bound } from '../Meters.ts'
-import { Sweep } from '../Sweep.ts'
 import { COMMON_HEADER_LINES } from '../securityHeaders.ts'
 import { Connection, type ConnectionServices, SWEEP_MS, type Upgrade } from './Connection.ts'
 import { ConnectionCount, type CountSettings } from './ConnectionCount.ts'
 import { acceptableOffer } from './deflateOffer.ts'
 import { FrameCompressor } from './FrameCompressor.ts'
 import { Offences } from './Offences.ts'
+import { Rounds } from './Rounds.ts'
 import { Turns } from './Turns.ts'
 import { UnsentBytes } from './UnsentBytes.ts'
 
@@ -51,9 +51,8 @@ export class WebSocketEndpoint {
   readonly #settings: EndpointSettings
   readonly #hosts: HostCheck
   readonly #proxies: TrustedProxies
-  readonly #connections = new Set<Connection>()
+  readonly #connections: Rounds<Connection>
   readonly #count: ConnectionCount
-  readonly #sweep: Sweep
   #isStopping = false
 
   constructor(
@@ -76,7 +75,7 @@ export class WebSocketEndpoint {
       turns: new Turns(services.clock),
     }
     this.#settings = settings
-    this.#sweep = new Sweep(services.clock, SWEEP_MS, () => this.#sweepAll())
+    this.#connections = new Rounds(services.clock, SWEEP_MS, connection => this.#visit(connection))
     this.#count = new ConnectionCount(settings)
     this.#hosts = hosts
     this.#proxies = proxies
@@ -110,7 +109,7 @@ export class WebSocketEndpoint {
   /** Connections that aren't read now. */
   get pausedCount(): number {
     let count = 0
-    for (const { isPaused } of this.#connections) if (isPaused) count++
+    for (const { isPaused } of this.#connections.members()) if (isPaused) count++
     return count
   }
 
@@ -118,7 +117,7 @@ export class WebSocketEndpoint {
   unsentBytes(): { total: number; max: number } {
     let total = 0
     let max = 0
-    for (const { unsentBytes } of this.#connections) {
+    for (const { unsentBytes } of this.#connections.members()) {
       total += unsentBytes
       max = Math.max(max, unsentBytes)
     }
@@ -220,21 +219,15 @@ export class WebSocketEndpoint {
       upgrade.place.leave()
     })
     this.#connections.add(connection)
-    this.#sweep.start()
   }
 
-  /** @returns whether there is anybody left to look at */
-  #sweepAll(): boolean {
-    const now = this.#services.clock.now()
-    for (const connection of this.#connections) {
-      try {
-        connection.sweep(now)
-      } catch (error) {
-        this.#services.logger.error({ err: error }, 'a connection went wrong')
-        connection.close('internal', 'this connection went wrong')
-      }
+  #visit(connection: Connection): void {
+    try {
+      connection.sweep(this.#services.clock.now())
+    } catch (error) {
+      this.#services.logger.error({ err: error }, 'a connection went wrong')
+      connection.close('internal', 'this connection went wrong')
     }
-    return this.#connections.size > 0
   }
 
   /** Takes no new connections. */
@@ -244,8 +237,8 @@ export class WebSocketEndpoint {
 
   /** Tells everybody to come back in a moment (1012). Resolves when what they sent before has been handled. */
   async closeAll(): Promise<void> {
-    this.#sweep.stop()
-    const connections = [...this.#connections]
+    this.#connections.stop()
+    const connections = [...this.#connections.members()]
     for (const connection of connections) connection.close('restart', 'the server stops or restarts')
     await Promise.all(connections.map(connection => connection.idle()))
   }
