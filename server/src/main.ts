@@ -7,6 +7,7 @@ import { WeftError } from './errors.ts'
 import { explainLimits, inMiB, memoryBound } from './explainLimits.ts'
 import { readConfig } from './readConfig.ts'
 import { ConfigError } from './Setting.ts'
+import { spareFewCores } from './spareFewCores.ts'
 import { startServer, UNSTORED } from './startServer.ts'
 import { unknownSettings } from './unknownSettings.ts'
 
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
     process.stdout.write(explainLimits(config))
     return
   }
+  spareFewCores()
   // What people write is in its files, LevelDB's too: only its owner may read them.
   process.umask(0o077)
   const logger = createLogger(config.logLevel)
