@@ -104,6 +104,11 @@ const OVERLOAD_RETRY_S = 10
  * others: in a document of a thousand 290 kB a second, which are cheap, for they are passed over by their clocks.
  */
 const AT_ONCE_BURST = 60
+/**
+ * The same in its first moment: whoever comes says three things, or four. Floods that come together, and again and again, would
+ * else bring all of it at once.
+ */
+const AT_ONCE_FIRST = 5
 const AT_ONCE_PER_SECOND = 50
 const BYTES_OF_ONE = 16_384
 /** Bounds that `ws` looks at, by its errors. */
@@ -197,6 +202,7 @@ export class Connection implements Outlet, TurnTaker {
     })
     this.#heartbeat = new Heartbeat(webSocket, socket, clock, settings.pingSeconds * 1000, () => this.#reader.isPaused)
     this.#atOnce = new TokenBucket(AT_ONCE_PER_SECOND, AT_ONCE_BURST, clock.now())
+    this.#atOnce.take(AT_ONCE_BURST - AT_ONCE_FIRST, clock.now())
     webSocket.binaryType = 'nodebuffer'
     webSocket.on('error', error => {
       const bound = 'code' in error ? BOUNDS_OF_WS[String(error.code)] : undefined
