@@ -148,7 +148,8 @@ export class Committer {
   async #run(): Promise<void> {
     const rooms: Room[] = []
     const batch: Append[] = []
-    const due = [...this.#due]
+    // Those of floods come last: merged last, and sent on last.
+    const due = [...this.#due].sort((a, b) => Number(b.isAwaited) - Number(a.isAwaited))
     this.#due.clear()
     for (const room of due) {
       this.#guard(room, () => {

@@ -84,10 +84,10 @@ const SMOOTHING = 0.3
 /** What a broadcast may cost in a room where none has cost anything yet: seven writes. */
 const LEAST_COST_MS = 0.05
 /**
- * What floods write is committed at beats of so many ms, and waits for one to two of them: a commit costs what others' edits wait
- * for, and those of many documents share it.
+ * What floods write waits so long for its commit: every commit costs what others' edits wait for, and so does each broadcast, in
+ * which thousands of keystrokes are as dear as one.
  */
-const FLOOD_BEAT_MS = 20
+const FLOOD_WAIT_MS = 50
 /** A document in which nothing was written for so long is quiet. */
 const QUIET_MS = 10_000
 
@@ -139,7 +139,6 @@ export class Room {
   /** No commit before this, monotonic ms. */
   #nextCommitAt = 0
   #fanoutCostMs = 0
-  /** Somebody who doesn't flood wrote some of what is gathered. */
   #isAwaited = false
 
   readonly #bytes: HeldBytes
@@ -485,6 +484,11 @@ export class Room {
 
   // ── Commit, broadcast, acknowledge ────────────────────────────────────────────────────────────────────────────────
 
+  /** Whether somebody who doesn't flood wrote some of what is pending. */
+  get isAwaited(): boolean {
+    return this.#isAwaited
+  }
+
   /** Hands the pending edits to the committer; null where there are none, or the batch before is still on its way. [R3] */
   takeBatch(): Append | null {
     if (this.#inFlight !== null || this.#gathering.isEmpty || this.#isFailed) return null
@@ -572,8 +576,8 @@ export class Room {
 
   #requestCommit(): void {
     const { committer, clock } = this.#services
-    const beat = this.#isAwaited ? 0 : (Math.floor(clock.now() / FLOOD_BEAT_MS) + 2) * FLOOD_BEAT_MS
-    committer.request(this, Math.max(this.#nextCommitAt, beat))
+    const earliest = this.#isAwaited ? 0 : clock.now() + FLOOD_WAIT_MS
+    committer.request(this, Math.max(this.#nextCommitAt, earliest))
   }
 
   // A write costs about 7 µs whatever is in it: fewer, larger writes are all that helps, and waiting makes them so.
