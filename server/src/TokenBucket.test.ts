@@ -9,6 +9,12 @@ it('lets a burst through and then a rate', () => {
   expect(bucket.take(1, 300)).toBe(0)
 })
 
+it('may begin with less than a burst, and saves up to it', () => {
+  const bucket = new TokenBucket(10, 5, 0, 2)
+  expect([bucket.take(2, 0), bucket.take(1, 0)]).toEqual([0, 100])
+  expect([bucket.take(5, 10_000), bucket.take(1, 10_000)]).toEqual([0, 100])
+})
+
 it('saves no more than a burst', () => {
   const bucket = new TokenBucket(10, 5, 0)
   expect(bucket.take(5, 1_000_000)).toBe(0)

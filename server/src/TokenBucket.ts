@@ -5,11 +5,11 @@ export class TokenBucket {
   #tokens: number
   #at: number
 
-  /** @param now monotonic ms */
-  constructor(perSecond: number, burst: number, now: number) {
+  /** @param now monotonic ms @param first what it has to begin with; default: all of the burst */
+  constructor(perSecond: number, burst: number, now: number, first = burst) {
     this.#perSecond = perSecond
     this.#burst = burst
-    this.#tokens = burst
+    this.#tokens = first
     this.#at = now
   }
 

@@ -5,9 +5,9 @@ import { setFlagsFromString } from 'node:v8'
 const FEW_CORES = 2
 
 /**
- * On one or two cores V8 collects garbage with one helper, and the young without: by default they are as many as there are cores
- * and more, and take these from the event loop, and from the threads that write to the disk, where something else keeps them busy,
- * too. Without any (`--no-concurrent-marking`) stalls are shorter still, but quiet connections keep a fifth more memory.
+ * On one or two cores V8 collects garbage with one helper, and the young without: by default there are four, and they take the
+ * cores from the event loop, and from the threads that write to the disk, where something else keeps these busy, too. Without any
+ * (`--no-concurrent-marking`) stalls are shorter still, but a quiet document keeps a quarter more memory.
  */
 export function spareFewCores(): void {
   if (availableParallelism() > FEW_CORES) return

@@ -201,8 +201,7 @@ export class Connection implements Outlet, TurnTaker {
       onDrain: () => this.#peer?.drained(),
     })
     this.#heartbeat = new Heartbeat(webSocket, socket, clock, settings.pingSeconds * 1000, () => this.#reader.isPaused)
-    this.#atOnce = new TokenBucket(AT_ONCE_PER_SECOND, AT_ONCE_BURST, clock.now())
-    this.#atOnce.take(AT_ONCE_BURST - AT_ONCE_FIRST, clock.now())
+    this.#atOnce = new TokenBucket(AT_ONCE_PER_SECOND, AT_ONCE_BURST, clock.now(), AT_ONCE_FIRST)
     webSocket.binaryType = 'nodebuffer'
     webSocket.on('error', error => {
       const bound = 'code' in error ? BOUNDS_OF_WS[String(error.code)] : undefined
