@@ -31,9 +31,9 @@ import { IncompleteMessage } from './IncompleteMessage.ts'
 import { MultiplexPeer } from './MultiplexPeer.ts'
 import type { Offences } from './Offences.ts'
 import type { Peer } from './Peer.ts'
+import { ReadPieces } from './ReadPieces.ts'
 import { type ReaderSettings, SocketReader } from './SocketReader.ts'
 import { SocketWriter } from './SocketWriter.ts'
-import { spreadMessages } from './spreadMessages.ts'
 import type { Turns, TurnTaker } from './Turns.ts'
 import type { UnsentBytes } from './UnsentBytes.ts'
 import { YWebsocketPeer } from './YWebsocketPeer.ts'
@@ -133,6 +133,7 @@ export class Connection implements Outlet, TurnTaker {
   readonly #services: ConnectionServices
   readonly #log: Logger
   readonly #reader: SocketReader
+  readonly #pieces: ReadPieces
   readonly #writer: SocketWriter
   readonly #heartbeat: Heartbeat
   readonly #incomplete: IncompleteMessage
@@ -143,10 +144,12 @@ export class Connection implements Outlet, TurnTaker {
   #isBusy = false
   readonly #atOnce: TokenBucket
   #isInLine = false
+  /** It has begun with its turn, and is not through. */
+  #isFirst = false
   /** It is its turn: what is handled now has stood in line. */
   #isFlooding = false
-  /** Its messages come one by one: it has stood in line before. */
-  #isSpread = false
+  /** It has stood in line before. */
+  #hasFlooded = false
   /** We ended it: nothing more is taken in. */
   #isDeaf = false
   /** We ended it for what the peer did: what waits is dropped. Where the peer ended it, that is worked to its end. */
@@ -192,6 +195,7 @@ export class Connection implements Outlet, TurnTaker {
       this.#countOver(this.#waitsForDisk ? 'pending-edits' : 'incomplete-bytes')
       this.#cutOff('overload', `${what}: retry after ${OVERLOAD_RETRY_S} s`)
     })
+    this.#pieces = new ReadPieces(socket)
     this.#writer = new SocketWriter(socket, {
       meters: services.meters,
       unsent: services.unsent,
@@ -319,6 +323,7 @@ export class Connection implements Outlet, TurnTaker {
   #receive(data: Buffer, isBinary: boolean): void {
     this.#heartbeat.heard()
     this.#incomplete.ended(data.length)
+    this.#pieces.ended()
     this.#services.meters.received(data.length)
     if (this.#isDeaf) {
       this.#incomplete.done(data.length)
@@ -330,7 +335,8 @@ export class Connection implements Outlet, TurnTaker {
     }
     this.#inbox.push(data)
     this.#reader.count(data.length)
-    this.#work()
+    // In its turn it is worked off by that.
+    if (!this.#isFlooding) this.#work()
   }
 
   // Those who write wait for a disk that takes long; who only reads, and is seen, goes on.
@@ -338,18 +344,28 @@ export class Connection implements Outlet, TurnTaker {
     return this.#services.isBacklogged() || (this.#services.isStalled() && this.#peer?.hasPending === true)
   }
 
+  /** Whether more is taken of what has been read, while it isn't read on. */
+  get #mayTakeMore(): boolean {
+    return !this.#isDeaf && !this.#isGone && this.#reader.mayTakeMore
+  }
+
   get #hasWork(): boolean {
     return this.#isBusy || !this.#inbox.isEmpty
   }
 
-  takeTurn(until: number): boolean {
+  takeTurn(until: number): 'left' | 'first' | 'last' {
     this.#isInLine = false
+    if (!this.#isFirst) this.#pieces.beginTurn()
     this.#isFlooding = true
     this.#work(until)
     this.#isFlooding = false
-    if (this.#isInLine) return false
-    if (!this.#isBusy) this.#reader.release()
-    return true
+    this.#isFirst = this.#isInLine
+    if (this.#isFirst) return 'first'
+    if (this.#isBusy) return 'left'
+    this.#isInLine = this.#mayTakeMore && this.#pieces.areLeft
+    if (this.#isInLine) return 'last'
+    this.#reader.release()
+    return 'left'
   }
 
   // Frames are handled one after the other. While one is with a worker, or the room is being loaded, or it is others' turn, the
@@ -366,6 +382,7 @@ export class Connection implements Outlet, TurnTaker {
       if (this.#waitsForDisk) this.#reader.heedBacklog()
       const frame = this.#inbox.take()
       if (frame === undefined) {
+        if (until !== null && this.#services.clock.now() < until && this.#mayTakeMore && this.#pieces.next()) continue
         this.#finish()
         return
       }
@@ -398,9 +415,7 @@ export class Connection implements Outlet, TurnTaker {
 
   #enterLine(): void {
     this.#services.turns.enter(this)
-    if (this.#isSpread || this.#isStranger) return
-    this.#isSpread = true
-    spreadMessages(this.#webSocket)
+    if (!this.#isStranger) this.#hasFlooded = true
   }
 
   /** A fault of ours, in what this connection asked for: it ends this connection, and nothing else. */
@@ -415,7 +430,7 @@ export class Connection implements Outlet, TurnTaker {
     const now = this.#services.clock.now()
     if (until !== null) return now >= until
     if (!this.#atOnce.tryTake(1 + next.length / BYTES_OF_ONE, now)) return true
-    if (!this.#isSpread) this.#services.turns.heardOther(now)
+    if (!this.#hasFlooded) this.#services.turns.heardOther(now)
     return false
   }
 
@@ -487,7 +502,7 @@ export class Connection implements Outlet, TurnTaker {
   // `ws` has one limit for a connection's whole life, which is that of messages from people who are known.
   readonly #watchStranger = (): void => {
     const { maxStrangerBytes } = this.#services.settings
-    if (this.#incomplete.byteLength <= maxStrangerBytes) return
+    if (this.#pieces.sinceMessage <= maxStrangerBytes) return
     this.#countOver('stranger-bytes')
     this.#cutOff('tooBig', `without a token, a message is at most ${maxStrangerBytes} bytes`)
   }

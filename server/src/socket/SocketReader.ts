@@ -91,6 +91,11 @@ export class SocketReader {
     return this.#waitsSince !== null
   }
 
+  /** Whether more may be taken of one that is held: it's within its rates, and needn't wait. */
+  get mayTakeMore(): boolean {
+    return !this.#isStopped && this.#resumeTimer === null
+  }
+
   /** Reads nothing until `release`. */
   hold(): void {
     this.#isHeld = true

@@ -20,8 +20,10 @@ function newTurns() {
   const done: string[] = []
   const rests: number[] = []
   const turns = new Turns(clock)
-  const enter = (name: string, pieces: number) => {
+  /** @param again how many pieces come when these are done */
+  const enter = (name: string, pieces: number, again = 0) => {
     let left = pieces
+    let coming = again
     turns.enter({
       takeTurn: until => {
         while (left > 0 && now < until) {
@@ -29,7 +31,11 @@ function newTurns() {
           now++
           done.push(name)
         }
-        return left === 0
+        if (left > 0) return 'first'
+        if (coming === 0) return 'left'
+        left = coming
+        coming = 0
+        return 'last'
       },
     })
   }
@@ -77,4 +83,12 @@ it('begins again after the line was empty, and lets who comes back stand last', 
   enter('b', 1)
   enter('a', 1)
   expect([pass(), pass()]).toEqual(['b', 'a'])
+})
+
+it('lets the others come first before somebody who has more', () => {
+  const { enter, pass, hear } = newTurns()
+  hear()
+  enter('a', 2, 1)
+  enter('b', 1)
+  expect([pass(), pass(), pass(), pass(), pass()]).toEqual(['a', 'a', 'b', 'a', ''])
 })

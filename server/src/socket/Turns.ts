@@ -13,9 +13,9 @@ export interface TurnTaker {
   /**
    * Works until a moment, or until nothing is left.
    * @param until monotonic ms
-   * @returns whether it leaves the line
+   * @returns where it stands then: it has left the line, is the first of it still, or the last
    */
-  takeTurn(until: number): boolean
+  takeTurn(until: number): 'left' | 'first' | 'last'
 }
 
 /**
@@ -62,8 +62,10 @@ export class Turns {
     const until = this.#clock.now() + PASS_MS
     // Who enters meanwhile comes last.
     for (const taker of this.#line) {
-      if (!taker.takeTurn(until)) return
+      const place = taker.takeTurn(until)
+      if (place === 'first') return
       this.#line.delete(taker)
+      if (place === 'last') this.#line.add(taker)
       if (this.#clock.now() >= until) return
     }
   }

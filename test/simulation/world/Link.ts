@@ -294,6 +294,19 @@ export class ServerSocket extends EventEmitter {
     return this
   }
 
+  /** Of what waits while it isn't read: here messages, and not bytes. */
+  get readableLength(): number {
+    return this.#link.webSocket.unreadCount
+  }
+
+  read(count: number): Buffer | null {
+    return this.#link.webSocket.readNow(count)
+  }
+
+  push(): boolean {
+    return true
+  }
+
   destroy(): this {
     this.#link.webSocket.terminate()
     return this
@@ -351,6 +364,17 @@ export class ServerWebSocket extends EventEmitter {
   /** A close frame came, or the end of the stream. */
   ended(code: number): void {
     this.#read(0, () => this.#end(code))
+  }
+
+  get unreadCount(): number {
+    return this.#unread.length
+  }
+
+  /** Tells of so many though it is paused. */
+  readNow(count: number): Buffer | null {
+    if (count > this.#unread.length || count === 0) return null
+    for (let i = 0; i < count; i++) this.#unread.shift()?.()
+    return Buffer.alloc(0)
   }
 
   pause(): void {
