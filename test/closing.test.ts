@@ -4,7 +4,8 @@ import { within } from './support/eventually.ts'
 import { NO_UPDATE, NOTHING, RawClient, updateOf } from './support/RawClient.ts'
 import { sharedServer, testServer } from './support/testServer.ts'
 import { textOf, typist } from './support/typist.ts'
-import { clientFrame, closePayload, opcode, WireSocket } from './support/WireSocket.ts'
+import { WireSocket } from './support/WireSocket.ts'
+import { clientFrame, closePayload, opcode } from './support/webSocketFrame.ts'
 
 const running = sharedServer()
 const { binary, close, ping } = opcode

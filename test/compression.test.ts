@@ -12,7 +12,8 @@ import { NO_UPDATE, NOTHING, RawClient, updateOf } from './support/RawClient.ts'
 import { stockClient } from './support/stockClient.ts'
 import { sharedServer, testServer } from './support/testServer.ts'
 import { textOf, typist } from './support/typist.ts'
-import { clientFrame, type FrameOptions, opcode, upgradeRequest, WireSocket } from './support/WireSocket.ts'
+import { upgradeRequest, WireSocket } from './support/WireSocket.ts'
+import { clientFrame, type FrameOptions, opcode } from './support/webSocketFrame.ts'
 
 const MAX_MESSAGE_BYTES = 1 << 20
 const running = sharedServer({ WEFT_COMPRESSION: 'on', WEFT_MAX_MESSAGE_BYTES: String(MAX_MESSAGE_BYTES) })

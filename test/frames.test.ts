@@ -4,7 +4,8 @@ import { ack, expectAck, joined, refusalOf as refusalAfter } from './support/Joi
 import { NO_UPDATE, NOTHING } from './support/RawClient.ts'
 import { sharedServer } from './support/testServer.ts'
 import { typist } from './support/typist.ts'
-import { clientFrame, closePayload, type FrameOptions, opcode, WireSocket } from './support/WireSocket.ts'
+import { WireSocket } from './support/WireSocket.ts'
+import { clientFrame, closePayload, type FrameOptions, opcode } from './support/webSocketFrame.ts'
 
 const MAX_MESSAGE_BYTES = 65_536
 const running = sharedServer({ WEFT_MAX_MESSAGE_BYTES: String(MAX_MESSAGE_BYTES) })

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { NOTHING } from './support/RawClient.ts'
 import type { ServerProcess } from './support/ServerProcess.ts'
 import { sharedServer } from './support/testServer.ts'
-import { ACCEPT, type Answer, clientFrame, KEY, opcode, upgradeRequest, WireSocket } from './support/WireSocket.ts'
+import { ACCEPT, type Answer, KEY, upgradeRequest, WireSocket } from './support/WireSocket.ts'
+import { clientFrame, opcode } from './support/webSocketFrame.ts'
 
 const running = sharedServer()
 

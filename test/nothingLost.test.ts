@@ -11,6 +11,8 @@ import { typist } from './support/typist.ts'
 
 const DOCUMENTS = isLong ? 10 : 4
 const WRITERS = 2
+/** Rounds in the same documents: what grows for ever would be read and compared ever more slowly. */
+const ROUNDS_OF_DOCUMENT = 10
 const seed = Number(process.env.WEFT_TEST_SEED ?? Date.now() % 2 ** 31)
 
 /** What others know of a document: it must survive. */
@@ -49,6 +51,10 @@ function hammer(client: RawClient, clientID: number, random: Random, witness: Wi
   write()
 }
 
+function nameOf(round: number, index: number): string {
+  return `document/${Math.floor(round / ROUNDS_OF_DOCUMENT)}/${index}`
+}
+
 /** One life of the server, ended by SIGKILL after a random number of messages. */
 async function liveAndDie(server: ServerProcess, round: number, random: Random, witnesses: Witness[]): Promise<void> {
   const clients: RawClient[] = []
@@ -61,7 +67,7 @@ async function liveAndDie(server: ServerProcess, round: number, random: Random, 
     if (--left === 0) reached()
   }
   for (const [index, witness] of witnesses.entries()) {
-    const url = `${server.socketUrl}/document/${index}`
+    const url = `${server.socketUrl}/${nameOf(round, index)}`
     const reader = await RawClient.join(url)
     clients.push(reader)
     reader.onMessage(message => {
@@ -95,12 +101,13 @@ it(
     let relayed = 0
     let acknowledged = 0
     let compacted = 0
-    const earlier = Array.from({ length: DOCUMENTS }, (): Uint8Array[] => [])
+    let earlier: Uint8Array[][] = []
     for (let round = 0; round < rounds.kills; round++) {
+      if (round % ROUNDS_OF_DOCUMENT === 0) earlier = Array.from({ length: DOCUMENTS }, () => [])
       const witnesses = Array.from({ length: DOCUMENTS }, (): Witness => ({ relayed: [], acknowledged: [] }))
       await liveAndDie(server, round, random, witnesses)
       for (const [index, witness] of witnesses.entries()) {
-        const name = `document/${index}`
+        const name = nameOf(round, index)
         const stored = await readStored(folder, name)
         if (stored.snapshotSeq > 0) compacted++
         const doc = documentOf(stored)
@@ -114,7 +121,7 @@ it(
       await server.start()
       // And whoever joins now gets it.
       for (const [index, witness] of witnesses.entries()) {
-        const client = await RawClient.join(`${server.socketUrl}/document/${index}`)
+        const client = await RawClient.join(`${server.socketUrl}/${nameOf(round, index)}`)
         const doc = typist(1).doc
         for (const update of client.received.map(updateOf)) if (update !== null) Y.applyUpdate(doc, update)
         expectContained(

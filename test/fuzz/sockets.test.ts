@@ -7,19 +7,16 @@ import { fuzzTimeoutMs, rounds } from '../rounds.ts'
 import { RawClient, updateOf } from '../support/RawClient.ts'
 import { sharedServer } from '../support/testServer.ts'
 import { asksForTokens, tokenFor } from '../support/tokens.ts'
-import { clientFrame, closePayload, type FrameOptions, opcode, WireSocket } from '../support/WireSocket.ts'
-import { encodeFields, mutateBytes, mutateFields } from './fields.ts'
-import { FIRST_HONEST_ID, Material } from './Material.ts'
-import { type DialectName, messageFields, messageNames, type Speaker } from './messageFields.ts'
+import { WireSocket } from '../support/WireSocket.ts'
+import { opcode } from '../support/webSocketFrame.ts'
+import { FIRST_HONEST_ID } from './Material.ts'
+import { StrangeFrames } from './StrangeFrames.ts'
 
 const given = process.env.WEFT_TEST_SEED
 const SEED = given === undefined ? 20_261_130 : Number(given)
 const AT_ONCE = 8
-/** Frames that one connection sends at most. */
-const MAX_FRAMES = 24
 const PROOF = Buffer.from('still there?')
 
-const dialects: readonly DialectName[] = ['y-websocket', 'hocuspocus', 'multiplex']
 const documents = ['fuzzed/one', 'fuzzed/two']
 /** What `ws` says by itself, without a reason. */
 const BARE_CODES = new Set([1002, 1007, 1008, 1009])
@@ -36,10 +33,10 @@ it(
     let frames = 0
     const one = async (seed: number) => {
       const own = new Random(seed)
-      const stranger = new WireStranger(own, tokens, honest)
-      frames += stranger.frames.length
-      const close = await stranger.run().catch(error => {
-        throw new Error(`seed ${seed}, ${stranger.dialect}, sent ${stranger.describe()}: ${error.message}`)
+      const said = new StrangeFrames(own, { documents, tokens, known: () => honest.doc })
+      frames += said.frames.length
+      const close = await new WireStranger(said).run().catch(error => {
+        throw new Error(`seed ${seed}, ${said.dialect}, sent ${said.describe()}: ${error.message}`)
       })
       codes.set(close, (codes.get(close) ?? 0) + 1)
     }
@@ -124,51 +121,19 @@ async function urlOf(documentId: string): Promise<string> {
 
 /** One connection that speaks in frames, and breaks them. */
 class WireStranger {
-  readonly dialect: DialectName
-  readonly frames: Buffer[] = []
-  readonly #target: string
-  /** In the middle of a frame, maybe: the server would wait for the rest. */
-  #isCutOff = false
-  /** Whether a close frame was among what it sent, or may have been. */
-  #mayEcho = false
+  readonly said: StrangeFrames
 
-  constructor(random: Random, tokens: readonly string[], honest: HonestClient) {
-    this.dialect = random.pick(dialects)
-    const documentId = random.pick(documents)
-    const token = random.pick([...tokens.slice(0, 2), ...tokens.slice(2), ...tokens.slice(2)])
-    this.#target = `/${documentId}${token === '' ? '' : `?token=${token}`}`
-    const speaker: Speaker = {
-      random,
-      material: new Material(() => honest.doc, random),
-      clientID: 5000 + random.below(1000),
-      others: [FIRST_HONEST_ID],
-      tokens,
-      addresses: [documentId, documentId, `${documentId}\0tab`, '../a', ''],
-    }
-    for (const name of this.dialect === 'y-websocket' ? ['step1'] : ['token', 'step1']) {
-      this.frames.push(clientFrame(opcode.binary, encodeFields(messageFields(this.dialect, name, speaker, false))))
-    }
-    for (let count = random.below(MAX_FRAMES); count > 0; count--) this.frames.push(...this.#frame(speaker))
-    if (random.chance(0.1)) {
-      this.#isCutOff = true
-      const last = this.frames.pop() ?? Buffer.alloc(0)
-      this.frames.push(last.subarray(0, random.below(last.length)))
-    }
-  }
-
-  describe(): string {
-    return this.frames
-      .slice(-3)
-      .map(frame => frame.subarray(0, 200).toString('hex'))
-      .join(' ')
+  constructor(said: StrangeFrames) {
+    this.said = said
   }
 
   /** @returns how it ended: `open`, `cut off`, or the close code and the first word of its reason */
   async run(): Promise<string> {
-    const headers = this.dialect === 'multiplex' ? { 'Sec-WebSocket-Protocol': 'weft.multiplex' } : undefined
-    const wire = await WireSocket.upgrade(server(), this.#target, headers)
-    wire.write(...this.frames)
-    if (this.#isCutOff) {
+    const { subprotocol, target, frames, isCutOff } = this.said
+    const headers = subprotocol === null ? undefined : { 'Sec-WebSocket-Protocol': subprotocol }
+    const wire = await WireSocket.upgrade(server(), target, headers)
+    wire.write(...frames)
+    if (isCutOff) {
       // Without a goodbye.
       await new Promise<void>(resolve => wire.socket.end(resolve))
       wire.socket.destroy()
@@ -203,72 +168,10 @@ class WireStranger {
     const code = payload.readUInt16BE(0)
     const reason = payload.toString('utf8', 2)
     // `ws` returns the code and the reason of a client's close frame.
-    if (this.#mayEcho || (reason === '' && BARE_CODES.has(code))) return String(code)
+    if (this.said.mayEcho || (reason === '' && BARE_CODES.has(code))) return String(code)
     const { word, text } = parseCloseReason(reason)
     const isKnown = Object.values(closeCode).some(known => known.code === code && known.word === word)
     if (!isKnown || text === '' || code === 1011) throw new Error(`the server closes with ${code} ${reason}`)
     return `${code} ${word}`
-  }
-
-  #frame(speaker: Speaker): Buffer[] {
-    const { random } = speaker
-    switch (random.below(150)) {
-      case 0:
-        return [clientFrame(opcode.text, Buffer.from(random.pick(['text', '', '{}'])))]
-      case 1:
-        this.#mayEcho = true
-        return [clientFrame(random.below(16), this.#message(speaker))]
-      case 2: {
-        const broken = this.#brokenHead(random)
-        this.#isCutOff ||= broken.length !== undefined
-        return [clientFrame(opcode.binary, this.#message(speaker), broken)]
-      }
-      case 3:
-        return this.#fragments(this.#message(speaker), random)
-      case 4:
-        return [clientFrame(random.pick([opcode.ping, opcode.pong]), Buffer.alloc(random.pick([0, 5, 125, 126])))]
-      case 5: {
-        const code = random.pick([1000, 1001, 1005, 1006, 1012, 3000, 4400, 4999, 5000, 0])
-        this.#mayEcho = true
-        const reason = random.pick([Buffer.alloc(0), Buffer.from('bye'), Uint8Array.of(0xff), Buffer.alloc(123, 97)])
-        return [clientFrame(opcode.close, random.chance(0.2) ? Uint8Array.of(3) : closePayload(code, reason))]
-      }
-      case 6:
-        this.#mayEcho = true
-        this.#isCutOff = true
-        return [Buffer.from(mutateBytes(clientFrame(opcode.binary, this.#message(speaker)), random))]
-      default:
-        return [clientFrame(opcode.binary, this.#message(speaker))]
-    }
-  }
-
-  #message(speaker: Speaker): Uint8Array {
-    const { random } = speaker
-    const isMutated = random.chance(0.3)
-    const fields = messageFields(this.dialect, random.pick(messageNames(this.dialect)), speaker, isMutated)
-    return isMutated ? mutateFields(fields, random) : encodeFields(fields)
-  }
-
-  #brokenHead(random: Random): FrameOptions {
-    return random.pick<FrameOptions>([
-      { mask: null },
-      { rsv: 1 + random.below(7) },
-      { length: random.below(200), lengthBits: 16 },
-      { length: 2n ** 63n - 1n, lengthBits: 64 },
-      { length: 64 << 20, lengthBits: 64 },
-      { fin: false },
-    ])
-  }
-
-  #fragments(message: Uint8Array, random: Random): Buffer[] {
-    const parts: Buffer[] = []
-    for (let at = 0; at < message.length || parts.length === 0; ) {
-      const end = Math.min(message.length, at + 1 + random.below(20))
-      const fin = end === message.length && random.chance(0.9)
-      parts.push(clientFrame(at === 0 ? opcode.binary : opcode.continuation, message.subarray(at, end), { fin }))
-      if (random.chance(0.1)) parts.push(clientFrame(opcode.ping, Buffer.from('between')))
-      at = Math.max(end, 1)
-    }
-    return parts
   }
 }

@@ -1,7 +1,8 @@
 import { encodeAck, encodeSyncStep1, encodeSyncStep2, messageType } from '@weft/protocol'
 import { expect } from 'vitest'
 import { NO_UPDATE, NOTHING } from './RawClient.ts'
-import { type FrameOptions, opcode, type WireSocket } from './WireSocket.ts'
+import type { WireSocket } from './WireSocket.ts'
+import { type FrameOptions, opcode } from './webSocketFrame.ts'
 
 /** A message that comes back as it is, after those before it. */
 export const ack = (payload: string): Uint8Array => encodeAck(Buffer.from(payload))

@@ -8,7 +8,8 @@ import type { ServerProcess } from '../support/ServerProcess.ts'
 import { sharedServer, testServer } from '../support/testServer.ts'
 import { asksForTokens, tokenFor } from '../support/tokens.ts'
 import { typist } from '../support/typist.ts'
-import { clientFrame, opcode, WireSocket } from '../support/WireSocket.ts'
+import { WireSocket } from '../support/WireSocket.ts'
+import { clientFrame, opcode } from '../support/webSocketFrame.ts'
 
 /** Says of a request that it came from an address, as a proxy does that the server trusts. */
 const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } })

@@ -5,7 +5,8 @@ import { ack, expectAck, joined } from '../support/JoinedWire.ts'
 import { RawClient } from '../support/RawClient.ts'
 import { sharedServer } from '../support/testServer.ts'
 import { typist } from '../support/typist.ts'
-import { clientFrame, opcode, WireSocket } from '../support/WireSocket.ts'
+import { WireSocket } from '../support/WireSocket.ts'
+import { clientFrame, opcode } from '../support/webSocketFrame.ts'
 
 // Valid messages, as many as may be sent at once, from many at the same time.
 

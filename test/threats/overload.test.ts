@@ -8,7 +8,8 @@ import { ServerProcess } from '../support/ServerProcess.ts'
 import { canMount, SmallDisk } from '../support/smallDisk.ts'
 import { testFolder, testServer } from '../support/testServer.ts'
 import { typist } from '../support/typist.ts'
-import { clientFrame, opcode, WireSocket } from '../support/WireSocket.ts'
+import { WireSocket } from '../support/WireSocket.ts'
+import { clientFrame, opcode } from '../support/webSocketFrame.ts'
 
 const MiB = 1 << 20
 

@@ -7,7 +7,8 @@ import type { ServerProcess } from '../support/ServerProcess.ts'
 import { sharedServer } from '../support/testServer.ts'
 import { asksForTokens, tokenFor } from '../support/tokens.ts'
 import { typist } from '../support/typist.ts'
-import { clientFrame, opcode, upgradeRequest } from '../support/WireSocket.ts'
+import { upgradeRequest } from '../support/WireSocket.ts'
+import { clientFrame, opcode } from '../support/webSocketFrame.ts'
 
 // Who says nothing, or next to nothing. What the server waits for, for up to a minute, begins for all at once, before the tests.
 

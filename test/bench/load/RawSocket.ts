@@ -9,6 +9,7 @@ const MAX_HEADER_BYTES = 14
 export interface SocketEvents {
   /** @param payload valid during the call only */
   message(payload: Uint8Array): void
+  pong?(): void
   /** It ended, whoever ended it; called once. */
   ended(reason: string): void
 }
@@ -38,8 +39,13 @@ export class RawSocket {
   #payloadLength = 0
   #opcode = 0
 
-  /** @param options.isMute answers no ping */
-  constructor(port: number, path: string, events: SocketEvents, options: { readonly isMute?: boolean } = {}) {
+  /** @param options.isMute answers no ping @param options.subprotocol that it offers */
+  constructor(
+    port: number,
+    path: string,
+    events: SocketEvents,
+    options: { readonly isMute?: boolean; readonly subprotocol?: string } = {},
+  ) {
     this.#events = events
     this.#isMute = options.isMute === true
     this.opened = new Promise((resolve, reject) => {
@@ -57,11 +63,12 @@ export class RawSocket {
       },
     })
     this.#socket.setNoDelay(true)
+    const offer = options.subprotocol === undefined ? '' : `Sec-WebSocket-Protocol: ${options.subprotocol}\r\n`
     this.#socket.on('connect', () => {
       this.#write(
         Buffer.from(
           `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-            `Sec-WebSocket-Key: ${this.#key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+            `Sec-WebSocket-Key: ${this.#key}\r\nSec-WebSocket-Version: 13\r\n${offer}\r\n`,
         ),
       )
     })
@@ -229,6 +236,7 @@ export class RawSocket {
   #frame(payload: Buffer): void {
     this.framesIn++
     if (this.#opcode === 2) this.#events.message(payload)
+    else if (this.#opcode === 10) this.#events.pong?.()
     else if (this.#opcode === 9) this.#isMute || this.#sendFrame(10, payload)
     else if (this.#opcode === 8) {
       const code = payload.length >= 2 ? payload.readUInt16BE() : 1005

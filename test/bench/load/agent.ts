@@ -1,10 +1,19 @@
 // Runs in a process of its own, made by LoadProcess: does what the runner asks for, and answers.
 import { CaretLoad } from './CaretLoad.ts'
+import { FuzzLoad } from './FuzzLoad.ts'
 import { HostileLoad } from './HostileLoad.ts'
 import { JoinLoad } from './JoinLoad.ts'
+import { ProbeLoad } from './ProbeLoad.ts'
 import { TypingLoad } from './TypingLoad.ts'
 
-const loads = { typing: new TypingLoad(), carets: new CaretLoad(), joins: new JoinLoad(), hostile: new HostileLoad() }
+const loads = {
+  typing: new TypingLoad(),
+  carets: new CaretLoad(),
+  joins: new JoinLoad(),
+  hostile: new HostileLoad(),
+  fuzz: new FuzzLoad(),
+  probe: new ProbeLoad(),
+}
 export type Loads = typeof loads
 
 export interface Call {

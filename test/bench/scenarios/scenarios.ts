@@ -3,6 +3,7 @@ import { blocked } from './blocked.ts'
 import { carets } from './carets.ts'
 import { coldload } from './coldload.ts'
 import { connections } from './connections.ts'
+import { fuzz } from './fuzz.ts'
 import { hostile } from './hostile.ts'
 import { idle } from './idle.ts'
 import { longlog } from './longlog.ts'
@@ -99,4 +100,5 @@ export const scenarios: readonly Scenario[] = [
   slowreader,
   blocked,
   hostile,
+  fuzz,
 ]
