@@ -312,6 +312,7 @@ export class Connection implements Outlet, TurnTaker {
 
   #countControl(payload: Buffer): void {
     this.#incomplete.passed(payload.length)
+    this.#pieces.passed(payload.length)
     const now = this.#services.clock.now()
     const { controlsPerSecond } = this.#services.settings
     this.#controls ??= new TokenBucket(controlsPerSecond, CONTROL_BURST_S * controlsPerSecond, now)

@@ -3,7 +3,7 @@ import type { MemoryBudget } from '../MemoryBudget.ts'
 import { bytesRead } from './socketCounts.ts'
 
 /** Bytes of a control frame from a client beside its payload: two, and the mask (RFC 6455, section 5.2). */
-const CONTROL_HEAD_BYTES = 6
+export const CONTROL_HEAD_BYTES = 6
 /** Who brings more of a message than must come in 10 s has it to his credit, and may be in a tunnel for as long as a minute. */
 const MAX_CREDIT_SPANS = 6
 

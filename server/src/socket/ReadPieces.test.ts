@@ -96,6 +96,20 @@ it('hands on ever more of a long message', async () => {
   expect(handedOn.length).toBeLessThanOrEqual(21)
 })
 
+it('counts what has come of a message, without the pings in its midst', async () => {
+  const { socket, webSocket, pieces } = await connect()
+  webSocket.on('ping', (data: Buffer) => pieces.passed(data.length))
+  const ping = Buffer.concat([Buffer.of(0x89, 0x80 | 100, 0, 0, 0, 0), Buffer.alloc(100)])
+  for (let count = 0; count < 10; count++) socket.push(ping)
+  expect(pieces.sinceMessage).toBe(0)
+  const begun = Buffer.concat([Buffer.of(0x02, 0x80 | 50, 0, 0, 0, 0), Buffer.alloc(50)])
+  socket.push(begun)
+  for (let count = 0; count < 10; count++) socket.push(ping)
+  expect(pieces.sinceMessage).toBe(begun.length)
+  socket.push(Buffer.of(0x80, 0x80, 0, 0, 0, 0))
+  expect(pieces.sinceMessage).toBe(0)
+})
+
 it('drops what has not been handed on of a socket that breaks, but for one piece', async () => {
   const flood = await connect()
   flood.webSocket.pause()

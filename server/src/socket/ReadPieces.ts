@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { CONTROL_HEAD_BYTES } from './IncompleteMessage.ts'
 
 /** How much of a read is handed on at once, and how much to somebody whose turn it is. Of the smallest frames 600 and 150. */
 const PIECE_BYTES = 4 << 10
@@ -15,6 +16,8 @@ export class ReadPieces {
   readonly #socket: Duplex
   #sinceMessage = 0
   #hasEnded = false
+  /** Of pings and pongs in the piece that is being handed on: they come between messages, and in the midst of one. */
+  #controlBytes = 0
   /** What `next` may still hand on of what had been read. */
   #ofTurn = 0
 
@@ -38,8 +41,9 @@ export class ReadPieces {
     })
     // After `ws`, which has told by then of what is complete.
     socket.on('data', (piece: Uint8Array) => {
-      this.#sinceMessage = this.#hasEnded ? 0 : this.#sinceMessage + piece.length
+      this.#sinceMessage = this.#hasEnded ? 0 : Math.max(0, this.#sinceMessage + piece.length - this.#controlBytes)
       this.#hasEnded = false
+      this.#controlBytes = 0
     })
   }
 
@@ -47,6 +51,11 @@ export class ReadPieces {
   ended(): void {
     this.#sinceMessage = 0
     this.#hasEnded = true
+  }
+
+  /** A ping or pong came. */
+  passed(payloadBytes: number): void {
+    this.#controlBytes += CONTROL_HEAD_BYTES + payloadBytes
   }
 
   /** Bytes handed on of a message that isn't complete: at most one piece more. */

@@ -98,11 +98,18 @@ function beginningOf(
   return { begin: () => newDocuments.take(who, clock.now()) }
 }
 
+const watchers = new WeakMap<Audit, SessionWatcher>()
+
+/** The same for all sessions. */
 function watcherOf(audit: Audit): SessionWatcher {
-  return {
+  const known = watchers.get(audit)
+  if (known !== undefined) return known
+  const watcher: SessionWatcher = {
     roleChanged: session => audit.record({ ...describe(session), action: 'role-changed', subject: session.grant.role }),
     ended: session => audit.record({ ...describe(session), action: 'ended', code: session.outlet.closeCode ?? null }),
   }
+  watchers.set(audit, watcher)
+  return watcher
 }
 
 function describe({ userId, outlet, room }: Session) {
