@@ -110,7 +110,7 @@ it('counts what has come of a message, without the pings in its midst', async ()
   expect(pieces.sinceMessage).toBe(0)
 })
 
-it('drops what has not been handed on of a socket that breaks, but for one piece', async () => {
+it('drops what has not been handed on of a socket that breaks, where it is more than one piece', async () => {
   const flood = await connect()
   flood.webSocket.pause()
   flood.socket.push(frames(3000))
