@@ -1,17 +1,11 @@
-import type { FuzzReport } from '../load/FuzzLoad.ts'
 import { Histogram } from '../load/Histogram.ts'
+import { describeEnds } from './describeEnds.ts'
 import { sleep } from './measureCost.ts'
 import type { Scenario } from './Scenario.ts'
 
 const DOCUMENT = 'fuzzed'
 /** Nobody may hold up everybody for longer. */
 const MAX_STALL_MS = 50
-
-function describe({ ends }: FuzzReport): string {
-  return Object.entries(ends)
-    .map(([end, count]) => `    ${count} × ${end}`)
-    .join('\n')
-}
 
 /** Whether any message that breaks the rules holds up the event loop, and everybody with it. */
 export const fuzz: Scenario = {
@@ -41,7 +35,7 @@ export const fuzz: Scenario = {
     }
     const [, without] = await probe(() => sleep(bench.isQuick ? 1000 : 5000))
     const [report, during] = await probe(() => strangers.call('fuzz', 'run', server.target, DOCUMENT, frames, 3))
-    process.stderr.write(`${describe(report)}\n`)
+    process.stderr.write(`${describeEnds(report.ends).join('\n')}\n`)
     const problems = during.max > MAX_STALL_MS ? [`an answer took ${during.max.toFixed(0)} ms`] : []
     return {
       figures: {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { Histogram } from '../load/Histogram.ts'
 import type { HostileReport } from '../load/HostileLoad.ts'
+import { describeEnds } from './describeEnds.ts'
 import { measureCost, warmUpSeconds } from './measureCost.ts'
 import type { Scenario } from './Scenario.ts'
 import { typingProblems } from './typing.ts'
@@ -30,9 +31,8 @@ function printedBound(command: readonly string[], env: Readonly<Record<string, s
 }
 
 function describe({ open, connects, framesSent, bytesSent, ends }: HostileReport): string {
-  const lines = Object.entries(ends).map(([end, count]) => `    ${count} × ${end}`)
   const sent = `${connects} connections, ${framesSent} messages, ${(bytesSent / 1e6).toFixed(0)} MB; ${open} open at the end`
-  return [`  the hostile ones: ${sent}`, ...lines].join('\n')
+  return [`  the hostile ones: ${sent}`, ...describeEnds(ends)].join('\n')
 }
 
 /** Whether some who mean no good are felt by all the others. */
