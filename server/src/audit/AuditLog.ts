@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Clock, Timer } from '../clock.ts'
+import { RecentMap } from '../RecentMap.ts'
 import { AuditCounts, type Counted } from './AuditCounts.ts'
 import type { Audit, AuditEntry, AuditEvent } from './AuditEntry.ts'
 import { AuditFiles } from './AuditFiles.ts'
@@ -12,6 +13,8 @@ const FLUSH_MS = 1000
 const COUNT_MS = 60_000
 /** What waits for a disk that takes nothing: about 30,000 entries. What comes then is counted, and lost. */
 export const MAX_WAITING_BYTES = 8 << 20
+/** Names of documents whose hashes are kept: 1 MiB where all are as long as they may be. */
+const MAX_HASHES = 1000
 const DAY_MS = 24 * 60 * 60_000
 
 export interface AuditSettings {
@@ -199,9 +202,16 @@ export class AuditLog implements Audit {
   }
 }
 
+/** Of the documents named last: after a restart each is opened by all who were in it. */
+const hashes = new RecentMap<string, string>(MAX_HASHES)
+
 /** As documents are named in the log. */
 export function documentHash(name: string): string {
-  return createHash('sha256').update(name).digest('hex').slice(0, 32)
+  const known = hashes.get(name)
+  if (known !== undefined) return known
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 32)
+  hashes.set(name, hash)
+  return hash
 }
 
 function entryOf(event: AuditEvent, time: number): AuditEntry {
