@@ -151,6 +151,10 @@ class FakeStream extends EventEmitter {
     this.#host = host
   }
 
+  cork(): void {}
+
+  uncork(): void {}
+
   write(bytes: Buffer, done?: () => void): boolean {
     this.#held.push({ bytes, done })
     this.writableLength += bytes.length

@@ -103,6 +103,10 @@ export class SimulatedLink implements Outlet {
     else this.#held.push({ frame: frames, sharedBy })
   }
 
+  together<T>(work: () => T): T {
+    return work()
+  }
+
   isAlive(): Promise<boolean> {
     return new Promise(resolve => this.#clock.after(this.#isUp ? this.#delayMs * 2 : 2000, () => resolve(this.#isUp)))
   }

@@ -49,6 +49,10 @@ class Listener implements Outlet {
     return this.received.filter(message => message.type === type).length
   }
 
+  together<T>(work: () => T): T {
+    return work()
+  }
+
   isAlive(): Promise<boolean> {
     return Promise.resolve(true)
   }

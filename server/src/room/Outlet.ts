@@ -20,6 +20,8 @@ export interface Outlet {
    *   memory, as long as all that is unsent is of the same holder
    */
   write(frames: Buffer, sharedBy?: object | null): void
+  /** What is written meanwhile leaves in one write, where that can be. */
+  together<T>(work: () => T): T
   /** Asks whether anybody is still there; resolves false after 2 s of silence. */
   isAlive(): Promise<boolean>
   close(name: CloseName, text: string): void

@@ -259,6 +259,11 @@ export class Session implements Member {
    * @returns a promise where a worker has to look at it: the next message must wait
    */
   receiveMessage(message: Message): void | Promise<void> {
+    // Our own question, and what answers its first one.
+    return this.#isGreeted ? this.#takeIn(message) : this.outlet.together(() => this.#takeIn(message))
+  }
+
+  #takeIn(message: Message): void | Promise<void> {
     try {
       this.#greet()
       const done = this.#handle(message)

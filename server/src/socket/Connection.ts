@@ -195,7 +195,7 @@ export class Connection implements Outlet, TurnTaker {
       this.#countOver(this.#waitsForDisk ? 'pending-edits' : 'incomplete-bytes')
       this.#cutOff('overload', `${what}: retry after ${OVERLOAD_RETRY_S} s`)
     })
-    this.#pieces = new ReadPieces(socket)
+    this.#pieces = new ReadPieces(socket, () => this.#watchPiece())
     this.#writer = new SocketWriter(socket, {
       meters: services.meters,
       unsent: services.unsent,
@@ -220,9 +220,6 @@ export class Connection implements Outlet, TurnTaker {
     })
     webSocket.on('close', code => this.#closed(code))
     this.#isStranger = verified !== null && 'close' in verified
-    // After `ws`, which has taken out by then what is complete.
-    if (this.#isStranger) socket.on('data', this.#watchStranger)
-    socket.on('data', this.#watchSize)
     this.#log.debug({ address, path }, 'connection opened')
   }
 
@@ -268,6 +265,10 @@ export class Connection implements Outlet, TurnTaker {
     this.#countOver('unsent-bytes')
     this.close('overload', `too slow a reader: retry after ${OVERLOAD_RETRY_S} s`)
     this.#webSocket.terminate()
+  }
+
+  together<T>(work: () => T): T {
+    return this.#writer.together(work)
   }
 
   isAlive(): Promise<boolean> {
@@ -370,7 +371,7 @@ export class Connection implements Outlet, TurnTaker {
   }
 
   // Frames are handled one after the other. While one is with a worker, or the room is being loaded, or it is others' turn, the
-  // rest waits, and the socket is not read.
+  // rest waits, and once more has come the socket is not read.
   /** @param until of its turn, where it is that */
   #work(until: number | null = null): void {
     while (!this.#isBusy && !this.#isInLine) {
@@ -400,7 +401,7 @@ export class Connection implements Outlet, TurnTaker {
         continue
       }
       this.#isBusy = true
-      this.#reader.hold()
+      this.#holdWhileBusy()
       const goOn = () => {
         this.#isBusy = false
         this.#incomplete.done(frame.length)
@@ -496,16 +497,25 @@ export class Connection implements Outlet, TurnTaker {
     return true
   }
 
-  readonly #watchSize = (): void => {
+  #watchPiece(): void {
+    if (this.#isStranger && this.#isOverStranger()) return
     if (this.#incomplete.isTooMuch()) this.#reader.heedBacklog()
+    if (this.#isBusy) this.#holdWhileBusy()
+  }
+
+  // Most have nothing more to say before they are answered, and stopping to read and beginning again costs more than all else
+  // that is done for a first message.
+  #holdWhileBusy(): void {
+    if (!this.#inbox.isEmpty || this.#pieces.sinceMessage > 0) this.#reader.hold()
   }
 
   // `ws` has one limit for a connection's whole life, which is that of messages from people who are known.
-  readonly #watchStranger = (): void => {
+  #isOverStranger(): boolean {
     const { maxStrangerBytes } = this.#services.settings
-    if (this.#pieces.sinceMessage <= maxStrangerBytes) return
+    if (this.#pieces.sinceMessage <= maxStrangerBytes) return false
     this.#countOver('stranger-bytes')
     this.#cutOff('tooBig', `without a token, a message is at most ${maxStrangerBytes} bytes`)
+    return true
   }
 
   /**
@@ -514,10 +524,7 @@ export class Connection implements Outlet, TurnTaker {
    * @returns null; or why it can't be let in: that user has too many connections
    */
   becomeKnown(userId: string | null): string | null {
-    if (this.#isStranger) {
-      this.#isStranger = false
-      this.#socket.off('data', this.#watchStranger)
-    }
+    this.#isStranger = false
     const refusal = userId === null ? null : this.#place.nameUser(userId)
     if (refusal !== null) this.#countOver('connections-of-user')
     return refusal

@@ -31,7 +31,7 @@ async function connect() {
   const webSocket = await new Promise<WebSocket>(resolve =>
     server.handleUpgrade(request, socket, Buffer.alloc(0), resolve),
   )
-  const pieces = new ReadPieces(socket)
+  const pieces = new ReadPieces(socket, () => {})
   const told: number[] = []
   webSocket.on('error', () => {})
   webSocket.on('message', (data: Buffer) => {

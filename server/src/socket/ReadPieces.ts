@@ -21,7 +21,8 @@ export class ReadPieces {
   /** What `next` may still hand on of what had been read. */
   #ofTurn = 0
 
-  constructor(socket: Duplex) {
+  /** @param handedOn called after each piece, when `ws` has told of what is complete in it */
+  constructor(socket: Duplex, handedOn: () => void) {
     this.#socket = socket
     const push = socket.push
     socket.push = (read: unknown, encoding?: BufferEncoding): boolean => {
@@ -44,6 +45,7 @@ export class ReadPieces {
       this.#sinceMessage = this.#hasEnded ? 0 : Math.max(0, this.#sinceMessage + piece.length - this.#controlBytes)
       this.#hasEnded = false
       this.#controlBytes = 0
+      handedOn()
     })
   }
 

@@ -51,6 +51,10 @@ export class Seat implements Outlet {
     if (!this.#hasEnded) this.#connection.write(frames, sharedBy, this.key)
   }
 
+  together<T>(work: () => T): T {
+    return this.#connection.together(work)
+  }
+
   isAlive(): Promise<boolean> {
     return this.isOpen ? this.#connection.isAlive() : Promise.resolve(false)
   }

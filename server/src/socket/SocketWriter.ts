@@ -74,6 +74,17 @@ export class SocketWriter {
     this.#count()
   }
 
+  /** As `Outlet.together`: a write to the system, and what it wakes, costs as much as all else that is done for a small frame. */
+  together<T>(work: () => T): T {
+    this.#socket.cork()
+    try {
+      return work()
+    } finally {
+      this.#socket.uncork()
+      this.#count()
+    }
+  }
+
   /** The socket is closed. */
   stop(): void {
     this.#unsent.changed(-this.#counted)
