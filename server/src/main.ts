@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { isLoopbackHost } from './access/address.ts'
 import { asksForTokens } from './access/openKeys.ts'
+import { collectWhenQuiet } from './collectWhenQuiet.ts'
 import { createLogger } from './createLogger.ts'
 import { helpText } from './describeSettings.ts'
 import { WeftError } from './errors.ts'
@@ -60,6 +61,7 @@ async function main(): Promise<void> {
   process.on('unhandledRejection', error => logger.error({ err: error }, 'something failed that nobody waited for'))
   for (const warning of unknownSettings(process.env)) logger.warn(warning)
   const server = await startServer(config, logger)
+  collectWhenQuiet()
   const places = [...config.publicUrls, server.url].join(' and ')
   process.stdout.write(`Weft is at ${places}\nDocuments are in ${resolve(config.data)}\n`)
   if (!asksForTokens(config)) {

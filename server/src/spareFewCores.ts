@@ -6,11 +6,6 @@ import { setFlagsFromString } from 'node:v8'
 const FEW_CORES = 2
 /** Of V8's threads on few cores, as `nice` counts: a tenth of the event loop's share where both want the same core. */
 const HELPERS_NICE = 10
-/**
- * V8's measure of how much of a function must have run before it is optimized, in bytes of its code: three times its own. Of the
- * first second after a restart, in which everybody comes back, a third was spent on optimizing what was done a thousand times.
- */
-const INTERRUPT_BUDGET = 3 * 67_584
 /** Node's default for `--v8-pool-size`. */
 const V8_THREADS = 4
 
@@ -24,7 +19,6 @@ export function spareFewCores(): void {
   // Both are read anew at each collection.
   setFlagsFromString('--concurrent-marking-max-worker-num=1')
   setFlagsFromString('--no-parallel-scavenge')
-  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`)
   lowerHelpers()
 }
 

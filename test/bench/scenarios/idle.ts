@@ -25,7 +25,8 @@ export const idle: Scenario = {
     await server.stop()
     await server.start()
     await load.call('joins', 'connect', server.target, ['warm'], 20)
-    await sleep(1000)
+    // What a start leaves behind is no document's, whenever it is given back.
+    await sleep(pauseMs)
     const [base, anonymousBase] = [server.usage.rssBytes, server.usage.anonymousBytes]
     const first = await load.call('joins', 'join', server.target, documents, 1, true)
     // Quiet documents may give back what they needed to open.
