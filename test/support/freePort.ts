@@ -1,6 +1,9 @@
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 
+const FIRST = 12_000
+const COUNT = 9_000
+
 /**
  * A port that nobody listens on, and that no other test is given while this process runs: between two starts of a server,
  * too. Not one of those that the system gives to outgoing connections: while a server is down, a client that tries to
@@ -8,24 +11,25 @@ import { createServer } from 'node:net'
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 18_000)
-    if ((await claim(port)) && (await canListen(port))) return port
+    const port = FIRST + Math.floor(Math.random() * COUNT)
+    if ((await mark(port)) && (await canListen(port))) return port
   }
 }
 
 /**
- * Between a look at a port and the server that listens there, another process may look, too. The UDP port of the same
- * number is bound as a mark: the system gives it to one process only, and takes it back when that ends, however it ends.
+ * Between a look at a port and the server that listens there, another process may look, too. So a UDP port that stands for it is
+ * bound: the system gives it to one process only, and takes it back when that ends, however it ends. Not the one of the same number,
+ * which a server of HTTP/3 needs.
  */
-function claim(port: number): Promise<boolean> {
+function mark(port: number): Promise<boolean> {
   return new Promise(resolve => {
-    const mark = createSocket('udp4')
-    mark.unref()
-    mark.once('error', () => {
-      mark.close()
+    const socket = createSocket('udp4')
+    socket.unref()
+    socket.once('error', () => {
+      socket.close()
       resolve(false)
     })
-    mark.bind({ port, address: '127.0.0.1', exclusive: true }, () => resolve(true))
+    socket.bind({ port: port + COUNT, address: '127.0.0.1', exclusive: true }, () => resolve(true))
   })
 }
 
