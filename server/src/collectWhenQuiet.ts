@@ -6,7 +6,7 @@ import { Sweep } from './Sweep.ts'
 const LOOK_MS = 1000
 /** Looks in a row without much to do before anything is collected. */
 const QUIET_LOOKS = 5
-/** The event loop's share of a core below which there isn't much to do: thousands of connections that are only there take less. */
+/** The event loop's share of a core below which there isn't much to do: 2,000 connections that are only there take less. */
 const QUIET_SHARE = 0.06
 /** What the heap must have grown by. */
 const GROWN_BYTES = 8 << 20

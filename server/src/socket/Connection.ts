@@ -268,7 +268,7 @@ export class Connection implements Outlet, TurnTaker {
   }
 
   together<T>(work: () => T): T {
-    return this.#writer.together(work)
+    return this.isOpen ? this.#writer.together(work) : work()
   }
 
   isAlive(): Promise<boolean> {
@@ -500,11 +500,11 @@ export class Connection implements Outlet, TurnTaker {
   #watchPiece(): void {
     if (this.#isStranger && this.#isOverStranger()) return
     if (this.#incomplete.isTooMuch()) this.#reader.heedBacklog()
-    if (this.#isBusy) this.#holdWhileBusy()
+    // Once we have ended it, all is read: its answer to that comes last.
+    if (this.#isBusy && !this.#isDeaf) this.#holdWhileBusy()
   }
 
-  // Most have nothing more to say before they are answered, and stopping to read and beginning again costs more than all else
-  // that is done for a first message.
+  // Most have nothing more to say before they are answered: for these reading is never stopped and begun again.
   #holdWhileBusy(): void {
     if (!this.#inbox.isEmpty || this.#pieces.sinceMessage > 0) this.#reader.hold()
   }

@@ -74,7 +74,7 @@ export class SocketWriter {
     this.#count()
   }
 
-  /** As `Outlet.together`: a write to the system, and what it wakes, costs as much as all else that is done for a small frame. */
+  /** As `Outlet.together`: a write to the system costs about the same whatever is in it. */
   together<T>(work: () => T): T {
     this.#socket.cork()
     try {
